@@ -1,0 +1,63 @@
+/*
+ * json: what this project needs on top of jansson.
+ *
+ * Errors as in base.h; parse errors name line and column.
+ */
+#ifndef RM_JSON_H
+#define RM_JSON_H
+
+#include "base.h"
+
+#include <jansson.h>
+
+/* Deepest nesting that any input may have. */
+#define RM_JSON_DEPTH 64
+
+/*
+ * Parse exactly one JSON value of n bytes; a duplicate key, trailing bytes, a
+ * NUL, invalid UTF-8 or nesting beyond RM_JSON_DEPTH is an error.  The caller
+ * owns the result (json_decref).
+ */
+json_t *rm_json_parse(const void *data, size_t n);
+
+/* The whole file at path, at most max bytes. */
+json_t *rm_json_load(const char *path, size_t max);
+
+/* Compact text with keys in their order; indent > 0 makes it readable. */
+void rm_json_print(struct rm_buf *out, const json_t *value, int indent);
+
+/* A string as a JSON literal with its quotes, from valid UTF-8. */
+void rm_json_quote(struct rm_buf *out, const void *text, size_t n);
+
+/*
+ * A number as JSON: shortest decimal that reads back, whole numbers without
+ * a point, null for NaN and infinities.
+ */
+void rm_json_number(struct rm_buf *out, double x);
+
+/*
+ * Canonical text: no white space, keys sorted by bytes, so that a file saved
+ * again by another program has the same fingerprint.
+ */
+void rm_json_canonical(struct rm_buf *out, const json_t *value);
+
+/*
+ * Typed members.  `what` names the object in messages.  A missing member is
+ * an error for _get_, and gives `otherwise` for _opt_; a member of the wrong
+ * type is an error for both.  Strings are borrowed from the object.
+ */
+int rm_json_get_string(const json_t *object, const char *key,
+		       const char *what, const char **out);
+int rm_json_get_double(const json_t *object, const char *key,
+		       const char *what, double *out);
+int rm_json_get_size(const json_t *object, const char *key, const char *what,
+		     size_t *out);
+int rm_json_opt_string(const json_t *object, const char *key,
+		       const char *what, const char *otherwise,
+		       const char **out);
+int rm_json_opt_double(const json_t *object, const char *key,
+		       const char *what, double otherwise, double *out);
+int rm_json_opt_size(const json_t *object, const char *key, const char *what,
+		     size_t otherwise, size_t *out);
+
+#endif

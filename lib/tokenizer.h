@@ -1,0 +1,100 @@
+/*
+ * tokenizer: text to token ids and back, as a Hugging Face tokenizer.json
+ * says.
+ *
+ * A tokenizer is a set of files (tokenizer.json, and what came beside it);
+ * models of tokens are drop-in files in lib/tokenizer/.  Knows nothing of
+ * records, streams, prompts or templates.  A tokenizer is immutable after
+ * loading and may be used by many threads, each with its own rm_encoding.
+ *
+ *	struct rm_tokenizer *t = rm_tokenizer_load("gpt2/");
+ *	struct rm_encoding e = {0};
+ *	if (rm_tokenizer_encode(t, &e, text, len) < 0) ...
+ *	use e.ids[0..e.n), e.ends
+ *	rm_encoding_fini(&e);
+ *	rm_tokenizer_free(t);
+ */
+#ifndef RM_TOKENIZER_H
+#define RM_TOKENIZER_H
+
+#include "base.h"
+#include "json.h"
+
+struct rm_tokenizer;
+
+/*
+ * The embedded default: 256 tokens, one a byte, id = byte; written as a
+ * byte-level BPE without merges, so that it is a tokenizer.json like any
+ * other.
+ */
+struct rm_tokenizer *rm_tokenizer_bytes(void);
+
+/* From a tokenizer.json, or a directory that holds one. */
+struct rm_tokenizer *rm_tokenizer_load(const char *path);
+
+/* From the files a stream's header or a model directory carries. */
+struct rm_tokenizer *rm_tokenizer_from_files(const struct rm_files *files);
+
+void rm_tokenizer_free(struct rm_tokenizer *t);
+
+/* tokenizer.json and, if any, tokenizer_config.json, as they were read. */
+const struct rm_files *rm_tokenizer_files(const struct rm_tokenizer *t);
+
+/*
+ * XXH3-128 of the canonical JSON of the parts that decide the ids: a file
+ * saved again by Transformers has the same.
+ */
+struct rm_fingerprint rm_tokenizer_fingerprint(const struct rm_tokenizer *t);
+
+/* Number of ids: one more than the largest, added tokens included. */
+size_t rm_tokenizer_size(const struct rm_tokenizer *t);
+
+/* The token of that id as it stands in the file, NULL if there is none. */
+const char *rm_tokenizer_token(const struct rm_tokenizer *t, int32_t id);
+
+/* The id of a token, -1 if there is none (no message). */
+int32_t rm_tokenizer_id(const struct rm_tokenizer *t, const char *token);
+
+/*
+ * Ids of one text, and where in the text each ends, in bytes.  ends is non-
+ * decreasing and the last is the text's length.  Zero-initialise; memory is
+ * used again from call to call.  scratch is the model's own.
+ */
+struct rm_encoding {
+	size_t n, cap;
+	int32_t *ids;
+	size_t *ends;
+	size_t ends_cap;
+	void *scratch;
+	void (*scratch_free)(void *);
+};
+
+/* text is valid UTF-8, len bytes; any NUL in it is a character.  No special
+ * tokens are added, but those written in the text are found. */
+int rm_tokenizer_encode(const struct rm_tokenizer *t, struct rm_encoding *e,
+			const void *text, size_t len);
+void rm_encoding_fini(struct rm_encoding *e);
+
+/*
+ * The text of n ids appended to out: valid UTF-8, invalid bytes as U+FFFD.
+ * An id out of range is an error.
+ */
+int rm_tokenizer_decode(const struct rm_tokenizer *t, const int32_t *ids,
+			size_t n, struct rm_buf *out);
+
+/* ---- learning a byte-level BPE ---- */
+
+struct rm_learner;
+
+/*
+ * Learn `vocab` tokens (256 bytes, then merges by frequency; ties by the
+ * pair's ids) from words split as GPT-2 does.  Words seen fewer than
+ * min_count times are left out.  Memory grows with distinct words only.
+ */
+struct rm_learner *rm_learner_new(size_t vocab, size_t min_count);
+int rm_learner_add(struct rm_learner *l, const void *text, size_t len);
+/* The finished tokenizer.json, readable; 0 / -1. */
+int rm_learner_finish(struct rm_learner *l, struct rm_buf *json);
+void rm_learner_free(struct rm_learner *l);
+
+#endif

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Look for the Debian packages that a target needs; install what is missing
+# as root or with CI=true, else print the one command that does.
+# usage: mk/deps.sh [check|lint|bench]
+set -eu
+
+packages="libcsv-dev libmsgpack-dev libjansson-dev libopenblas-dev
+	libpcre2-dev libutf8proc-dev libxxhash-dev zlib1g-dev libzstd-dev"
+case "${1:-}" in
+check)	packages="$packages libcmocka-dev bats bats-support bats-assert
+	mandoc jq zstd" ;;
+lint)	packages="$packages clang-tidy cppcheck mandoc" ;;
+bench)	packages="$packages jq fasttext" ;;
+esac
+
+command -v dpkg-query > /dev/null || exit 0
+missing=
+for p in $packages; do
+	dpkg-query -W -f='${Status}' "$p" 2> /dev/null |
+		grep -q 'ok installed' || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+
+sudo=
+if [ "$(id -u)" != 0 ]; then
+	if [ "${CI:-}" != true ]; then
+		echo "Missing Debian packages. Install them with:" >&2
+		echo "    sudo apt-get install$missing" >&2
+		exit 1
+	fi
+	sudo=sudo
+fi
+echo "Installing missing Debian packages:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+# shellcheck disable=SC2086
+$sudo apt-get install -y -qq --no-install-recommends $missing > /dev/null
