@@ -14,9 +14,9 @@
 #define RM_JSON_DEPTH 64
 
 /*
- * Parse exactly one JSON value of n bytes; a duplicate key, trailing bytes, a
- * NUL, invalid UTF-8 or nesting beyond RM_JSON_DEPTH is an error.  The caller
- * owns the result (json_decref).
+ * Parse exactly one JSON value of n bytes; a duplicate key, trailing bytes,
+ * invalid UTF-8 or nesting beyond RM_JSON_DEPTH is an error.  Strings may
+ * hold U+0000, keys may not.  The caller owns the result (json_decref).
  */
 json_t *rm_json_parse(const void *data, size_t n);
 
