@@ -1,0 +1,92 @@
+/*
+ * backbone: token ids into hidden rows.
+ *
+ * Kinds are drop-in files in lib/backbone/, chosen by name with options
+ * ("bag:dim=32,ngrams=3", `--backbone list` explains them).  A backbone
+ * knows ids, positions and segments, and nothing of heads, losses, text or
+ * files.  It adds its parameters to the table given to rm_backbone_new,
+ * keeps its activations from forward to backward, and is used by one caller
+ * at a time (it threads by itself).  Errors as in base.h.
+ *
+ *	json_t *config = rm_backbone_parse("bag:dim=32");
+ *	struct rm_backbone *b = rm_backbone_new(config, vocab, &params);
+ *	... add the head, rm_params_alloc, rm_params_init or load
+ *	struct rm_hidden *h = rm_backbone_forward(b, &batch);
+ *	... scores from h->value, their gradient into h->grad
+ *	rm_backbone_backward(b, &batch);
+ *	rm_backbone_free(b);
+ */
+#ifndef RM_BACKBONE_H
+#define RM_BACKBONE_H
+
+#include "batch.h"
+#include "spec.h"
+#include "tensor.h"
+
+/*
+ * Hidden rows, owned by the backbone, valid until its next forward.  pooled:
+ * one row a leaf, in the batch's order; else one row a token.
+ */
+struct rm_hidden {
+	size_t n, dim;
+	bool pooled;
+	rm_real *value;		/* [n, dim] */
+	rm_real *grad;		/* [n, dim] zeroed by forward; NULL if !train */
+};
+
+struct rm_backbone {
+	const struct rm_backbone_kind *kind;
+	struct rm_params *params;	/* borrowed */
+	struct rm_hidden hidden;
+	size_t dim;			/* of hidden rows */
+	/* Whether a shared prompt is stored once in batches (rm_batch_add). */
+	bool share;
+	void *self;			/* the kind's own */
+};
+
+struct rm_backbone_kind {
+	struct rm_spec spec;
+	/* Sets dim, share, self; adds parameters.  config has been checked. */
+	int (*init)(struct rm_backbone *b, const json_t *config,
+		    size_t vocab);
+	/* See rm_backbone_observe; NULL if the kind has no use for it. */
+	int (*observe)(struct rm_backbone *b, const struct rm_batch *batch);
+	int (*observed)(struct rm_backbone *b);
+	int (*forward)(struct rm_backbone *b, const struct rm_batch *batch);
+	int (*backward)(struct rm_backbone *b, const struct rm_batch *batch);
+	void (*fini)(struct rm_backbone *b);
+};
+
+/* "NAME:key=value,..." with defaults filled in; the caller owns it. */
+json_t *rm_backbone_parse(const char *text);
+/* The text of `--backbone list`. */
+void rm_backbone_list(struct rm_buf *out);
+
+/*
+ * From the object that rm_backbone_parse gave or a model directory holds.
+ * vocab is the number of token ids; params is borrowed and gets rows.
+ */
+struct rm_backbone *rm_backbone_new(const json_t *config, size_t vocab,
+				    struct rm_params *params);
+void rm_backbone_free(struct rm_backbone *b);
+
+/*
+ * Counts that some kinds take from the training data before training (such
+ * as document frequencies): true from _wants, then every group once through
+ * _observe, then _observed.  They end in parameters like all else.
+ */
+bool rm_backbone_wants_observe(const struct rm_backbone *b);
+int rm_backbone_observe(struct rm_backbone *b, const struct rm_batch *batch);
+int rm_backbone_observed(struct rm_backbone *b);
+
+/*
+ * Hidden rows of a batch; NULL with a message (memory, an id outside the
+ * vocabulary).  A leaf's row has the same bits in any batch, for any number
+ * of threads.
+ */
+struct rm_hidden *rm_backbone_forward(struct rm_backbone *b,
+				      const struct rm_batch *batch);
+/* Adds to the gradients of its parameters from hidden.grad. */
+int rm_backbone_backward(struct rm_backbone *b, const struct rm_batch *batch);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * batch: token ids of many responses packed without padding, as a forest of
+ * segments.
+ *
+ * The ids of a batch stand in one array [T]; a segment is {start, length,
+ * parent}.  A token sees its own segment and its ancestors.  A prompt shared
+ * by k responses is stored once, a root with k children; an empty prompt
+ * makes k roots.  Two levels are enough.  Knows nothing of models.  Errors
+ * as in base.h.  Zero-initialise; memory is used again after
+ * rm_batch_clear.
+ *
+ *	rm_batch_clear(&b);
+ *	rm_batch_add(&b, prompt, responses, k, true);	for every group
+ *	... forward, backward
+ *	rm_batch_fini(&b);
+ */
+#ifndef RM_BATCH_H
+#define RM_BATCH_H
+
+#include "base.h"
+
+#define RM_NO_PARENT SIZE_MAX
+
+struct rm_segment {
+	size_t start, length;	/* in ids */
+	size_t parent;		/* index of the prompt, or RM_NO_PARENT */
+};
+
+struct rm_batch {
+	size_t n_tokens, n_segments, n_leaves, n_groups;
+	int32_t *ids;			/* [n_tokens] */
+	struct rm_segment *segment;	/* [n_segments] parents first */
+	size_t *leaf;			/* [n_leaves] segment of a response */
+	size_t *group;			/* [n_groups] its first leaf */
+
+	/*
+	 * Set by the training loop, zero when scoring: whether dropout is on,
+	 * and what keys it, so that masks do not depend on how a step is cut
+	 * into micro-batches.
+	 */
+	bool train;
+	uint64_t seed, step;
+	uint64_t first_leaf;		/* leaves of this step before these */
+
+	size_t cap_tokens, cap_segments, cap_leaves, cap_groups;
+};
+
+void rm_batch_clear(struct rm_batch *b);
+/*
+ * Append one group.  prompt and responses[k] are little-endian int32, as
+ * records have them (any alignment; NULL data counts as empty).  With
+ * `share` the prompt is stored once; without, a copy stands before each
+ * response in one root segment (both ways' attention).  -1 on memory or a
+ * negative id.
+ */
+int rm_batch_add(struct rm_batch *b, struct rm_slice prompt,
+		 const struct rm_slice *responses, size_t k, bool share);
+void rm_batch_fini(struct rm_batch *b);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * loss: what training makes small: a function of the scores [n, K] of a
+ * group's responses and of what people said of them.
+ *
+ * Losses are rows of a table, chosen by name with options ("bt:smoothing=.1",
+ * `--loss list` explains them).  A loss knows nothing of models, tokens or
+ * files.  Sums are in double; the forms are stable for rewards of any size.
+ * Errors as in base.h.
+ *
+ *	json_t *config = rm_loss_parse("bt:center=.01");
+ *	struct rm_loss *loss = rm_loss_new(config, K);
+ *	total = rm_loss_weight(loss, targets, n);	summed over the step
+ *	rm_loss_forward(loss, targets, n, scores, 1 / total, dscores, &r);
+ *	rm_loss_free(loss);
+ */
+#ifndef RM_LOSS_H
+#define RM_LOSS_H
+
+#include "spec.h"
+#include "tensor.h"
+
+/*
+ * What is known of one group.  Arrays are [k] in the order of its scores;
+ * NULL, and NaN for a number, mean not known.
+ */
+struct rm_target {
+	size_t k;		/* responses */
+	double p;		/* k = 2: P(first preferred); NaN: see rank */
+	double margin;		/* of the preferred, reward units; NaN: 0 */
+	double weight;		/* NaN: 1 */
+	const double *rank;	/* 0 = best, equal = tie */
+	const double *score;	/* higher = better; used where rank is NULL */
+	const double *teacher;	/* a teacher's rewards */
+};
+
+struct rm_loss;
+
+/* Sums over the groups seen; zero before the first call of a step. */
+struct rm_loss_sums {
+	double loss;		/* sum of weight * loss, penalties included */
+	double weight;		/* sum of weights */
+	double compared;	/* comparisons, ties in the labels left out */
+	double correct;		/* of them won; equal rewards count half */
+	size_t bad_group;	/* index in the call, when it returns -1 */
+};
+
+/* "NAME:key=value,..." with defaults filled in; the caller owns it. */
+json_t *rm_loss_parse(const char *text);
+/* The text of `--loss list`. */
+void rm_loss_list(struct rm_buf *out);
+
+/* K: score columns of the head; refused here if the loss wants others. */
+struct rm_loss *rm_loss_new(const json_t *config, size_t K);
+void rm_loss_free(struct rm_loss *loss);
+
+/* Whether such a target can train this loss; the message says what lacks. */
+int rm_loss_check(const struct rm_loss *loss, const struct rm_target *target);
+
+/* The sum of the weights of groups that have something to learn from. */
+double rm_loss_weight(const struct rm_loss *loss,
+		      const struct rm_target *targets, size_t n);
+
+/*
+ * Adds to sums; dscores, if not NULL, is [rows, K] and is set to
+ * scale * d(sum of weight * loss) / d scores.  scores [rows, K] has the
+ * groups' responses one after another.  -1 when a loss is NaN or infinite:
+ * sums->bad_group says which group.
+ */
+int rm_loss_forward(const struct rm_loss *loss,
+		    const struct rm_target *targets, size_t n,
+		    const rm_real *scores, double scale, rm_real *dscores,
+		    struct rm_loss_sums *sums);
+
+#endif

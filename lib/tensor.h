@@ -1,0 +1,160 @@
+/*
+ * tensor: the number type, and the parameters of a model in one block
+ * addressed by a table.
+ *
+ * Knows nothing of layers, files or optimisers.  A model's parts add rows to
+ * the table when they are made, then the block is allocated once; saving
+ * walks the table by name and shape, the optimiser and a checkpoint see flat
+ * ranges only.  The numerics build twice: rm_real is float, and double under
+ * -DRM_DOUBLE for the gradient checks.  Errors as in base.h.
+ *
+ *	struct rm_params p = {0};
+ *	i = rm_params_add(&p, &(struct rm_param){ .name = "score.weight",
+ *		.n_dims = 2, .shape = { K, C }, .init = RM_INIT_NORMAL,
+ *		.init_scale = .02, .trainable = true, .decay = true });
+ *	rm_params_alloc(&p, true);
+ *	rm_params_init(&p, seed);
+ *	use p.param[i].value, p.param[i].grad
+ *	rm_params_fini(&p);
+ */
+#ifndef RM_TENSOR_H
+#define RM_TENSOR_H
+
+#include "base.h"
+
+#ifdef RM_DOUBLE
+typedef double rm_real;
+#else
+typedef float rm_real;
+#endif
+
+#define RM_DIMS 4
+
+enum rm_init {
+	RM_INIT_ZERO,
+	RM_INIT_CONSTANT,	/* init_scale */
+	RM_INIT_NORMAL,		/* mean 0, standard deviation init_scale */
+	RM_INIT_UNIFORM		/* in [-init_scale, init_scale) */
+};
+
+/*
+ * One parameter.  The parts that own it set the fields down to init_scale;
+ * rm_params_alloc sets the rest.
+ */
+struct rm_param {
+	const char *name;	/* copied by rm_params_add */
+	size_t n_dims, shape[RM_DIMS];
+	bool trainable;		/* false: a buffer, or frozen */
+	bool decay;		/* weight decay applies (not: bias, norm) */
+	bool sparse;		/* gradients touch few of its shape[0] rows */
+	enum rm_init init;
+	double init_scale;
+
+	size_t size;		/* number of elements */
+	size_t offset;		/* of value in the block */
+	rm_real *value;		/* [size] row-major; true value / scale */
+	/*
+	 * The true value is scale * value.  It is 1 except for sparse
+	 * parameters in training, where weight decay of all rows is one
+	 * product here instead of a pass over them.
+	 */
+	double scale;
+	rm_real *grad;		/* [size]; NULL if frozen or sparse */
+	struct rm_sparse *rows;	/* the gradient if sparse, else NULL */
+};
+
+struct rm_params {
+	size_t n, cap;
+	struct rm_param *param;
+	size_t size, grad_size;
+	rm_real *block;		/* [size] values of all, 64-byte aligned */
+	rm_real *grad_block;	/* [grad_size] of the dense trainable ones */
+};
+
+/* A piece of memory that a checkpoint stores and restores as it is. */
+struct rm_range {
+	const char *name;
+	void *data;
+	size_t bytes;
+};
+
+/* Add a row; its index, or -1 (memory, a name that exists, size overflow). */
+int rm_params_add(struct rm_params *p, const struct rm_param *param);
+/* Index of the parameter of that name, -1 if there is none (no message). */
+int rm_params_find(const struct rm_params *p, const char *name);
+/*
+ * Clear `trainable` of the parameters whose name matches a shell pattern;
+ * before rm_params_alloc.  How many matched; none is an error (-1).
+ */
+int rm_params_freeze(struct rm_params *p, const char *pattern);
+/* Values, zeroed; with `train` also gradients. */
+int rm_params_alloc(struct rm_params *p, bool train);
+/* Initial values, keyed by seed, parameter index and element. */
+void rm_params_init(struct rm_params *p, uint64_t seed);
+/* The true values of parameter i; out[size], as a model directory has them. */
+void rm_params_get(const struct rm_params *p, size_t i, rm_real *out);
+/* Set them; scale becomes 1. */
+void rm_params_set(struct rm_params *p, size_t i, const rm_real *in);
+/*
+ * All values and scales as they are, exactly, into / from one buffer of
+ * rm_params_state_size bytes: checkpoints, and the best model so far.
+ */
+size_t rm_params_state_size(const struct rm_params *p);
+void rm_params_state_get(const struct rm_params *p, void *out);
+void rm_params_state_set(struct rm_params *p, const void *in);
+/* Zero all gradients. */
+void rm_params_zero_grad(struct rm_params *p);
+/* Sum of squares of all gradients in double: same for any thread count. */
+double rm_params_grad_norm2(const struct rm_params *p);
+void rm_params_fini(struct rm_params *p);
+
+/* ---- sparse gradients ---- */
+
+/*
+ * The gradient of the rows that a step touched.  Rows are divided among
+ * RM_SPARSE_PARTS parts by their number, so that threads can add to and read
+ * different parts at once; within a part, rows stand in the order in which
+ * they were first touched.  The sum over occurrences is taken in the order
+ * of the calls: same bytes for any number of threads.
+ */
+#define RM_SPARSE_PARTS 64
+
+struct rm_sparse_part {
+	size_t n, cap;
+	uint32_t *row;		/* [n] distinct rows */
+	rm_real *grad;		/* [n, dim] */
+	uint32_t *slot;		/* hash table: index into row, plus 1 */
+	size_t n_slots;
+};
+
+struct rm_sparse {
+	size_t n_rows, dim;
+	struct rm_sparse_part part[RM_SPARSE_PARTS];
+};
+
+/* The part a row belongs to. */
+static inline size_t rm_sparse_part(uint32_t row)
+{
+	return row % RM_SPARSE_PARTS;
+}
+
+struct rm_sparse *rm_sparse_new(size_t n_rows, size_t dim);
+/*
+ * For i in 0..n-1: grad[row[i]] += weight[i] * x[from[i]], where x is
+ * [., dim] and every row[i] belongs to `part`.  weight NULL means 1.
+ */
+int rm_sparse_add(struct rm_sparse *s, size_t part, size_t n,
+		  const uint32_t *row, const uint32_t *from,
+		  const rm_real *weight, const rm_real *x);
+/* The gradient of one row, [dim], NULL if it was not touched. */
+const rm_real *rm_sparse_find(const struct rm_sparse *s, uint32_t row);
+void rm_sparse_clear(struct rm_sparse *s);
+void rm_sparse_free(struct rm_sparse *s);
+
+/* ---- threads ---- */
+
+/* Threads for all numerics of this process (1 at the start). */
+void rm_threads_set(size_t n);
+size_t rm_threads(void);
+
+#endif
