@@ -4,8 +4,9 @@
 
 PREFIX ?= /usr/local
 DESTDIR ?=
-CC ?= gcc
-AR ?= ar
+ifeq ($(origin CC),default)
+CC = gcc
+endif
 OPT ?= -O3 -g
 SANITIZE ?=
 BUILD ?= build$(if $(SANITIZE),/san)

@@ -27,6 +27,7 @@ int rm_fail(const char *fmt, ...)
 int rm_wrap(const char *fmt, ...)
 {
 	char context[1024], old[sizeof(message)];
+	size_t n, m;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -34,12 +35,9 @@ int rm_wrap(const char *fmt, ...)
 	va_end(ap);
 	memcpy(old, message, sizeof(old));
 	/* A message too long for the room is cut at its end. */
-	size_t n = strlen(context);
 	snprintf(message, sizeof(message), "%s: ", context);
 	n = strlen(message);
-	size_t room = sizeof(message) - 1 - n, m = strlen(old);
-	if (m > room)
-		m = room;
+	m = RM_MIN(strlen(old), sizeof(message) - 1 - n);
 	memcpy(message + n, old, m);
 	message[n + m] = '\0';
 	return -1;
@@ -168,22 +166,29 @@ void rm_buf_puts(struct rm_buf *b, const char *s)
 	rm_buf_append(b, s, strlen(s));
 }
 
-void rm_buf_printf(struct rm_buf *b, const char *fmt, ...)
+void rm_buf_vprintf(struct rm_buf *b, const char *fmt, va_list ap)
 {
-	va_list ap;
+	va_list again;
 	int n;
 
-	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
 	if (n < 0 || rm_buf_reserve(b, (size_t)n + 1) < 0) {
 		b->failed = true;
 		return;
 	}
-	va_start(ap, fmt);
 	vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
 	b->len += (size_t)n;
+}
+
+void rm_buf_printf(struct rm_buf *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	rm_buf_vprintf(b, fmt, ap);
+	va_end(ap);
 }
 
 char *rm_buf_text(struct rm_buf *b)

@@ -91,6 +91,8 @@ void rm_buf_append(struct rm_buf *b, const void *data, size_t len);
 void rm_buf_putc(struct rm_buf *b, int c);
 void rm_buf_puts(struct rm_buf *b, const char *s);
 void rm_buf_printf(struct rm_buf *b, const char *fmt, ...) RM_PRINTF(2, 3);
+void rm_buf_vprintf(struct rm_buf *b, const char *fmt, va_list ap)
+	RM_PRINTF(2, 0);
 /* A NUL after the last byte, not counted in len: the text, or NULL. */
 char *rm_buf_text(struct rm_buf *b);
 void rm_buf_clear(struct rm_buf *b);

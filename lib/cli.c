@@ -382,13 +382,13 @@ int rm_cli_parse(const struct rm_tool *tool, int argc, char **argv)
 {
 	size_t words = (size_t)argc;
 	char **option = rm_malloc(2 * words, sizeof(*option));
-	char **operand = option + words;
+	char **operand;
 	int options = 0, operands = 0, last;
 
 	if (!option)
 		misuse(tool);
+	operand = option + words;
 	for (int i = 1; i < argc; i++) {
-		last = i;
 		if (strcmp(argv[i], "--") == 0) {
 			option[options++] = argv[i];
 			while (++i < argc)

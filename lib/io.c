@@ -441,26 +441,16 @@ int rm_output_puts(struct rm_output *out, const char *s)
 
 int rm_output_printf(struct rm_output *out, const char *fmt, ...)
 {
-	char small[512], *text = small;
+	struct rm_buf text = {0};
 	va_list ap;
-	int n, status;
+	int status = -1;
 
 	va_start(ap, fmt);
-	n = vsnprintf(small, sizeof(small), fmt, ap);
+	rm_buf_vprintf(&text, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		return rm_fail("%s: cannot format", out->name);
-	if ((size_t)n >= sizeof(small)) {
-		text = rm_malloc((size_t)n + 1, 1);
-		if (!text)
-			return -1;
-		va_start(ap, fmt);
-		vsnprintf(text, (size_t)n + 1, fmt, ap);
-		va_end(ap);
-	}
-	status = rm_output_write(out, text, (size_t)n);
-	if (text != small)
-		free(text);
+	if (!text.failed)
+		status = rm_output_write(out, text.data, text.len);
+	rm_buf_fini(&text);
 	return status;
 }
 
