@@ -94,6 +94,9 @@ void rm_schema_fini(struct rm_schema *s);
 
 /* ---- reading ---- */
 
+/* Most responses, annotations or named values that one record may have. */
+#define RM_MAX_RESPONSES ((size_t)1 << 20)
+
 struct rm_record {
 	const struct rm_schema *schema;
 	const unsigned char *data;	/* payload: the whole msgpack array */
@@ -101,13 +104,19 @@ struct rm_record {
 	struct rm_slice *field;		/* [schema->n] each field's msgpack */
 	size_t k;			/* responses; 0 if no field says */
 	size_t cap;			/* of field */
+	/* Private: where the elements of arrays, maps and choices lie. */
+	struct rm_slice *element;
+	size_t n_element, element_cap;
+	size_t *first;			/* [schema->n] into element */
 };
 
 /*
  * Index the payload into *rec (zeroed before first use; its memory is used
  * again from call to call; rm_record_fini at the end).  Checks: one array of
  * schema->n values and nothing after it, each of its field's type or nil,
- * nesting at most RM_JSON_DEPTH, one k for all.  The message names the field.
+ * nesting at most RM_JSON_DEPTH, one k for all.  Takes time by the number of
+ * fields and responses, not by bytes: whether text is UTF-8 is looked at by
+ * those who print it.  The message names the field.
  */
 int rm_record_index(struct rm_record *rec, const struct rm_schema *schema,
 		    const void *payload, size_t len);
@@ -152,6 +161,8 @@ void rm_put_array(struct rm_buf *b, size_t n);
 void rm_put_map(struct rm_buf *b, size_t n);
 void rm_put_nil(struct rm_buf *b);
 void rm_put_str(struct rm_buf *b, const void *text, size_t n);
+void rm_put_bin(struct rm_buf *b, const void *data, size_t n);
+void rm_put_bool(struct rm_buf *b, bool v);
 void rm_put_u64(struct rm_buf *b, uint64_t v);
 void rm_put_f64(struct rm_buf *b, double v);
 void rm_put_i32s(struct rm_buf *b, const int32_t *v, size_t n);

@@ -37,6 +37,12 @@ struct rm_header {
 	json_t *policy;
 	struct rm_fingerprint policy_fp;
 	json_t *history;		/* JSON array, never NULL */
+	/*
+	 * Private: the tokenizer's files as the stream had them (zstd), and
+	 * whose they are, so that a stage need not pack them again.
+	 */
+	struct rm_files packed;
+	struct rm_fingerprint packed_fp;
 };
 
 int rm_header_init(struct rm_header *h);
@@ -51,8 +57,9 @@ int rm_header_set_policy(struct rm_header *h, json_t *policy);
 int rm_header_add_history(struct rm_header *h, const char *tool, int argc,
 			  char *const *argv, int64_t seed);
 /*
- * Refuse streams (or a stream and a model) of different tokenizers: -1 with
- * a message naming both, unless force.
+ * Refuse streams (or a stream and a model) of different tokenizers or
+ * policies: -1 with a message naming both, unless force.  One without
+ * (an empty fingerprint) goes with any.
  */
 int rm_header_match(const struct rm_header *a, const char *a_name,
 		    const struct rm_header *b, const char *b_name,
@@ -60,6 +67,10 @@ int rm_header_match(const struct rm_header *a, const char *a_name,
 /* The header as one JSON object {format, version, kind, ...}; the
  * tokenizer's files are shown as names and sizes. */
 int rm_header_print(struct rm_buf *json, const struct rm_header *h);
+/* The same with the files themselves: base64 of their zstd bytes. */
+int rm_header_export(struct rm_buf *json, const struct rm_header *h);
+/* What rm_header_export wrote, into *h (uninitialised; fini it if 0). */
+int rm_header_import(struct rm_header *h, const json_t *object);
 
 /* ---- reading ---- */
 
