@@ -93,4 +93,23 @@ void rm_output_abort(struct rm_output *out);
 /* Write a whole small file atomically; 0 / -1. */
 int rm_write_file(const char *path, const void *data, size_t n);
 
+/* ---- spool ---- */
+
+/*
+ * Byte strings kept for reading in any order: a pipe's records that are to
+ * be shuffled or read again.  The first `memory` bytes stay in memory, the
+ * rest goes to an unlinked temporary in $TMPDIR (/tmp), which no death of
+ * the program leaves behind.
+ */
+struct rm_spool;
+
+struct rm_spool *rm_spool_new(size_t memory);
+int rm_spool_add(struct rm_spool *s, const void *data, size_t n);
+/* How many strings, and their bytes in all. */
+size_t rm_spool_count(const struct rm_spool *s);
+uint64_t rm_spool_bytes(const struct rm_spool *s);
+/* String i < count in *out, valid until the next call; 0 / -1. */
+int rm_spool_get(struct rm_spool *s, size_t i, struct rm_slice *out);
+void rm_spool_free(struct rm_spool *s);
+
 #endif

@@ -1,0 +1,76 @@
+/*
+ * encode: labelled groups of text (module text) as records: template,
+ * tokenizer and cut.
+ *
+ *	struct rm_encode *e = rm_encode_open(paths, n, tokenizer, &options);
+ *	w = rm_writer_open(out, rm_encode_header(e));
+ *	while ((got = rm_encode_next(e, &payload)) > 0)
+ *		rm_writer_write(w, payload);
+ *	rm_encode_close(e);
+ *
+ * `prompt` followed by `responses[i]` is exactly what the tokenizer makes of
+ * the whole text, cut at the last token boundary at or before the prompt's
+ * end that all k responses share.
+ */
+#ifndef RM_ENCODE_H
+#define RM_ENCODE_H
+
+#include "stream.h"
+#include "text.h"
+#include "tokenizer.h"
+
+struct rm_encode_options {
+	struct rm_text_options text;
+	const char *template;	/* NULL: plain */
+	size_t max_length;	/* tokens of prompt and response; 0: no limit */
+	const char *overlong;	/* left (or NULL), right, drop, error */
+	bool keep_text;
+};
+
+/* The names that `overlong` may have; ends in NULL. */
+extern const char *const rm_encode_overlongs[];
+
+struct rm_encode_counts {
+	size_t kept, dropped, cut;	/* groups */
+	size_t empty;			/* empty responses */
+	size_t tokens;			/* of the model's inputs */
+	size_t text;			/* their bytes of text */
+};
+
+struct rm_encode;
+
+/*
+ * Open files (n == 0 or "-": stdin) as records.  The tokenizer is borrowed
+ * until close.
+ */
+struct rm_encode *rm_encode_open(char *const *paths, size_t n,
+				 const struct rm_tokenizer *tokenizer,
+				 const struct rm_encode_options *options);
+/* The same of one open input, which is taken, also on failure. */
+struct rm_encode *rm_encode_open_input(struct rm_input *in,
+				       const struct rm_tokenizer *tokenizer,
+				       const struct rm_encode_options *options);
+/* Kind groups, the fields that the data has, the tokenizer, the policy; the
+ * history is empty and the caller's to extend. */
+struct rm_header *rm_encode_header(struct rm_encode *e);
+/*
+ * 1 and the payload of the next record, valid until the next call; 0 at the
+ * end; -1 on error.
+ */
+int rm_encode_next(struct rm_encode *e, const struct rm_buf **payload);
+/* As rm_text_on_pause. */
+void rm_encode_on_pause(struct rm_encode *e, int (*fn)(void *), void *arg);
+const struct rm_encode_counts *rm_encode_counts(const struct rm_encode *e);
+const struct rm_text_counts *rm_encode_text_counts(const struct rm_encode *e);
+void rm_encode_close(struct rm_encode *e);
+
+/*
+ * Take template, max_length and overlong from a model directory's rm.json
+ * ("policy") and max_position_embeddings from its config.json, where the
+ * options leave them unset.  Strings live in *keep, which the caller frees
+ * (json_decref).
+ */
+int rm_encode_policy(const char *model, struct rm_encode_options *options,
+		     json_t **keep);
+
+#endif
