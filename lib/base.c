@@ -381,19 +381,18 @@ const char *rm_format_double(double x, char buf[32])
 
 /* ---- text ---- */
 
-/* Length of the sequence at s (n > 0 bytes), 0 if it is not valid UTF-8. */
-static size_t utf8_sequence(const unsigned char *s, size_t n)
+/*
+ * How many of the n > 0 bytes at s are the beginning of a valid sequence, at
+ * least 1: what one U+FFFD stands for unless it is all of a sequence.
+ */
+static size_t utf8_sequence(const unsigned char *s, size_t n, bool *valid)
 {
 	unsigned char c = s[0], low = 0x80, high = 0xbf;
-	size_t len;
+	size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 
-	if (c < 0x80)
+	*valid = false;
+	if ((c >= 0x80 && c < 0xc2) || c > 0xf4)
 		return 1;
-	if (c < 0xc2 || c > 0xf4)
-		return 0;
-	len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	if (len > n)
-		return 0;
 	if (c == 0xe0)
 		low = 0xa0;	/* overlong */
 	else if (c == 0xed)
@@ -402,11 +401,13 @@ static size_t utf8_sequence(const unsigned char *s, size_t n)
 		low = 0x90;	/* overlong */
 	else if (c == 0xf4)
 		high = 0x8f;	/* beyond U+10FFFF */
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
+	for (size_t i = 1; i < len; i++) {
+		if (i == n || s[i] < low || s[i] > high)
+			return i;
+		low = 0x80;
+		high = 0xbf;
+	}
+	*valid = true;
 	return len;
 }
 
@@ -415,6 +416,7 @@ size_t rm_utf8_valid(const void *text, size_t n)
 	const unsigned char *s = text;
 	size_t i = 0, len;
 	uint64_t word;
+	bool valid;
 
 	while (i < n) {
 		while (n - i >= 8) {
@@ -425,12 +427,29 @@ size_t rm_utf8_valid(const void *text, size_t n)
 		}
 		if (i == n)
 			break;
-		len = utf8_sequence(s + i, n - i);
-		if (len == 0)
+		len = utf8_sequence(s + i, n - i, &valid);
+		if (!valid)
 			return i;
 		i += len;
 	}
 	return n;
+}
+
+void rm_buf_append_utf8(struct rm_buf *b, const void *text, size_t n)
+{
+	const unsigned char *s = text, *end = s + n;
+	bool valid;
+
+	for (;;) {
+		size_t len = rm_utf8_valid(s, (size_t)(end - s));
+
+		rm_buf_append(b, s, len);
+		s += len;
+		if (s == end)
+			return;
+		rm_buf_puts(b, "\xef\xbf\xbd");
+		s += utf8_sequence(s, (size_t)(end - s), &valid);
+	}
 }
 
 size_t rm_utf8_count(const void *text, size_t n)

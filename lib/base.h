@@ -143,6 +143,12 @@ const char *rm_format_double(double x, char buf[32]);
  */
 size_t rm_utf8_valid(const void *s, size_t n);
 
+/*
+ * Append n bytes as valid UTF-8, U+FFFD for each part that is not: for the
+ * longest beginning of a sequence, as Unicode recommends and Rust does.
+ */
+void rm_buf_append_utf8(struct rm_buf *b, const void *s, size_t n);
+
 /* Number of code points in valid UTF-8. */
 size_t rm_utf8_count(const void *s, size_t n);
 

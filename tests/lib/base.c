@@ -147,6 +147,34 @@ static void test_utf8(void **state)
 	}
 }
 
+#define BAD "\xef\xbf\xbd"
+
+static void test_utf8_repair(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{ "", "" },
+		{ "plain \xc3\xa9", "plain \xc3\xa9" },
+		{ "a\xff" "b", "a" BAD "b" },
+		{ "\xe2\x82", BAD },			/* cut */
+		{ "\xe2\x82(", BAD "(" },
+		{ "\xf0\x9f\x98\xe2\x82\xac", BAD "\xe2\x82\xac" },
+		{ "\xed\xa0\x80", BAD BAD BAD },	/* surrogate */
+		{ "\xc0\xaf", BAD BAD },		/* overlong */
+		{ "\xf4\x90\x80\x80", BAD BAD BAD BAD },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RM_COUNT(rows); i++) {
+		struct rm_buf b = {0};
+
+		rm_buf_append_utf8(&b, rows[i].in, strlen(rows[i].in));
+		assert_string_equal(rm_buf_text(&b), rows[i].out);
+		rm_buf_fini(&b);
+	}
+}
+
 static void test_random(void **state)
 {
 	enum { N = 20000 };
@@ -228,6 +256,7 @@ int main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_format_double),
 		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_utf8_repair),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_shuffle_is_a_permutation),
 		cmocka_unit_test(test_files),
