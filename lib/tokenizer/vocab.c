@@ -1,0 +1,119 @@
+#include "tokenizer/parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t first_slot(const struct rm_vocab *v, const char *token,
+			 size_t len)
+{
+	return rm_hash64(token, len) & (v->n_slots - 1);
+}
+
+static bool is_token(const struct rm_vocab *v, size_t id, const char *token,
+		     size_t len)
+{
+	const char *text = (const char *)v->text.data + v->at[id];
+
+	return v->at[id] + len < v->text.len && !text[len] &&
+	       memcmp(text, token, len) == 0;
+}
+
+/* The slot that holds the token, or the free one where it belongs. */
+static size_t find_slot(const struct rm_vocab *v, const char *token,
+			size_t len)
+{
+	size_t i = first_slot(v, token, len);
+
+	while (v->slot[i] && !is_token(v, v->slot[i] - 1, token, len))
+		i = (i + 1) & (v->n_slots - 1);
+	return i;
+}
+
+static int rehash(struct rm_vocab *v, size_t n_slots)
+{
+	uint32_t *slot = rm_calloc(n_slots, sizeof(*slot));
+
+	if (!slot)
+		return -1;
+	free(v->slot);
+	v->slot = slot;
+	v->n_slots = n_slots;
+	for (size_t id = 0; id < v->n; id++) {
+		const char *token = rm_vocab_token(v, id);
+
+		if (token)
+			slot[find_slot(v, token, strlen(token))] =
+				(uint32_t)id + 1;
+	}
+	return 0;
+}
+
+int rm_vocab_reserve(struct rm_vocab *v, size_t count)
+{
+	size_t n_slots = RM_MAX(v->n_slots, 64);
+
+	while (n_slots < count * 2)
+		n_slots *= 2;
+	return n_slots > v->n_slots ? rehash(v, n_slots) : 0;
+}
+
+static int grow_ids(struct rm_vocab *v, size_t n)
+{
+	if (rm_grow(&v->at, &v->cap, n, sizeof(*v->at)) < 0)
+		return -1;
+	while (v->n < n)
+		v->at[v->n++] = SIZE_MAX;
+	return 0;
+}
+
+int rm_vocab_add(struct rm_vocab *v, const char *token, size_t len,
+		 json_int_t id)
+{
+	size_t i;
+
+	if (id < 0 || id >= (json_int_t)RM_MAX_IDS)
+		return rm_fail("token \"%s\": id %lld is not within 0..%zu",
+			       token, (long long)id, RM_MAX_IDS - 1);
+	if (rm_vocab_token(v, (size_t)id))
+		return rm_fail("tokens \"%s\" and \"%s\" have the same id "
+			       "%lld", rm_vocab_token(v, (size_t)id), token,
+			       (long long)id);
+	if (rm_vocab_reserve(v, v->count + 1) < 0)
+		return -1;
+	i = find_slot(v, token, len);
+	if (v->slot[i])
+		return rm_fail("token \"%s\" has two ids, %u and %lld", token,
+			       v->slot[i] - 1, (long long)id);
+	if ((size_t)id >= v->n && grow_ids(v, (size_t)id + 1) < 0)
+		return -1;
+	v->at[id] = v->text.len;
+	rm_buf_append(&v->text, token, len);
+	rm_buf_putc(&v->text, '\0');
+	if (v->text.failed)
+		return -1;
+	v->slot[i] = (uint32_t)id + 1;
+	v->count++;
+	return 0;
+}
+
+int32_t rm_vocab_find(const struct rm_vocab *v, const char *token, size_t len)
+{
+	if (v->n_slots == 0)
+		return -1;
+	return (int32_t)v->slot[find_slot(v, token, len)] - 1;
+}
+
+const char *rm_vocab_token(const struct rm_vocab *v, size_t id)
+{
+	if (id >= v->n || v->at[id] == SIZE_MAX)
+		return NULL;
+	return (const char *)v->text.data + v->at[id];
+}
+
+void rm_vocab_fini(struct rm_vocab *v)
+{
+	rm_buf_fini(&v->text);
+	free(v->at);
+	free(v->slot);
+	*v = (struct rm_vocab){0};
+}
