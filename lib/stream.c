@@ -39,6 +39,7 @@ struct rm_reader {
 	bool force, failed;
 	struct rm_header header;	/* the first stream's */
 	struct rm_input *in;
+	struct rm_input *given;		/* the first stream, open already */
 	unsigned char *data;
 	size_t start, end, cap;
 	bool eof;
@@ -234,7 +235,8 @@ static int open_next(struct rm_reader *r)
 	int ok;
 
 	rm_input_close(r->in);
-	r->in = rm_input_open(r->path[r->n_opened]);
+	r->in = r->given ? r->given : rm_input_open(r->path[r->n_opened]);
+	r->given = NULL;
 	if (!r->in)
 		return -1;
 	rm_input_on_pause(r->in, r->pause, r->pause_arg);
@@ -251,11 +253,10 @@ static int open_next(struct rm_reader *r)
 	return ok;
 }
 
-struct rm_reader *rm_reader_open(char *const *paths, size_t n,
-				 const struct rm_reader_options *options)
+/* A reader of these paths with nothing open yet. */
+static struct rm_reader *reader_new(char *const *paths, size_t n,
+				    const struct rm_reader_options *options)
 {
-	static char stdin_path[] = "-";
-	char *const only[] = { stdin_path };
 	struct rm_reader *r = rm_calloc(1, sizeof(*r));
 	size_t i;
 
@@ -264,24 +265,50 @@ struct rm_reader *rm_reader_open(char *const *paths, size_t n,
 	r->max_record = options && options->max_record ? options->max_record :
 			RM_MAX_RECORD;
 	r->force = options && options->force;
-	if (!n) {
-		paths = only;
-		n = 1;
-	}
 	r->path = rm_calloc(n, sizeof(*r->path));
-	if (!r->path)
-		goto fail;
-	for (i = 0; i < n; i++) {
+	for (i = 0; r->path && i < n; i++) {
 		r->path[i] = rm_strdup(paths[i]);
 		if (!r->path[i])
-			goto fail;
+			break;
 		r->n_paths++;
 	}
-	if (open_next(r) == 0)
+	if (r->n_paths == n)
 		return r;
-fail:
 	rm_reader_close(r);
 	return NULL;
+}
+
+/* The reader with its first header read, or NULL. */
+static struct rm_reader *open_first(struct rm_reader *r)
+{
+	if (r && open_next(r) == 0)
+		return r;
+	rm_reader_close(r);
+	return NULL;
+}
+
+struct rm_reader *rm_reader_open(char *const *paths, size_t n,
+				 const struct rm_reader_options *options)
+{
+	static char stdin_path[] = "-";
+	char *const only[] = { stdin_path };
+
+	return open_first(reader_new(n ? paths : only, n ? n : 1, options));
+}
+
+struct rm_reader *rm_reader_open_input(struct rm_input *in,
+				const struct rm_reader_options *options)
+{
+	char *name = rm_strdup(rm_input_name(in));
+	struct rm_reader *r = name ? reader_new(&name, 1, options) : NULL;
+
+	free(name);
+	if (!r) {
+		rm_input_close(in);
+		return NULL;
+	}
+	r->given = in;
+	return open_first(r);
 }
 
 const struct rm_header *rm_reader_header(const struct rm_reader *r)

@@ -88,6 +88,9 @@ struct rm_reader_options {
  */
 struct rm_reader *rm_reader_open(char *const *paths, size_t n,
 				 const struct rm_reader_options *options);
+/* The same of one open input, which is taken, also on failure. */
+struct rm_reader *rm_reader_open_input(struct rm_input *in,
+				const struct rm_reader_options *options);
 const struct rm_header *rm_reader_header(const struct rm_reader *r);
 /*
  * 1 and the next record, valid until the next call; 0 at the verified end of
