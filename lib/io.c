@@ -270,6 +270,30 @@ ssize_t rm_input_peek(struct rm_input *in, const unsigned char **data,
 	return (ssize_t)(in->end - in->at);
 }
 
+int rm_input_line(struct rm_input *in, struct rm_buf *line, size_t max)
+{
+	const unsigned char *next, *newline = NULL;
+	ssize_t got;
+	size_t n;
+
+	rm_buf_clear(line);
+	while (!newline) {
+		got = rm_input_peek(in, &next, 1);
+		if (got <= 0)
+			return got < 0 ? -1 : line->len > 0;
+		newline = memchr(next, '\n', (size_t)got);
+		n = newline ? (size_t)(newline - next) : (size_t)got;
+		if (n > max - line->len)
+			return rm_fail("%s: a line of more than %zu bytes",
+				       in->name, max);
+		rm_buf_append(line, next, n);
+		if (line->failed)
+			return -1;
+		in->at += n + (newline != NULL);
+	}
+	return 1;
+}
+
 void rm_input_on_pause(struct rm_input *in, int (*fn)(void *), void *arg)
 {
 	in->pause = fn;

@@ -44,6 +44,12 @@ ssize_t rm_input_peek(struct rm_input *in, const unsigned char **data,
 		      size_t n);
 
 /*
+ * The next line in *line (replaced), without its newline, which the last one
+ * may lack: 1, 0 at the end, -1 on error or when it is longer than max.
+ */
+int rm_input_line(struct rm_input *in, struct rm_buf *line, size_t max);
+
+/*
  * Call fn(arg) before a read that would have to wait for more input: the
  * moment to flush output, so that a tool can stand as a co-process.  fn
  * returns 0, or -1 which fails the read.

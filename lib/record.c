@@ -189,20 +189,10 @@ static int index_choices(struct walk *w, size_t f, const struct rm_scan *array)
 	for (i = 0; i < array->n; i++) {
 		start = w->p;
 		if (index_choice(w, f) < 0)
-			return rm_wrap("annotation %zu", i + 1);
+			return rm_wrap("[%zu]", i);
 		add_element(w, start);
 	}
 	return 0;
-}
-
-static bool is_per_response(const struct rm_schema *s, struct rm_slice name)
-{
-	size_t i;
-
-	for (i = 0; i < s->n_per_response; i++)
-		if (rm_slice_is(name, s->per_response[i]))
-			return true;
-	return false;
 }
 
 static int index_column(struct walk *w)
@@ -213,8 +203,8 @@ static int index_column(struct walk *w)
 		return -1;
 	if (name.kind != RM_SCAN_STR)
 		return wrong(&name, "a column's name");
-	if (is_per_response(w->rec->schema,
-			    (struct rm_slice){ name.body, name.n })) {
+	if (rm_schema_is_per_response(w->rec->schema,
+			(struct rm_slice){ name.body, name.n })) {
 		if (!rm_scan_head(&s, w->p, w->end))
 			return -1;
 		if (s.kind != RM_SCAN_NIL &&

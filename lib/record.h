@@ -88,6 +88,8 @@ int rm_schema_add_typed(struct rm_schema *s, const char *name,
 /* Remove field f; later indices move down by one. */
 void rm_schema_drop(struct rm_schema *s, size_t f);
 int rm_schema_add_per_response(struct rm_schema *s, const char *column);
+bool rm_schema_is_per_response(const struct rm_schema *s,
+			       struct rm_slice column);
 int rm_schema_copy(struct rm_schema *to, const struct rm_schema *from);
 bool rm_schema_equal(const struct rm_schema *a, const struct rm_schema *b);
 void rm_schema_fini(struct rm_schema *s);
@@ -185,6 +187,9 @@ void rm_put_selected(struct rm_buf *b, const struct rm_record *rec, size_t f,
 
 /* One msgpack value as JSON text; ext 1 and 3 become plain arrays. */
 int rm_msgpack_print(struct rm_buf *json, struct rm_slice value);
+/* The value of field f as JSON text; u64 as 16 hex digits in quotes. */
+int rm_record_print_field(struct rm_buf *json, const struct rm_record *rec,
+			  size_t f);
 /* The record as one JSON object {field: value, ...}, no newline. */
 int rm_record_print(struct rm_buf *json, const struct rm_record *rec);
 /*

@@ -198,6 +198,17 @@ int rm_schema_add_per_response(struct rm_schema *s, const char *column)
 	return 0;
 }
 
+bool rm_schema_is_per_response(const struct rm_schema *s,
+			       struct rm_slice column)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_per_response; i++)
+		if (rm_slice_is(column, s->per_response[i]))
+			return true;
+	return false;
+}
+
 int rm_schema_copy(struct rm_schema *to, const struct rm_schema *from)
 {
 	struct rm_schema copy = {0};

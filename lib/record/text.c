@@ -160,8 +160,8 @@ int rm_msgpack_print(struct rm_buf *json, struct rm_slice value)
  * A u64 is a hash; as a number it would lose its low bits in every JSON
  * reader that holds numbers as doubles, so it is a string of hex digits.
  */
-static int print_field(struct rm_buf *json, const struct rm_record *rec,
-		       size_t f)
+int rm_record_print_field(struct rm_buf *json, const struct rm_record *rec,
+			  size_t f)
 {
 	if (rec->schema->field[f].type != RM_U64 ||
 	    rm_record_is_nil(rec, (int)f))
@@ -183,7 +183,7 @@ int rm_record_print(struct rm_buf *json, const struct rm_record *rec)
 			rm_buf_putc(json, ',');
 		rm_json_quote(json, name, strlen(name));
 		rm_buf_putc(json, ':');
-		if (print_field(json, rec, f) < 0)
+		if (rm_record_print_field(json, rec, f) < 0)
 			return rm_wrap("field %s", name);
 	}
 	rm_buf_putc(json, '}');
@@ -384,7 +384,7 @@ static int parse_i32s(struct rm_buf *b, const json_t *v)
 		if (!json_is_integer(e) || x < INT32_MIN || x > INT32_MAX) {
 			free(out);
 			wrong(e, "a whole number of 32 bits");
-			return rm_wrap("element %zu", i);
+			return rm_wrap("[%zu]", i);
 		}
 		out[i] = (int32_t)x;
 	}
@@ -408,7 +408,7 @@ static int parse_f64s(struct rm_buf *b, const json_t *v)
 		if (!json_is_number(e) && !json_is_null(e)) {
 			free(out);
 			wrong(e, "a number");
-			return rm_wrap("element %zu", i);
+			return rm_wrap("[%zu]", i);
 		}
 		out[i] = json_is_null(e) ? (double)NAN : json_number_value(e);
 	}
@@ -431,7 +431,7 @@ static int parse_each(struct rm_buf *b, const json_t *v,
 		if (json_is_null(e))
 			rm_put_nil(b);
 		else if (parse(b, e) < 0)
-			return rm_wrap("element %zu", i);
+			return rm_wrap("[%zu]", i);
 	}
 	return 0;
 }
@@ -463,7 +463,7 @@ static int parse_choices(struct rm_buf *b, const json_t *v)
 	json_array_foreach(v, i, e) {
 		if (!json_is_object(e)) {
 			wrong(e, "{annotator, choice}");
-			return rm_wrap("element %zu", i);
+			return rm_wrap("[%zu]", i);
 		}
 		rm_put_json(b, e);
 	}

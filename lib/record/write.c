@@ -308,16 +308,6 @@ static void select_column(struct rm_buf *b, const struct rm_scan *s,
 	free(value);
 }
 
-static bool is_per_response(const struct rm_schema *s, struct rm_slice name)
-{
-	size_t i;
-
-	for (i = 0; i < s->n_per_response; i++)
-		if (rm_slice_is(name, s->per_response[i]))
-			return true;
-	return false;
-}
-
 static void select_extra(struct rm_buf *b, const struct rm_record *rec,
 			 struct rm_slice value, const size_t *pick, size_t n)
 {
@@ -333,8 +323,8 @@ static void select_extra(struct rm_buf *b, const struct rm_record *rec,
 		p = rm_scan_skip(p, end, RM_JSON_DEPTH, true);
 		rm_scan_head(&s, start, end);
 		if (s.kind == RM_SCAN_ARRAY &&
-		    is_per_response(rec->schema,
-				    (struct rm_slice){ name.body, name.n }))
+		    rm_schema_is_per_response(rec->schema,
+				(struct rm_slice){ name.body, name.n }))
 			select_column(b, &s, p, pick, n);
 		else
 			rm_buf_append(b, start, (size_t)(p - start));

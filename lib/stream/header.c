@@ -73,16 +73,9 @@ int rm_header_set_policy(struct rm_header *h, json_t *policy)
 static json_t *any_string(const char *s)
 {
 	struct rm_buf text = {0};
-	size_t left = strlen(s), n;
 	json_t *value = NULL;
 
-	while ((n = rm_utf8_valid(s, left)) < left) {
-		rm_buf_append(&text, s, n);
-		rm_buf_puts(&text, "\xef\xbf\xbd");
-		s += n + 1;
-		left -= n + 1;
-	}
-	rm_buf_append(&text, s, left);
+	rm_buf_append_utf8(&text, s, strlen(s));
 	if (rm_buf_text(&text))
 		value = json_stringn((const char *)text.data, text.len);
 	rm_buf_fini(&text);
