@@ -24,6 +24,7 @@ LIBS = -lcsv -ljansson -lmsgpackc -lopenblas -lpcre2-8 -lutf8proc -lxxhash \
 	-lz -lzstd -lm
 export RM_BIN := $(abspath $(BIN))
 export BUILD
+export RM_SANITIZE := $(SANITIZE)
 
 TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
