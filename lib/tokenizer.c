@@ -192,19 +192,18 @@ struct rm_tokenizer *rm_tokenizer_from_files(const struct rm_files *files)
 
 struct rm_tokenizer *rm_tokenizer_bytes(void)
 {
-	struct rm_slice token[256];
-	unsigned char byte[256];
+	struct rm_vocab vocab = {0};
 	struct rm_buf json = {0};
 	struct rm_files files = {0};
-	int err;
+	int err = rm_byte_level_vocab(&vocab);
 
-	for (size_t i = 0; i < 256; i++) {
-		byte[i] = (unsigned char)i;
-		token[i] = (struct rm_slice){ &byte[i], 1 };
-	}
-	rm_byte_level_print(&json, token, 256, NULL, 0, false);
-	err = json.failed ? -1 : rm_files_add(&files, "tokenizer.json",
-					      json.data, json.len);
+	if (err == 0)
+		rm_byte_level_print(&json, &vocab, NULL, 0, false);
+	rm_vocab_fini(&vocab);
+	if (err == 0)
+		err = json.failed ? -1 :
+		      rm_files_add(&files, "tokenizer.json", json.data,
+				   json.len);
 	rm_buf_fini(&json);
 	if (err < 0) {
 		rm_files_fini(&files);

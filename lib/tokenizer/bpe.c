@@ -186,7 +186,7 @@ static int find_token(const struct bpe *m, struct rm_slice text)
 static int load_merge(struct bpe *m, const json_t *json, size_t rank,
 		      struct rm_buf *joined)
 {
-	struct rm_slice part[2], both;
+	struct rm_slice part[2] = {{0}}, both;
 	int32_t left, right, id;
 	struct merge *slot;
 	unsigned bit;
@@ -255,25 +255,25 @@ static int refuse(const json_t *json, const char *key)
  */
 static int print_canonical(const struct bpe *m, struct rm_buf *out)
 {
-	const struct merge **order = rm_calloc(m->n_merges, sizeof(*order));
+	uint64_t *pair = rm_malloc(m->n_merges, sizeof(*pair));
 	const char *sep = "";
 
-	if (!order)
+	if (!pair)
 		return -1;
+	memset(pair, 0xff, m->n_merges * sizeof(*pair));
 	for (size_t i = 0; i < m->n_slots; i++)
 		if (m->merge[i].pair != UINT64_MAX)
-			order[m->merge[i].rank] = &m->merge[i];
+			pair[m->merge[i].rank] = m->merge[i].pair;
 	rm_buf_printf(out, "{\"ignore_merges\":%s,\"merges\":[",
 		      m->ignore_merges ? "true" : "false");
 	for (size_t i = 0; i < m->n_merges; i++) {
-		if (!order[i])
+		if (pair[i] == UINT64_MAX)
 			continue;
 		rm_buf_printf(out, "%s[%u,%u]", sep,
-			      (unsigned)(order[i]->pair >> 32),
-			      (unsigned)order[i]->pair);
+			      (unsigned)(pair[i] >> 32), (unsigned)pair[i]);
 		sep = ",";
 	}
-	free(order);
+	free(pair);
 	rm_buf_puts(out, "],\"type\":\"BPE\",\"vocab\":[");
 	sep = "";
 	for (size_t id = 0; id < m->n_ids; id++) {

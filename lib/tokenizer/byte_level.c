@@ -61,47 +61,56 @@ ptrdiff_t rm_token_bytes(const char *token, unsigned char *bytes, size_t max)
 	return n;
 }
 
-/* The token's characters inside a JSON string. */
-static void print_token(struct rm_buf *json, struct rm_slice token)
+int rm_byte_level_vocab(struct rm_vocab *vocab)
 {
-	for (size_t i = 0; i < token.len; i++) {
-		char text[2];
-		size_t n = rm_byte_to_char(token.data[i], text);
+	for (unsigned byte = 0; byte < 256; byte++) {
+		char text[3] = "";
+		size_t n = rm_byte_to_char(byte, text);
 
-		if (text[0] == '"' || text[0] == '\\')
+		if (rm_vocab_add(vocab, text, n, byte) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Printable text: nothing but the two characters to escape in JSON. */
+static void print_token(struct rm_buf *json, const struct rm_vocab *vocab,
+			size_t id)
+{
+	for (const char *p = rm_vocab_token(vocab, id); *p; p++) {
+		if (*p == '"' || *p == '\\')
 			rm_buf_putc(json, '\\');
-		rm_buf_append(json, text, n);
+		rm_buf_putc(json, *p);
 	}
 }
 
-static void print_vocab(struct rm_buf *json, const struct rm_slice *token,
-			size_t n)
+static void print_vocab(struct rm_buf *json, const struct rm_vocab *vocab)
 {
 	rm_buf_puts(json, "    \"vocab\": {");
-	for (size_t i = 0; i < n; i++) {
-		rm_buf_puts(json, i ? ",\n      \"" : "\n      \"");
-		print_token(json, token[i]);
-		rm_buf_printf(json, "\": %zu", i);
+	for (size_t id = 0; id < vocab->n; id++) {
+		rm_buf_puts(json, id ? ",\n      \"" : "\n      \"");
+		print_token(json, vocab, id);
+		rm_buf_printf(json, "\": %zu", id);
 	}
 	rm_buf_puts(json, "\n    },\n");
 }
 
-static void print_merges(struct rm_buf *json, const struct rm_slice *token,
+static void print_merges(struct rm_buf *json, const struct rm_vocab *vocab,
 			 const int32_t (*merge)[2], size_t n)
 {
 	rm_buf_puts(json, "    \"merges\": [");
 	for (size_t i = 0; i < n; i++) {
 		rm_buf_puts(json, i ? ",\n      \"" : "\n      \"");
-		print_token(json, token[merge[i][0]]);
+		print_token(json, vocab, (size_t)merge[i][0]);
 		rm_buf_putc(json, ' ');
-		print_token(json, token[merge[i][1]]);
+		print_token(json, vocab, (size_t)merge[i][1]);
 		rm_buf_putc(json, '"');
 	}
 	rm_buf_puts(json, n ? "\n    ]\n" : "]\n");
 }
 
-void rm_byte_level_print(struct rm_buf *json, const struct rm_slice *token,
-			 size_t n, const int32_t (*merge)[2], size_t n_merges,
+void rm_byte_level_print(struct rm_buf *json, const struct rm_vocab *vocab,
+			 const int32_t (*merge)[2], size_t n_merges,
 			 bool split)
 {
 	rm_buf_printf(json,
@@ -134,7 +143,7 @@ void rm_byte_level_print(struct rm_buf *json, const struct rm_slice *token,
 		"    \"byte_fallback\": false,\n"
 		"    \"ignore_merges\": false,\n",
 		split ? "true" : "false", split ? "true" : "false");
-	print_vocab(json, token, n);
-	print_merges(json, token, merge, n_merges);
+	print_vocab(json, vocab);
+	print_merges(json, vocab, merge, n_merges);
 	rm_buf_puts(json, "  }\n}\n");
 }

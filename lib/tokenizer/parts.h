@@ -58,12 +58,15 @@ size_t rm_byte_to_char(unsigned byte, char text[2]);
  * no byte.
  */
 ptrdiff_t rm_token_bytes(const char *token, unsigned char *bytes, size_t max);
+/* Add the 256 tokens of one byte, id = byte. */
+int rm_byte_level_vocab(struct rm_vocab *vocab);
 /*
- * A tokenizer.json: the n tokens (bytes) in id order, merges as pairs of
- * ids; `split` says whether GPT-2's pattern cuts the text into words.
+ * A tokenizer.json of byte-level tokens without gaps in their ids; merges
+ * are pairs of ids; `split` says whether GPT-2's pattern cuts the text into
+ * words.
  */
-void rm_byte_level_print(struct rm_buf *json, const struct rm_slice *token,
-			 size_t n, const int32_t (*merge)[2], size_t n_merges,
+void rm_byte_level_print(struct rm_buf *json, const struct rm_vocab *vocab,
+			 const int32_t (*merge)[2], size_t n_merges,
 			 bool split);
 
 /* ---- unicode.c ---- */
