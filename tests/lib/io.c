@@ -214,6 +214,33 @@ static void test_pause_before_waiting(void **state)
 	close(ends[0]);
 }
 
+static void test_lines(void **state)
+{
+	static const char text[] = "one\n\n\0two\nlonger than ten\nlast";
+	static const size_t expected[] = { 3, 0, 4, 15, 4 };
+	struct rm_buf line = {0};
+	struct rm_input *in;
+
+	(void)state;
+	assert_int_equal(rm_write_file(path("lines"), text, sizeof(text) - 1),
+			 0);
+	in = rm_input_open(path("lines"));
+	for (size_t i = 0; i < RM_COUNT(expected); i++) {
+		assert_int_equal(rm_input_line(in, &line, 15), 1);
+		assert_int_equal(line.len, expected[i]);
+	}
+	assert_memory_equal(line.data, "last", 4);
+	assert_int_equal(rm_input_line(in, &line, 15), 0);
+	rm_input_close(in);
+	in = rm_input_open(path("lines"));
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(rm_input_line(in, &line, 10), 1);
+	assert_int_equal(rm_input_line(in, &line, 10), -1);
+	assert_non_null(strstr(rm_error(), "more than 10 bytes"));
+	rm_input_close(in);
+	rm_buf_fini(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_old_file_survives_abort),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_pause_before_waiting),
+		cmocka_unit_test(test_lines),
 	};
 
 	return cmocka_run_group_tests_name("io", tests, setup, teardown);
