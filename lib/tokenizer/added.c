@@ -29,44 +29,42 @@ int rm_get_bool(const json_t *object, const char *key, bool *out)
 	return rm_opt_bool(object, key, false, out);
 }
 
-static int compare(const void *a, const void *b)
+static int by_text(const void *a, const void *b)
 {
-	const struct rm_added_token *x = *(struct rm_added_token *const *)a;
-	const struct rm_added_token *y = *(struct rm_added_token *const *)b;
+	const struct rm_added_token *x = a, *y = b;
 	int order = memcmp(x->text, y->text, RM_MIN(x->len, y->len));
 
 	return order ? order : (x->len > y->len) - (x->len < y->len);
 }
 
-/* Sort the tokens with that flag by text and index them by first byte. */
+static int by_id(const void *a, const void *b)
+{
+	const struct rm_added_token *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Index the tokens with that flag, sorted by text, by their first byte. */
 static int build_finder(const struct rm_added *a, struct rm_finder *f,
 			bool normalized)
 {
-	const struct rm_added_token **sorted;
 	uint32_t n = 0;
 
-	sorted = rm_malloc(a->n, sizeof(*sorted));
+	f->only = -1;
 	f->order = rm_malloc(a->n, sizeof(*f->order));
-	if (!sorted || !f->order) {
-		free(sorted);
+	if (!f->order)
 		return -1;
-	}
-	for (size_t i = 0; i < a->n; i++)
-		if (a->token[i].normalized == normalized)
-			sorted[n++] = &a->token[i];
-	qsort(sorted, n, sizeof(*sorted), compare);
-	f->only = n > 0 ? (unsigned char)sorted[0]->text[0] : -1;
-	for (uint32_t i = 0; i < n; i++) {
-		unsigned char byte = (unsigned char)sorted[i]->text[0];
+	for (size_t i = 0; i < a->n; i++) {
+		unsigned char byte = (unsigned char)a->token[i].text[0];
 
-		f->order[i] = (uint32_t)(sorted[i] - a->token);
-		f->first[byte + 1] = i + 1;
-		if (byte != f->only)
-			f->only = -1;
+		if (a->token[i].normalized != normalized)
+			continue;
+		f->only = n == 0 || f->only == byte ? byte : -2;
+		f->order[n++] = (uint32_t)i;
+		f->first[byte + 1] = n;
 	}
 	for (size_t b = 1; b <= 256; b++)
 		f->first[b] = RM_MAX(f->first[b], f->first[b - 1]);
-	free(sorted);
 	return 0;
 }
 
@@ -146,7 +144,7 @@ const struct rm_added_token *rm_added_find(const struct rm_added *a,
 
 static int load_flags(struct rm_added_token *t, const json_t *json)
 {
-	bool single_word, special;
+	bool single_word = false, special = false;
 
 	if (rm_get_bool(json, "single_word", &single_word) < 0 ||
 	    rm_get_bool(json, "lstrip", &t->lstrip) < 0 ||
@@ -205,14 +203,6 @@ static int load_token(struct rm_added_token *t, const json_t *json,
 	return 0;
 }
 
-static int by_id(const void *a, const void *b)
-{
-	int32_t x = ((const struct rm_added_token *)a)->id;
-	int32_t y = ((const struct rm_added_token *)b)->id;
-
-	return (x > y) - (x < y);
-}
-
 static void print_canonical(const struct rm_added *a,
 			    struct rm_buf *canonical)
 {
@@ -261,8 +251,7 @@ static int load_list(struct rm_added *a, const json_t *list,
 		}
 		a->any_rstrip |= t->rstrip;
 	}
-	qsort(a->token, a->n, sizeof(*a->token), by_id);
-	return check_twice(a);
+	return 0;
 }
 
 int rm_added_load(struct rm_added *a, const json_t *list,
@@ -270,7 +259,11 @@ int rm_added_load(struct rm_added *a, const json_t *list,
 {
 	if (load_list(a, list, vocab) < 0)
 		return rm_wrap("added_tokens");
+	qsort(a->token, a->n, sizeof(*a->token), by_id);
+	if (check_twice(a) < 0)
+		return rm_wrap("added_tokens");
 	print_canonical(a, canonical);
+	qsort(a->token, a->n, sizeof(*a->token), by_text);
 	if (build_finder(a, &a->finder[0], false) < 0 ||
 	    build_finder(a, &a->finder[1], true) < 0)
 		return -1;

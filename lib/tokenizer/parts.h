@@ -28,8 +28,8 @@ int rm_opt_bool(const json_t *object, const char *key, bool otherwise,
 
 struct rm_vocab {
 	size_t n;		/* one more than the largest id */
-	size_t count;		/* tokens; fewer than n if ids are missing */
-	size_t *at;		/* [n] offset of the token's text, or SIZE_MAX */
+	size_t count;		/* tokens, fewer than n if ids are missing */
+	size_t *at;		/* [n] where the token's text is, or SIZE_MAX */
 	size_t cap;
 	struct rm_buf text;	/* all tokens, a NUL after each */
 	uint32_t *slot;		/* open addressing: id + 1, 0 is free */
@@ -93,16 +93,16 @@ struct rm_added {
 		size_t len;
 		int32_t id;
 		bool lstrip, rstrip, normalized;
-	} *token;
+	} *token;		/* sorted by text */
 	/*
 	 * Two finders, of those that are searched for before and after
-	 * normalization: indices into token, sorted by text; those that
-	 * begin with byte b are first[b] .. first[b + 1].
+	 * normalization: places in token, in order; those that begin with
+	 * byte b are first[b] .. first[b + 1].
 	 */
 	struct rm_finder {
 		uint32_t *order;
 		uint32_t first[257];
-		int only;	/* the one first byte, or -1 */
+		int only;	/* the one first byte, or negative */
 	} finder[2];
 	bool any_rstrip;
 };

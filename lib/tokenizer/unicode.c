@@ -2,7 +2,8 @@
  * Letters, numbers and white space of all code points, two bits each in
  * blocks of 128, equal blocks stored once.
  *
- * Made by tests/ref/unicode_classes.py with tokenizers 0.23.3; do not edit.
+ * Made by tests/ref/unicode_classes.py with tokenizers
+ * 0.23.3; do not edit.
  */
 #include "tokenizer/parts.h"
 

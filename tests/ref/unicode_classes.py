@@ -54,7 +54,8 @@ print(f"""/*
  * Letters, numbers and white space of all code points, two bits each in
  * blocks of {BLOCK}, equal blocks stored once.
  *
- * Made by tests/ref/unicode_classes.py with tokenizers {tokenizers.__version__}; do not edit.
+ * Made by tests/ref/unicode_classes.py with tokenizers
+ * {tokenizers.__version__}; do not edit.
  */
 #include "tokenizer/parts.h"
 
