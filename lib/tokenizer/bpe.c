@@ -15,7 +15,7 @@
 
 #define NONE UINT32_MAX		/* rank of a pair that does not merge */
 #define SHORT 48		/* longest word merged in a small array */
-#define CACHE_SLOTS ((size_t)1 << 15)
+#define CACHE_SLOTS ((size_t)1 << 14)
 #define CACHE_BYTES 23		/* longest word in the cache */
 #define CACHE_IDS 8
 
@@ -42,7 +42,7 @@ struct bpe {
 	uint64_t joint[65536 / 64];
 };
 
-/* One cache line: the word, zero-padded, its length in the last byte. */
+/* One cache line: the word, zero-padded, its length in the top byte. */
 struct cached {
 	uint64_t key[3];
 	int32_t id[CACHE_IDS];
@@ -362,7 +362,8 @@ static void scratch_free(void *arg)
 }
 
 /* Merge a word of n <= SHORT bytes in place; how many tokens it makes. */
-static size_t merge_short(const struct bpe *m, const unsigned char *word,
+static __attribute__((noinline))
+size_t merge_short(const struct bpe *m, const unsigned char *word,
 			  size_t n, int32_t id[SHORT])
 {
 	uint32_t rank[SHORT];
@@ -525,11 +526,35 @@ static int merge_long(const struct bpe *m, struct scratch *s,
 
 /* ---- the cache of words ---- */
 
+static uint64_t load(const unsigned char *p, size_t n)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, p, n);
+	return word;
+}
+
+/*
+ * The word in the zeroed key; loads overlap, so that none is of a varying
+ * size.
+ */
 static void key_of(uint64_t key[3], const unsigned char *word, size_t n)
 {
-	key[0] = key[1] = key[2] = 0;
-	memcpy(key, word, n);
-	((unsigned char *)key)[CACHE_BYTES] = (unsigned char)n;
+	if (n >= 8) {
+		key[0] = load(word, 8);
+		if (n > 16) {
+			key[1] = load(word + 8, 8);
+			key[2] = load(word + n - 8, 8) >> 8 * (24 - n);
+		} else if (n > 8) {
+			key[1] = load(word + n - 8, 8) >> 8 * (16 - n);
+		}
+	} else if (n >= 4) {
+		key[0] = load(word, 4) | load(word + n - 4, 4) << 8 * (n - 4);
+	} else {
+		key[0] = word[0] | (uint64_t)word[n / 2] << 8 * (n / 2) |
+			 (uint64_t)word[n - 1] << 8 * (n - 1);
+	}
+	key[2] |= (uint64_t)n << 56;
 }
 
 static size_t cache_slot(const uint64_t key[3])
@@ -635,35 +660,57 @@ static int32_t whole_word(const struct bpe *m, struct scratch *s,
 	return id >= 0 && (size_t)id < m->n_ids && m->len[id] == n ? id : -1;
 }
 
-static int encode_short(const struct bpe *m, struct scratch *s,
-			struct rm_encoding *e, const unsigned char *word,
-			size_t n, size_t at, bool cached)
+/* A word of at most SHORT bytes by merging; how many ids it makes. */
+static size_t merge_word(const struct bpe *m, struct scratch *s,
+			 const unsigned char *word, size_t n,
+			 int32_t id[SHORT])
 {
-	int32_t id[SHORT];
+	if (m->ignore_merges) {
+		id[0] = whole_word(m, s, word, n);
+		if (id[0] >= 0)
+			return 1;
+	}
+	return merge_short(m, word, n, id);
+}
+
+/* A word of at most CACHE_BYTES bytes, from the cache if it is there. */
+static int encode_cached(const struct bpe *m, struct scratch *s,
+			 struct rm_encoding *e, const unsigned char *word,
+			 size_t n, size_t at)
+{
+	uint64_t key[3] = {0};
 	const struct cached *hit;
-	uint64_t key[3];
-	size_t count = 0;
+	int32_t id[SHORT];
 
 	if (rm_encoding_need(e, n) < 0)
 		return -1;
-	cached = cached && n <= CACHE_BYTES;
-	if (cached) {
-		key_of(key, word, n);
-		hit = cache_find(s, key);
-		if (hit) {
-			cache_copy(hit, e, at);
-			return 0;
-		}
+	key_of(key, word, n);
+	hit = cache_find(s, key);
+	if (hit) {
+		cache_copy(hit, e, at);
+		return 0;
 	}
-	if (m->ignore_merges) {
-		id[0] = whole_word(m, s, word, n);
-		count = id[0] >= 0;
-	}
-	if (count == 0)
-		count = merge_short(m, word, n, id);
-	if (cached)
-		cache_put(m, s, key, id, count);
-	push_ids(m, e, id, count, at);
+	n = merge_word(m, s, word, n, id);
+	cache_put(m, s, key, id, n);
+	push_ids(m, e, id, n, at);
+	return 0;
+}
+
+/* Part of a long word: no word, so with ignore_merges not in the cache. */
+static int encode_part(const struct bpe *m, struct scratch *s,
+		       struct rm_encoding *e, const unsigned char *part,
+		       size_t n, size_t at)
+{
+	int32_t id[SHORT];
+
+	if (n > SHORT)
+		return merge_long(m, s, e, part, n, at);
+	if (n <= CACHE_BYTES && !m->ignore_merges)
+		return encode_cached(m, s, e, part, n, at);
+	if (rm_encoding_need(e, n) < 0)
+		return -1;
+	n = merge_short(m, part, n, id);
+	push_ids(m, e, id, n, at);
 	return 0;
 }
 
@@ -682,15 +729,10 @@ static int encode_long(const struct bpe *m, struct scratch *s,
 		return 0;
 	}
 	for (size_t i = 1; i <= n; i++) {
-		const unsigned char *part = word + from;
-		size_t len = i - from;
-
 		if (i < n && joins(m, word[i - 1], word[i]))
 			continue;
-		if (len <= SHORT ?
-		    encode_short(m, s, e, part, len, at + from,
-				 !m->ignore_merges) :
-		    merge_long(m, s, e, part, len, at + from))
+		if (encode_part(m, s, e, word + from, i - from,
+				at + from) < 0)
 			return -1;
 		from = i;
 	}
@@ -728,8 +770,8 @@ static int bpe_encode(const void *model, void **scratch,
 	if (n > INT32_MAX)
 		return rm_fail("a word of %zu bytes is too long", n);
 	s->failed = false;
-	if ((n <= SHORT ? encode_short(m, s, e, word, n, at, true) :
-			  encode_long(m, s, e, word, n, at)) < 0)
+	if ((n <= CACHE_BYTES ? encode_cached(m, s, e, word, n, at) :
+				encode_long(m, s, e, word, n, at)) < 0)
 		return -1;
 	return s->failed ? -1 : 0;
 }
