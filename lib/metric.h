@@ -1,0 +1,214 @@
+/*
+ * metric: figures of a scored stream, with intervals clustered by prompt.
+ *
+ * A scorer turns records into compact arrays (struct rm_scores); a metric, a
+ * drop-in row of a file in lib/metric, turns those into one figure; evaluate
+ * runs the chosen ones.  Knows records, not streams, files or reports.
+ * Errors as in base.h.  Work is shared among OpenMP's threads, and sums are
+ * taken over fixed chunks, so that figures have the same bytes for any
+ * number of them.
+ *
+ * A comparison is two responses of one record and P(first preferred) = p.
+ * A record of kind pairs, or of k = 2 with a field p, is one comparison, in
+ * its order; any other record gives all pairs of responses whose rank (or
+ * score, without ranks) differs, the better one first, p = 1.
+ *
+ *	scorer = rm_scorer_new(&h->schema, h->pairs, "subset");
+ *	while (rm_reader_next(in, &rec) > 0)
+ *		rm_scorer_add(scorer, rec);
+ *	scores = rm_scorer_finish(scorer);
+ *	rm_evaluate(scores, &options, figures);
+ */
+#ifndef RM_METRIC_H
+#define RM_METRIC_H
+
+#include "record.h"
+#include "sort.h"
+
+#include <math.h>
+
+/* How a comparison of equal rewards counts in the accuracy. */
+enum rm_ties {
+	RM_TIES_HALF, RM_TIES_WRONG, RM_TIES_RIGHT
+};
+
+/*
+ * The scores.  Columns that hold nothing but their default are NULL.  The
+ * records of a cluster (one prompt's, by `key`) stand together.
+ */
+struct rm_scores {
+	enum rm_ties ties;
+
+	/* Comparisons, those of a record together. */
+	size_t n;
+	double *d;		/* [n] reward of the first less the second's */
+	double *p;		/* [n] P(first preferred); NULL: 1 */
+	double *prob;		/* [n] what a calibration says of the same,
+				   NaN where it does not; NULL: nowhere */
+	signed char *longer;	/* [n] 1 the first is longer, -1 the second,
+				   0 equal, 2 unknown; NULL: all unknown */
+	/* Records. */
+	size_t records;
+	uint32_t *comparison;	/* [records + 1] first one; NULL: one each */
+	uint32_t *response;	/* [records + 1] first one; NULL: two each */
+	double *weight;		/* [records]; NULL: 1 */
+	uint32_t *part;		/* [records] index into names; NULL: 0 */
+	uint32_t *cluster;	/* [records] ascending; NULL: one each */
+	size_t clusters;
+
+	/* Responses, those of a record together. */
+	size_t responses;
+	double *reward;		/* [responses] */
+	double *label;		/* [responses] -rank, else score; NaN
+				   missing; NULL: 0, -1, two a record */
+	double *graded;		/* [responses] score, else -rank; NULL: as
+				   label */
+	int32_t *length;	/* [responses] -1 missing; NULL: all missing */
+	const char *length_unit;	/* "characters", "tokens", NULL */
+	bool keyed;		/* clusters are by key, not one a record */
+
+	/* The parts that --by makes; none when records do not say. */
+	size_t parts;
+	char **part_name;
+
+	struct rm_order order;	/* of reward, made when first needed */
+};
+
+/* ---- from records ---- */
+
+struct rm_scorer;
+
+/*
+ * For records of this schema, which must have `reward` and stays the
+ * caller's; `by` is the field or column of `extra` that makes the parts,
+ * NULL for none.
+ */
+struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
+				const char *by);
+/* The message names the field; the caller adds file and record. */
+int rm_scorer_add(struct rm_scorer *s, const struct rm_record *rec);
+/* The scores (rm_scores_free); the scorer is then empty. */
+struct rm_scores *rm_scorer_finish(struct rm_scorer *s);
+void rm_scorer_free(struct rm_scorer *s);
+
+/* The records of one part, as scores of their own. */
+struct rm_scores *rm_scores_part(const struct rm_scores *s, size_t part);
+void rm_scores_free(struct rm_scores *s);
+
+/* Range of record r's comparisons and responses. */
+static inline size_t rm_scores_comparison(const struct rm_scores *s, size_t r)
+{
+	return s->comparison ? s->comparison[r] : r;
+}
+
+static inline size_t rm_scores_response(const struct rm_scores *s, size_t r)
+{
+	return s->response ? s->response[r] : 2 * r;
+}
+
+static inline double rm_scores_p(const struct rm_scores *s, size_t i)
+{
+	return s->p ? s->p[i] : 1;
+}
+
+static inline double rm_scores_weight(const struct rm_scores *s, size_t r)
+{
+	return s->weight ? s->weight[r] : 1;
+}
+
+/* -1, 0, 1: the second is preferred, neither, the first. */
+static inline int rm_scores_prefers(const struct rm_scores *s, size_t i)
+{
+	double p = rm_scores_p(s, i);
+
+	return (p > .5) - (p < .5);
+}
+
+/* What the scores say of P(first preferred), and of 1 - that, exactly. */
+void rm_scores_prob(const struct rm_scores *s, size_t i, double *prob,
+		    double *other);
+
+/* ---- metrics ---- */
+
+enum rm_section {
+	RM_SECTION_PAIRS,	/* is the preferred response ahead? */
+	RM_SECTION_ORDER,	/* are several responses in order? */
+	RM_SECTION_CALIBRATION,	/* are probabilities right? */
+	RM_SECTION_BIAS		/* is it length? */
+};
+
+enum rm_unit {
+	RM_UNIT_SHARE,		/* 0..1, read as per cent */
+	RM_UNIT_NUMBER,
+	RM_UNIT_CORRELATION,	/* -1..1 */
+	RM_UNIT_COUNT
+};
+
+#define RM_METRIC_SUMS 16	/* the most sums that a metric may ask for */
+
+/*
+ * A metric is either a function of sums over records (rows, value), which
+ * gives it intervals, or of all scores at once (whole).
+ */
+struct rm_metric_kind {
+	const char *name;	/* also the JSON key */
+	enum rm_section section;
+	int place;		/* within the section */
+	enum rm_unit unit;
+	const char *brief;	/* for the report, at most 36 columns */
+	const char *definition;	/* for --metrics list */
+	const char *absent;	/* why there may be no figure */
+	/*
+	 * out[to - from][sums], overwritten: what each record adds.  With
+	 * two sums and no `value`, the figure is the first over the second,
+	 * and its interval comes from its influence function.
+	 */
+	size_t sums;
+	int (*rows)(const struct rm_scores *s, size_t from, size_t to,
+		    double *out);
+	double (*value)(const double *sums);
+	bool bootstrap;
+	bool table;		/* a column of the report's table of parts */
+	/* NaN where it cannot be computed; -1 only for want of memory. */
+	int (*whole)(struct rm_scores *s, double *value);
+};
+
+/* All metrics, in the order of reports; ends in NULL. */
+const struct rm_metric_kind *const *rm_metrics(void);
+/* The one of that name, or NULL and a message that lists them. */
+const struct rm_metric_kind *rm_metric_find(const char *name);
+
+struct rm_figure {
+	const struct rm_metric_kind *metric;
+	double value;		/* NaN: could not be computed */
+	double low, high;	/* 95 % interval; NaN: none */
+};
+
+struct rm_evaluation {
+	const struct rm_metric_kind *const *metrics;	/* ends in NULL */
+	size_t bootstrap;	/* resamples; 0: influence functions */
+	uint64_t seed;
+};
+
+/* figures[number of metrics]. */
+int rm_evaluate(struct rm_scores *s, const struct rm_evaluation *e,
+		struct rm_figure *figures);
+
+/* ---- shared by metrics and tests ---- */
+
+/*
+ * Spearman's rho and Kendall's tau-b of y against x, whose order is given;
+ * NaN if either is constant.  rho or tau may be NULL.
+ */
+int rm_correlate(const struct rm_order *order, const double *y, double *rho,
+		 double *tau);
+/* The same for both given as numbers; entries that are NaN in y are left
+ * out. */
+int rm_correlate_pairs(const double *x, const double *y, size_t n,
+		       double *rho, double *tau);
+
+/* Equal-width bins (i/10, (i+1)/10], as scikit-learn's calibration_curve. */
+#define RM_ECE_BINS 10
+size_t rm_ece_bin(double prob);
+
+#endif

@@ -1,0 +1,426 @@
+/* The figures of ranks: order within groups, over all, and length. */
+#include "metric.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- rank correlation ---- */
+
+/* Average rank of each code, less the mean of all ranks. */
+static double *centred_ranks(const struct rm_codes *c)
+{
+	double *rank = rm_malloc(c->distinct, sizeof(*rank));
+	double below = 0, mean = ((double)c->n + 1) / 2;
+	size_t v;
+
+	for (v = 0; rank && v < c->distinct; v++) {
+		rank[v] = below + ((double)c->count[v] + 1) / 2 - mean;
+		below += c->count[v];
+	}
+	return rank;
+}
+
+static double sum_of_squares(const struct rm_codes *c, const double *rank)
+{
+	double sum = 0;
+	size_t v;
+
+	for (v = 0; v < c->distinct; v++)
+		sum += rank[v] * rank[v] * (double)c->count[v];
+	return sum;
+}
+
+/*
+ * Over the runs of x that begin in [from, to), and z the codes of y in the
+ * order of x: sum rx ry, and sum rx^2.
+ */
+static void sum_ranks(const struct rm_order *x, const uint32_t *z,
+		      const double *rank, size_t from, size_t to,
+		      double sums[2])
+{
+	double mean = ((double)x->n + 1) / 2;
+	size_t j = from, i, end;
+
+	sums[0] = sums[1] = 0;
+	while (j < to && !x->first[j])
+		j++;
+	for (; j < to; j = end) {
+		double ry = 0, rx;
+
+		end = rm_order_run(x, j);
+		rx = (double)(j + end + 1) / 2 - mean;
+		for (i = j; i < end; i++)
+			ry += rank[z[i]];
+		sums[0] += rx * ry;
+		sums[1] += rx * rx * (double)(end - j);
+	}
+}
+
+/* Pearson's correlation of the average ranks. */
+static int spearman(const struct rm_order *x, const struct rm_codes *y,
+		    const uint32_t *z, double *rho)
+{
+	const size_t step = 1 << 16;
+	size_t chunks = (x->n + step - 1) / step, c;
+	double (*sums)[2] = rm_malloc(chunks, sizeof(*sums));
+	double *rank = centred_ranks(y), xy = 0, xx = 0;
+
+	if (!sums || !rank) {
+		free(sums);
+		free(rank);
+		return -1;
+	}
+#pragma omp parallel for schedule(dynamic) if (chunks > 1)
+	for (c = 0; c < chunks; c++)
+		sum_ranks(x, z, rank, c * step, RM_MIN(x->n, (c + 1) * step),
+			  sums[c]);
+	for (c = 0; c < chunks; c++) {
+		xy += sums[c][0];
+		xx += sums[c][1];
+	}
+	*rho = xy / sqrt(xx) / sqrt(sum_of_squares(y, rank));
+	free(sums);
+	free(rank);
+	return 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static uint64_t pairs_of(uint64_t n)
+{
+	return n * (n - (n > 0)) / 2;
+}
+
+/*
+ * Sort z within runs of equal x, where order says nothing; and count the
+ * pairs equal in x, and in both.
+ */
+static void settle_runs(const struct rm_order *x, uint32_t *z,
+			uint64_t *x_ties, uint64_t *joint)
+{
+	size_t j, i, end, same;
+
+	*x_ties = *joint = 0;
+	for (j = 0; j < x->n; j = end) {
+		end = rm_order_run(x, j);
+		if (end - j < 2)
+			continue;
+		qsort(z + j, end - j, sizeof(*z), ascending);
+		*x_ties += pairs_of(end - j);
+		for (i = j; i < end; i = same) {
+			for (same = i + 1; same < end && z[same] == z[i];)
+				same++;
+			*joint += pairs_of(same - i);
+		}
+	}
+}
+
+/*
+ * tau-b = (concordant - discordant) / sqrt((all - tied in x) (all - tied in
+ * y)); Knight 1966.  z, the codes of y in the order of x, is used up.
+ */
+static int kendall(const struct rm_order *x, const struct rm_codes *y,
+		   uint32_t *z, double *tau)
+{
+	uint64_t all = pairs_of(x->n), x_ties, y_ties = 0, joint, discordant;
+	double lead;
+	size_t v;
+
+	settle_runs(x, z, &x_ties, &joint);
+	for (v = 0; v < y->distinct; v++)
+		y_ties += pairs_of(y->count[v]);
+	if (rm_sort_inversions(z, x->n, y->distinct, &discordant) < 0)
+		return -1;
+	lead = (double)(int64_t)(all - x_ties - y_ties + joint -
+				 2 * discordant);
+	*tau = lead / sqrt((double)(all - x_ties)) /
+		sqrt((double)(all - y_ties));
+	return 0;
+}
+
+/* The same of codes instead of numbers. */
+static int correlate(const struct rm_order *x, const struct rm_codes *y,
+		     double *rho, double *tau)
+{
+	uint32_t *z;
+	size_t j;
+	int status = 0;
+
+	if (rho)
+		*rho = NAN;
+	if (tau)
+		*tau = NAN;
+	if (x->n < 2 || rm_order_run(x, 0) == x->n || y->distinct < 2)
+		return 0;
+	z = rm_malloc(x->n, sizeof(*z));
+	if (!z)
+		return -1;
+#pragma omp parallel for if (x->n > 1 << 15)
+	for (j = 0; j < x->n; j++)
+		z[j] = y->code[x->index[j]];
+	if (rho)
+		status = spearman(x, y, z, rho);
+	if (tau && status == 0)
+		status = kendall(x, y, z, tau);
+	free(z);
+	return status;
+}
+
+int rm_correlate(const struct rm_order *order, const double *y, double *rho,
+		 double *tau)
+{
+	struct rm_codes codes;
+	int status = rm_codes_init(&codes, y, order->n);
+
+	if (status == 0)
+		status = correlate(order, &codes, rho, tau);
+	rm_codes_fini(&codes);
+	return status;
+}
+
+int rm_correlate_pairs(const double *x, const double *y, size_t n,
+		       double *rho, double *tau)
+{
+	struct rm_order order = {0};
+	double *kept = rm_malloc(2 * n, sizeof(*kept));
+	size_t i, m = 0;
+	int status;
+
+	if (!kept)
+		return -1;
+	for (i = 0; i < n; i++)
+		if (!isnan(y[i]))
+			kept[m++] = x[i];
+	for (i = 0, m = 0; i < n; i++)
+		if (!isnan(y[i]))
+			kept[n + m++] = y[i];
+	status = rm_order_init(&order, kept, m);
+	if (status == 0)
+		status = rm_correlate(&order, kept + n, rho, tau);
+	rm_order_fini(&order);
+	free(kept);
+	return status;
+}
+
+/* ---- within groups ---- */
+
+/* One group's correlation and weight, zeros where it has none. */
+static int group_row(const struct rm_scores *s, size_t r, bool use_tau,
+		     double *out)
+{
+	size_t first = rm_scores_response(s, r);
+	size_t k = rm_scores_response(s, r + 1) - first;
+	double value, w = rm_scores_weight(s, r);
+
+	out[0] = out[1] = 0;
+	if (k <= 2 || !s->label)
+		return 0;
+	if (rm_correlate_pairs(s->reward + first, s->label + first, k,
+			       use_tau ? NULL : &value,
+			       use_tau ? &value : NULL) < 0)
+		return -1;
+	if (!isnan(value)) {
+		out[0] = w * value;
+		out[1] = w;
+	}
+	return 0;
+}
+
+static int group_rows(const struct rm_scores *s, size_t from, size_t to,
+		      bool use_tau, double *out)
+{
+	for (size_t r = from; r < to; r++, out += 2)
+		if (group_row(s, r, use_tau, out) < 0)
+			return -1;
+	return 0;
+}
+
+static int spearman_rows(const struct rm_scores *s, size_t from, size_t to,
+			 double *out)
+{
+	return group_rows(s, from, to, false, out);
+}
+
+static int kendall_rows(const struct rm_scores *s, size_t from, size_t to,
+			double *out)
+{
+	return group_rows(s, from, to, true, out);
+}
+
+#define NO_GROUP "no group of three or more responses that vary"
+
+const struct rm_metric_kind rm_metric_spearman = {
+	"spearman", RM_SECTION_ORDER, 1, RM_UNIT_CORRELATION,
+	"rank correlation within groups",
+	"Spearman's rho of reward against -rank (else score), averaged over "
+	"groups of more than two responses in which both vary",
+	NO_GROUP,
+	.sums = 2, .rows = spearman_rows
+};
+
+const struct rm_metric_kind rm_metric_kendall = {
+	"kendall", RM_SECTION_ORDER, 2, RM_UNIT_CORRELATION,
+	"pairs in order within groups (tau-b)",
+	"Kendall's tau-b of reward against -rank (else score), averaged over "
+	"groups of more than two responses in which both vary",
+	NO_GROUP,
+	.sums = 2, .rows = kendall_rows
+};
+
+/* ---- over all responses ---- */
+
+static int reward_order(struct rm_scores *s)
+{
+	if (s->order.n)
+		return 0;
+	return rm_order_init(&s->order, s->reward, s->responses);
+}
+
+/* The labels 0, -1, 0, -1 ... that pairs have when nothing else is said. */
+static int implied_codes(size_t n, struct rm_codes *c)
+{
+	size_t i;
+
+	*c = (struct rm_codes){ .n = n, .distinct = 2 };
+	c->code = rm_malloc(n, sizeof(*c->code));
+	c->count = rm_malloc(2, sizeof(*c->count));
+	if (!c->code || !c->count)
+		return -1;
+	for (i = 0; i < n; i++)
+		c->code[i] = !(i & 1);
+	c->count[0] = c->count[1] = (uint32_t)(n / 2);
+	return 0;
+}
+
+static bool any_nan(const double *x, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (isnan(x[i]))
+			return true;
+	return false;
+}
+
+/* Of all rewards against y, which may have gaps, sharing their order. */
+static int correlate_rewards(struct rm_scores *s, const double *y,
+			     double *rho, double *tau)
+{
+	if (any_nan(y, s->responses))
+		return rm_correlate_pairs(s->reward, y, s->responses, rho,
+					  tau);
+	if (reward_order(s) < 0)
+		return -1;
+	return rm_correlate(&s->order, y, rho, tau);
+}
+
+static int pooled(struct rm_scores *s, double *rho, double *tau)
+{
+	const double *y = s->graded ? s->graded : s->label;
+	struct rm_codes codes;
+	int status;
+
+	if (y)
+		return correlate_rewards(s, y, rho, tau);
+	if (reward_order(s) < 0)
+		return -1;
+	status = implied_codes(s->responses, &codes);
+	if (status == 0)
+		status = correlate(&s->order, &codes, rho, tau);
+	rm_codes_fini(&codes);
+	return status;
+}
+
+static int spearman_pooled(struct rm_scores *s, double *value)
+{
+	return pooled(s, value, NULL);
+}
+
+static int kendall_pooled(struct rm_scores *s, double *value)
+{
+	return pooled(s, NULL, value);
+}
+
+const struct rm_metric_kind rm_metric_spearman_pooled = {
+	"spearman_pooled", RM_SECTION_ORDER, 3, RM_UNIT_CORRELATION,
+	"over all responses",
+	"Spearman's rho of reward against score (else -rank) over all "
+	"responses, unweighted",
+	"rewards or labels do not vary",
+	.whole = spearman_pooled
+};
+
+const struct rm_metric_kind rm_metric_kendall_pooled = {
+	"kendall_pooled", RM_SECTION_ORDER, 4, RM_UNIT_CORRELATION,
+	"over all responses (tau-b)",
+	"Kendall's tau-b of reward against score (else -rank) over all "
+	"responses, unweighted",
+	"rewards or labels do not vary",
+	.whole = kendall_pooled
+};
+
+/* ---- length ---- */
+
+static int length_corr(struct rm_scores *s, double *value)
+{
+	double *y;
+	size_t i;
+	int status;
+
+	*value = NAN;
+	if (!s->length)
+		return 0;
+	y = rm_malloc(s->responses, sizeof(*y));
+	if (!y)
+		return -1;
+	for (i = 0; i < s->responses; i++)
+		y[i] = s->length[i] < 0 ? NAN : (double)s->length[i];
+	status = correlate_rewards(s, y, value, NULL);
+	free(y);
+	return status;
+}
+
+const struct rm_metric_kind rm_metric_length_corr = {
+	"length_corr", RM_SECTION_BIAS, 1, RM_UNIT_CORRELATION,
+	"rank correlation, reward and length",
+	"Spearman's rho of reward against the response's characters (field "
+	"length, else n_tokens) over all responses, unweighted",
+	"no field length or n_tokens, or no variation",
+	.whole = length_corr
+};
+
+static int longer_rows(const struct rm_scores *s, size_t from, size_t to,
+		       double *out)
+{
+	for (size_t r = from; r < to; r++, out += 2) {
+		size_t i, end = rm_scores_comparison(s, r + 1);
+		double w = rm_scores_weight(s, r);
+
+		out[0] = out[1] = 0;
+		for (i = rm_scores_comparison(s, r); i < end; i++) {
+			int prefers = rm_scores_prefers(s, i);
+
+			if (!prefers || !s->longer || s->longer[i] == 2)
+				continue;
+			out[0] += w * (1 + prefers * s->longer[i]) / 2;
+			out[1] += w;
+		}
+	}
+	return 0;
+}
+
+const struct rm_metric_kind rm_metric_longer_wins = {
+	"longer_wins", RM_SECTION_BIAS, 2, RM_UNIT_SHARE,
+	"longer response is the preferred one",
+	"weighted share of comparisons in which the longer response is the "
+	"preferred one, equal lengths half: the accuracy of knowing nothing "
+	"but length",
+	"no field length or n_tokens",
+	.sums = 2, .rows = longer_rows
+};

@@ -1,0 +1,19 @@
+/* scores: what the parts of metric share about struct rm_scores. */
+#ifndef RM_METRIC_SCORES_H
+#define RM_METRIC_SCORES_H
+
+#include "metric.h"
+
+/*
+ * Put the records of equal key together (0: no key, alone), in the order in
+ * which the keys first appear; key[records] or NULL.
+ */
+int rm_scores_cluster(struct rm_scores **s, const uint64_t *key);
+
+/* Whether record r is the first of a cluster. */
+static inline bool rm_scores_begins(const struct rm_scores *s, size_t r)
+{
+	return r == 0 || !s->cluster || s->cluster[r] != s->cluster[r - 1];
+}
+
+#endif

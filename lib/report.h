@@ -1,0 +1,49 @@
+/*
+ * report: figures as a page to read, as JSON, as TSV.
+ *
+ * One structure, filled by a tool; one renderer a format, a row in a table.
+ * Knows metrics, not streams.  The structure borrows everything it points
+ * to.  Errors as in base.h.
+ *
+ *	struct rm_report r = { .input = "test.scores", ... };
+ *	if (rm_report_render(&r, "text", &out) < 0)
+ *		...
+ */
+#ifndef RM_REPORT_H
+#define RM_REPORT_H
+
+#include "metric.h"
+
+/* One part of the data, or all of it. */
+struct rm_report_part {
+	const char *name;
+	size_t n;			/* comparisons */
+	struct rm_figure *figures;	/* [metrics] */
+};
+
+struct rm_report {
+	const char *input;		/* what was read, for the title */
+	size_t n, records, responses, clusters;
+	bool keyed;			/* clusters are prompts, else records */
+	bool grouped;			/* records of several comparisons */
+	bool calibrated;		/* some P come from the field prob */
+	enum rm_ties ties;
+	size_t bootstrap;		/* resamples, 0: none */
+	const char *length_unit;	/* "characters", "tokens" or NULL */
+	size_t metrics;
+	struct rm_figure *figures;	/* [metrics] of all */
+	const char *by;			/* what makes the parts, or NULL */
+	size_t parts;
+	struct rm_report_part *part;	/* [parts] in order of name */
+	const json_t *history;		/* JSON array, or NULL */
+};
+
+/* The names of the formats, ending in NULL. */
+extern const char *const rm_report_formats[];
+extern const char *const rm_ties_names[];
+
+/* Append the report; format is one of the names. */
+int rm_report_render(const struct rm_report *r, const char *format,
+		     struct rm_buf *out);
+
+#endif

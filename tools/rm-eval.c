@@ -1,0 +1,312 @@
+/*
+ * rm-eval: what a scored stream says of its model, with intervals.
+ */
+#include "cli.h"
+#include "report.h"
+#include "stream.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+	struct rm_strings metrics;
+	const char *by, *ties, *format, *output;
+	size_t bootstrap, threads, max_record;
+	int64_t seed;
+	bool force, no_history, quiet;
+} o = { .ties = "half", .format = "text", .seed = 1,
+	.max_record = RM_MAX_RECORD };
+
+static const struct rm_option options[] = {
+	RM_OPT_LIST(0, "metrics", &o.metrics, "LIST",
+		    "these figures only; \"list\" explains all"),
+	RM_OPT_STRING(0, "by", &o.by, "FIELD",
+		      "also by the values of FIELD or extra column (subset)"),
+	RM_OPT_CHOICE(0, "ties", &o.ties, "HOW",
+		      "how equal rewards count in the accuracy",
+		      rm_ties_names),
+	RM_OPT_SIZE(0, "bootstrap", &o.bootstrap, 0, 100000, "N",
+		    "intervals from N resamples of prompts (0: formula)"),
+	RM_OPT_CHOICE(0, "format", &o.format, "NAME", "kind of report",
+		      rm_report_formats),
+	RM_OPT_FLAG(0, "force", &o.force,
+		    "read streams of different tokenizers together"),
+	RM_OPT_SEED(&o.seed),
+	RM_OPT_THREADS(&o.threads),
+	RM_OPT_NO_HISTORY(&o.no_history),
+	RM_OPT_MAX_RECORD(&o.max_record),
+	RM_OPT_OUTPUT(&o.output),
+	RM_OPT_QUIET(&o.quiet),
+	RM_OPT_END
+};
+
+static const struct rm_tool tool = {
+	"rm-eval", "report how good the rewards of a scored stream are",
+	"[FILE...]", options,
+	"Reads scored groups or pairs (from rm-score), writes a report.\n"
+};
+
+/* ---- what is asked for ---- */
+
+/* Words of `text` on lines of at most 79 columns, indented. */
+static int put_wrapped(struct rm_output *out, const char *text)
+{
+	size_t column = 0, n;
+
+	while (*text) {
+		n = strcspn(text, " ");
+		if (column && column + 1 + n > 75) {
+			rm_output_puts(out, "\n");
+			column = 0;
+		}
+		rm_output_printf(out, "%s%.*s", column ? " " : "    ",
+				 (int)n, text);
+		column += n + (column != 0);
+		text += n + (text[n] == ' ');
+	}
+	return rm_output_puts(out, "\n");
+}
+
+static int list_metrics(struct rm_output *out)
+{
+	const struct rm_metric_kind *const *m;
+
+	for (m = rm_metrics(); *m; m++) {
+		rm_output_printf(out, "%s\n", (*m)->name);
+		if (put_wrapped(out, (*m)->definition) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The chosen metrics in the order of reports, NULL last; NULL on error. */
+static const struct rm_metric_kind **choose_metrics(void)
+{
+	const struct rm_metric_kind *const *all = rm_metrics(), **chosen;
+	size_t i, j, n = 0, count = 0;
+
+	while (all[count])
+		count++;
+	chosen = rm_calloc(count + 1, sizeof(*chosen));
+	if (!chosen)
+		return NULL;
+	for (j = 0; j < o.metrics.n; j++)
+		if (!rm_metric_find(o.metrics.item[j])) {
+			free(chosen);
+			return NULL;
+		}
+	for (i = 0; i < count; i++) {
+		bool wanted = o.metrics.n == 0;
+
+		for (j = 0; j < o.metrics.n; j++)
+			wanted |= !strcmp(all[i]->name, o.metrics.item[j]);
+		if (wanted)
+			chosen[n++] = all[i];
+	}
+	return chosen;
+}
+
+static enum rm_ties chosen_ties(void)
+{
+	size_t i = 0;
+
+	while (strcmp(rm_ties_names[i], o.ties) != 0)
+		i++;
+	return (enum rm_ties)i;
+}
+
+/* ---- reading ---- */
+
+static int read_all(struct rm_reader *in, struct rm_scorer *scorer)
+{
+	const struct rm_record *rec;
+	struct rm_progress progress;
+	size_t n = 0;
+	int got;
+
+	rm_progress_start(&progress, &tool, "records", 0, o.quiet);
+	while ((got = rm_reader_next(in, &rec)) > 0) {
+		if (rm_scorer_add(scorer, rec) < 0) {
+			got = rm_reader_wrap(in);
+			break;
+		}
+		if (++n % 65536 == 0)
+			rm_progress_update(&progress, (double)n, NULL);
+	}
+	rm_progress_end(&progress);
+	return got;
+}
+
+/* The scores of a stream; *by becomes what makes their parts, or NULL. */
+static struct rm_scores *read_scores(struct rm_reader *in, const char **by)
+{
+	const struct rm_header *h = rm_reader_header(in);
+	struct rm_scores *scores = NULL;
+	struct rm_scorer *scorer;
+
+	*by = o.by;
+	if (!o.by && rm_schema_find(&h->schema, "subset") >= 0)
+		*by = "subset";
+	scorer = rm_scorer_new(&h->schema, h->pairs, *by);
+	if (scorer && read_all(in, scorer) == 0)
+		scores = rm_scorer_finish(scorer);
+	rm_scorer_free(scorer);
+	if (scores && !scores->n) {
+		rm_fail("%s: no comparisons in %zu records: each has one "
+			"response or no differing labels",
+			rm_reader_name(in), scores->records);
+		rm_scores_free(scores);
+		return NULL;
+	}
+	return scores;
+}
+
+/* ---- the report ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct rm_report_part *)a)->name,
+		      ((const struct rm_report_part *)b)->name);
+}
+
+static int evaluate_part(const struct rm_scores *s, size_t part,
+			 const struct rm_evaluation *e, size_t metrics,
+			 struct rm_report_part *out)
+{
+	struct rm_scores *chosen = rm_scores_part(s, part);
+	int status = -1;
+
+	out->name = s->part_name[part];
+	out->figures = rm_malloc(metrics, sizeof(*out->figures));
+	if (chosen && out->figures) {
+		out->n = chosen->n;
+		status = rm_evaluate(chosen, e, out->figures);
+	}
+	rm_scores_free(chosen);
+	return status;
+}
+
+static int evaluate(struct rm_scores *s, const struct rm_evaluation *e,
+		    struct rm_report *r)
+{
+	size_t i;
+
+	while (e->metrics[r->metrics])
+		r->metrics++;
+	r->figures = rm_malloc(r->metrics, sizeof(*r->figures));
+	r->part = rm_calloc(s->parts, sizeof(*r->part));
+	if (!r->figures || !r->part || rm_evaluate(s, e, r->figures) < 0)
+		return -1;
+	rm_order_fini(&s->order);
+	for (i = 0; i < s->parts; i++, r->parts++)
+		if (evaluate_part(s, i, e, r->metrics, &r->part[i]) < 0)
+			return -1;
+	qsort(r->part, r->parts, sizeof(*r->part), by_name);
+	return 0;
+}
+
+static void fini_report(struct rm_report *r, size_t parts)
+{
+	size_t i;
+
+	for (i = 0; r->part && i < parts; i++)
+		free(r->part[i].figures);
+	free(r->part);
+	free(r->figures);
+}
+
+static int report(struct rm_output *out, struct rm_scores *s, const char *by,
+		  const struct rm_evaluation *e, const char *input,
+		  const json_t *history)
+{
+	struct rm_report r = {
+		.input = input, .n = s->n, .records = s->records,
+		.responses = s->responses, .clusters = s->clusters,
+		.keyed = s->keyed, .grouped = s->comparison != NULL,
+		.calibrated = s->prob != NULL, .ties = s->ties,
+		.bootstrap = e->bootstrap, .length_unit = s->length_unit,
+		.by = by, .history = history
+	};
+	struct rm_buf text = {0};
+	int status = evaluate(s, e, &r);
+
+	if (status == 0)
+		status = rm_report_render(&r, o.format, &text);
+	if (status == 0)
+		status = rm_output_write(out, text.data, text.len);
+	rm_buf_fini(&text);
+	fini_report(&r, s->parts);
+	return status;
+}
+
+/* Names of the inputs, for the title. */
+static const char *join_paths(struct rm_buf *title, char **paths, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		rm_buf_printf(title, "%s%s", i ? ", " : "",
+			      strcmp(paths[i], "-") ? paths[i] : "<stdin>");
+	if (n == 0)
+		rm_buf_puts(title, "<stdin>");
+	return rm_buf_text(title);
+}
+
+static int eval(struct rm_output *out, const struct rm_metric_kind **metrics,
+		int argc, char **argv, int first)
+{
+	size_t n = (size_t)(argc - first);
+	struct rm_reader_options ro = { .max_record = o.max_record,
+					.force = o.force };
+	struct rm_evaluation e = { metrics, o.bootstrap, (uint64_t)o.seed };
+	struct rm_reader *in = rm_reader_open(argv + first, n, &ro);
+	struct rm_scores *scores = NULL;
+	struct rm_header h = {0};
+	struct rm_buf title = {0};
+	const char *by, *input;
+	int status = -1;
+
+	if (in && rm_header_copy(&h, rm_reader_header(in)) == 0)
+		scores = read_scores(in, &by);
+	if (scores && (o.no_history ||
+		       rm_header_add_history(&h, tool.name, argc, argv,
+					     o.seed) == 0)) {
+		scores->ties = chosen_ties();
+		input = join_paths(&title, argv + first, n);
+		if (input)
+			status = report(out, scores, by, &e, input,
+					o.no_history ? NULL : h.history);
+	}
+	rm_scores_free(scores);
+	rm_reader_close(in);
+	rm_header_fini(&h);
+	rm_buf_fini(&title);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const struct rm_metric_kind **metrics = NULL;
+	struct rm_output *out;
+	bool list;
+	int first, ok = -1;
+
+	o.threads = rm_cpu_count();
+	first = rm_cli_parse(&tool, argc, argv);
+	list = o.metrics.n == 1 && !strcmp(o.metrics.item[0], "list");
+	if (!list) {
+		rm_cli_need_input(&tool, argc, first);
+		metrics = choose_metrics();
+		if (!metrics)
+			rm_cli_usage(&tool, "--metrics: %s", rm_error());
+	}
+	omp_set_num_threads((int)o.threads);
+	out = rm_output_open(o.output);
+	if (out)
+		ok = list ? list_metrics(out) :
+			eval(out, metrics, argc, argv, first);
+	free(metrics);
+	rm_strings_fini(&o.metrics);
+	return rm_cli_end(&tool, out, ok == 0);
+}
