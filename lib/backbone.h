@@ -25,13 +25,14 @@
 
 /*
  * Hidden rows, owned by the backbone, valid until its next forward.  pooled:
- * one row a leaf, in the batch's order; else one row a token.
+ * one row a leaf, in the batch's order; else one row a token.  grad is as it
+ * was made by the last forward of a training batch, NULL before.
  */
 struct rm_hidden {
 	size_t n, dim;
 	bool pooled;
 	rm_real *value;		/* [n, dim] */
-	rm_real *grad;		/* [n, dim] zeroed by forward; NULL if !train */
+	rm_real *grad;		/* [n, dim] zeroed by forward */
 };
 
 struct rm_backbone {
@@ -39,17 +40,20 @@ struct rm_backbone {
 	struct rm_params *params;	/* borrowed */
 	struct rm_hidden hidden;
 	size_t dim;			/* of hidden rows */
+	double lr;			/* learning rate that suits it */
 	/* Whether a shared prompt is stored once in batches (rm_batch_add). */
 	bool share;
 	void *self;			/* the kind's own */
+	size_t cap_rows, cap_grad;	/* of hidden */
 };
 
 struct rm_backbone_kind {
 	struct rm_spec spec;
-	/* Sets dim, share, self; adds parameters.  config has been checked. */
+	/* Sets dim, lr, share, self; adds parameters. */
 	int (*init)(struct rm_backbone *b, const json_t *config,
 		    size_t vocab);
 	/* See rm_backbone_observe; NULL if the kind has no use for it. */
+	bool (*wants_observe)(const struct rm_backbone *b);
 	int (*observe)(struct rm_backbone *b, const struct rm_batch *batch);
 	int (*observed)(struct rm_backbone *b);
 	int (*forward)(struct rm_backbone *b, const struct rm_batch *batch);
@@ -86,7 +90,13 @@ int rm_backbone_observed(struct rm_backbone *b);
  */
 struct rm_hidden *rm_backbone_forward(struct rm_backbone *b,
 				      const struct rm_batch *batch);
-/* Adds to the gradients of its parameters from hidden.grad. */
+/*
+ * Adds to the gradients of its parameters from hidden.grad; the batch is
+ * that of the last forward, with train set.
+ */
 int rm_backbone_backward(struct rm_backbone *b, const struct rm_batch *batch);
+
+/* For kinds: n hidden rows, with zeroed gradients when training; 0 / -1. */
+int rm_backbone_rows(struct rm_backbone *b, size_t n, bool train);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * optim: gradients into new values: AdamW over flat ranges, sparse rows,
- * clipping by global norm, learning-rate schedules.
+ * optim: gradients into new values: AdamW over flat ranges, plain steps for
+ * sparse rows, clipping by global norm, learning-rate schedules.
  *
  * Sees a table of (value, gradient, size) and nothing of what they mean.
  * Deterministic: same bytes for any number of threads.  Errors as in base.h.
@@ -27,11 +27,30 @@ struct rm_optim_config rm_optim_defaults(void);
 
 struct rm_optim;
 
-/* After rm_params_alloc(p, true); p is borrowed. */
+/*
+ * After rm_params_alloc(p, true); p is borrowed.  NULL when a rate cannot
+ * be used: lr wd of 1 or more.
+ */
 struct rm_optim *rm_optim_new(struct rm_params *p,
 			      const struct rm_optim_config *c);
 /*
- * One step with learning rate lr; the gradients are zero afterwards.  *norm
+ * One step with learning rate lr, times the `rate` of each parameter.
+ *
+ * Dense parameters, AdamW (Loshchilov and Hutter, 2019), t = steps, g the
+ * clipped gradient, m = v = 0 at first:
+ *
+ *	m = b1 m + (1 - b1) g		v = b2 v + (1 - b2) g^2
+ *	w = w - lr wd w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+ *
+ * Sparse parameters, rows without a state of their own:
+ *
+ *	w = w - lr wd w			every row, as one product (scale)
+ *	w = w - lr rate g		the rows that have a gradient
+ *
+ * Clipping: g = g min(1, clip / norm), norm over all gradients of the step
+ * (Pascanu, Mikolov and Bengio, 2013).
+ *
+ * The gradients are zero afterwards.  *norm
  * (may be NULL) is the global norm before clipping.  -1 when it is NaN or
  * infinite: nothing is changed then, gradients included.
  */

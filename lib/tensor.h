@@ -28,13 +28,25 @@ typedef double rm_real;
 typedef float rm_real;
 #endif
 
+/*
+ * Before a hot loop over independent elements: built for wider vectors as
+ * well, chosen when the program is loaded.  Sums must keep their order, so
+ * that all builds give the same bits.
+ */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define RM_VECTOR \
+	__attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define RM_VECTOR
+#endif
+
 #define RM_DIMS 4
 
 enum rm_init {
 	RM_INIT_ZERO,
 	RM_INIT_CONSTANT,	/* init_scale */
 	RM_INIT_NORMAL,		/* mean 0, standard deviation init_scale */
-	RM_INIT_UNIFORM		/* in [-init_scale, init_scale) */
+	RM_INIT_SIGN		/* init_scale or -init_scale, at random */
 };
 
 /*
@@ -47,6 +59,7 @@ struct rm_param {
 	bool trainable;		/* false: a buffer, or frozen */
 	bool decay;		/* weight decay applies (not: bias, norm) */
 	bool sparse;		/* gradients touch few of its shape[0] rows */
+	double rate;		/* times the learning rate; 0 counts as 1 */
 	enum rm_init init;
 	double init_scale;
 
@@ -54,9 +67,10 @@ struct rm_param {
 	size_t offset;		/* of value in the block */
 	rm_real *value;		/* [size] row-major; true value / scale */
 	/*
-	 * The true value is scale * value.  It is 1 except for sparse
-	 * parameters in training, where weight decay of all rows is one
-	 * product here instead of a pass over them.
+	 * The true value is scale * value.  scale is 1 except for sparse
+	 * parameters in training: there, weight decay of all rows is one
+	 * product here instead of a pass over them, which is exact, and
+	 * caught up in every row whenever that is read.
 	 */
 	double scale;
 	rm_real *grad;		/* [size]; NULL if frozen or sparse */
@@ -140,12 +154,16 @@ static inline size_t rm_sparse_part(uint32_t row)
 
 struct rm_sparse *rm_sparse_new(size_t n_rows, size_t dim);
 /*
- * For i in 0..n-1: grad[row[i]] += weight[i] * x[from[i]], where x is
- * [., dim] and every row[i] belongs to `part`.  weight NULL means 1.
+ * For each of n uses of rows that belong to `part`:
+ * grad[row] += weight * x[from], x being [., dim].
  */
-int rm_sparse_add(struct rm_sparse *s, size_t part, size_t n,
-		  const uint32_t *row, const uint32_t *from,
-		  const rm_real *weight, const rm_real *x);
+struct rm_use {
+	uint32_t row, from;
+	rm_real weight;
+};
+
+int rm_sparse_add(struct rm_sparse *s, size_t part, const struct rm_use *use,
+		  size_t n, const rm_real *x);
 /* The gradient of one row, [dim], NULL if it was not touched. */
 const rm_real *rm_sparse_find(const struct rm_sparse *s, uint32_t row);
 void rm_sparse_clear(struct rm_sparse *s);

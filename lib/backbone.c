@@ -1,0 +1,109 @@
+#include "backbone.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backbone_table.h"
+
+static const struct rm_spec *const *specs(void)
+{
+	static const struct rm_spec *list[RM_COUNT(rm_backbone_kinds)];
+
+	for (size_t i = 0; rm_backbone_kinds[i]; i++)
+		list[i] = &rm_backbone_kinds[i]->spec;
+	return list;
+}
+
+json_t *rm_backbone_parse(const char *text)
+{
+	return rm_spec_parse("backbone", specs(), text);
+}
+
+void rm_backbone_list(struct rm_buf *out)
+{
+	rm_spec_list(out, specs());
+}
+
+struct rm_backbone *rm_backbone_new(const json_t *config, size_t vocab,
+				    struct rm_params *params)
+{
+	int i = rm_spec_find("backbone", specs(), config);
+
+	if (i < 0)
+		return NULL;
+	struct rm_backbone *b = rm_calloc(1, sizeof(*b));
+	if (!b)
+		return NULL;
+	b->kind = rm_backbone_kinds[i];
+	b->params = params;
+	if (b->kind->init(b, config, vocab) < 0) {
+		rm_backbone_free(b);
+		return NULL;
+	}
+	return b;
+}
+
+void rm_backbone_free(struct rm_backbone *b)
+{
+	if (!b)
+		return;
+	b->kind->fini(b);
+	free(b->hidden.value);
+	free(b->hidden.grad);
+	free(b);
+}
+
+bool rm_backbone_wants_observe(const struct rm_backbone *b)
+{
+	return b->kind->wants_observe && b->kind->wants_observe(b);
+}
+
+int rm_backbone_observe(struct rm_backbone *b, const struct rm_batch *batch)
+{
+	return b->kind->observe(b, batch);
+}
+
+int rm_backbone_observed(struct rm_backbone *b)
+{
+	return b->kind->observed(b);
+}
+
+int rm_backbone_rows(struct rm_backbone *b, size_t n, bool train)
+{
+	struct rm_hidden *h = &b->hidden;
+	size_t cap = b->cap_rows;
+
+	h->n = n;
+	h->dim = b->dim;
+	if (n > cap) {
+		rm_real *value = rm_realloc(h->value, n * b->dim,
+					    sizeof(*value));
+		if (!value)
+			return -1;
+		h->value = value;
+		b->cap_rows = n;
+	}
+	if (!train)
+		return 0;
+	if (!h->grad || n > b->cap_grad) {
+		rm_real *grad = rm_realloc(h->grad, n * b->dim,
+					   sizeof(*grad));
+		if (!grad)
+			return -1;
+		h->grad = grad;
+		b->cap_grad = n;
+	}
+	memset(h->grad, 0, n * b->dim * sizeof(*h->grad));
+	return 0;
+}
+
+struct rm_hidden *rm_backbone_forward(struct rm_backbone *b,
+				      const struct rm_batch *batch)
+{
+	return b->kind->forward(b, batch) < 0 ? NULL : &b->hidden;
+}
+
+int rm_backbone_backward(struct rm_backbone *b, const struct rm_batch *batch)
+{
+	return b->kind->backward(b, batch);
+}

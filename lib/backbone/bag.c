@@ -1,0 +1,573 @@
+/*
+ * bag: hashed n-grams of the response's token ids, each an embedding row,
+ * added up with weights.
+ *
+ *	x(response) = sum over distinct n-grams g of w(g) E[bucket(g)]
+ *	w(g) = f(tf) idf(g) / norm
+ *
+ * f being 1 + ln tf (Salton and Buckley, 1988), idf optional, the norm that
+ * of the response's vector of weights.  Rows start at zero, so that n-grams
+ * never seen in training add nothing.  With the weights' norm at 1, one step
+ * on one example moves its reward by the same whatever its length, so plain
+ * gradient steps with one rate suit all data.  The prompt is not read: in a
+ * comparison of two responses to one prompt it would cancel.  Buckets are
+ * those of the hashing trick (Weinberger et al., 2009), as in fastText
+ * (Joulin et al., 2017).
+ *
+ * Deterministic for any number of threads: a response's sum is in the order
+ * of its n-grams, and a row's gradient in the order of the responses.
+ */
+#include "backbone.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Features of one response are looked up this far ahead. */
+#define AHEAD 16
+
+enum tf { TF_LOG, TF_COUNT, TF_BINARY };
+enum norm { NORM_L2, NORM_MEAN, NORM_NONE };
+
+static const char *const tf_names[] = { "log", "count", "binary", NULL };
+static const char *const norm_names[] = { "l2", "mean", "none", NULL };
+
+struct options {
+	size_t ngrams, ngrams_min, dim, rows, tf, norm;
+	bool idf;
+	double rate;
+};
+
+static const struct rm_key keys[] = {
+	RM_KEY_SIZE("ngrams", struct options, ngrams, 1, 16, "5",
+		    "longest n-gram of tokens"),
+	RM_KEY_SIZE("ngrams_min", struct options, ngrams_min, 1, 16, "1",
+		    "shortest n-gram of tokens"),
+	RM_KEY_SIZE("dim", struct options, dim, 1, 65536, "1",
+		    "width of an embedding row"),
+	RM_KEY_SIZE("rows", struct options, rows, 64, 2147483648.0, "256k",
+		    "buckets of n-grams, a power of two"),
+	RM_KEY_CHOICE("tf", struct options, tf, tf_names, "log",
+		      "weight of an n-gram by its count"),
+	RM_KEY_CHOICE("norm", struct options, norm, norm_names, "l2",
+		      "what a response's weights are divided by"),
+	RM_KEY_FLAG("idf", struct options, idf, "no",
+		    "weigh n-grams by inverse document frequency as well"),
+	RM_KEY_DOUBLE("rate", struct options, rate, 0, 1e9, "25000",
+		      "learning rate of the rows over that of the rest"),
+	RM_KEY_END
+};
+
+/* A distinct n-gram of a response. */
+struct feature {
+	uint32_t row;
+	rm_real weight;
+};
+
+/* What one thread needs to find the features of a response. */
+struct worker {
+	uint32_t *hash, *row;	/* [tokens], [tokens * orders] */
+	uint32_t *slot;		/* index into the features, plus 1 */
+	size_t cap_hash, cap_row, cap_slot;
+};
+
+struct bag {
+	struct options o;
+	unsigned shift;			/* of a 32-bit hash to a bucket */
+	size_t embedding, idf;		/* parameters */
+	size_t n_leaves, cap_leaves, cap_features, cap_uses;
+	size_t *at;			/* [n_leaves] first of its features */
+	size_t *n;			/* [n_leaves] how many */
+	struct feature *feature;
+	struct rm_use *use;		/* features sorted by part */
+	size_t n_workers;
+	struct worker *worker;
+	double documents;		/* observed */
+};
+
+/* ---- n-grams ---- */
+
+static inline uint32_t mix(uint32_t h)
+{
+	h *= 0x9e3779b1u;
+	h ^= h >> 15;
+	return h * 0x85ebca77u;
+}
+
+/* Extend the n-gram that starts at every token by one token. */
+RM_VECTOR
+static void extend(uint32_t *hash, const int32_t *ids, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		hash[i] = mix(hash[i] ^ (uint32_t)ids[i]);
+}
+
+RM_VECTOR
+static void to_rows(uint32_t *row, const uint32_t *hash, size_t n,
+		    unsigned shift)
+{
+	for (size_t i = 0; i < n; i++)
+		row[i] = ((hash[i] ^ hash[i] >> 16) * 0xc2b2ae3du) >> shift;
+}
+
+/* How many n-grams `length` tokens have. */
+static size_t ngram_count(const struct bag *bag, size_t length)
+{
+	size_t n = 0;
+
+	for (size_t order = bag->o.ngrams_min; order <= bag->o.ngrams; order++)
+		n += length >= order ? length - order + 1 : 0;
+	return n;
+}
+
+/* The rows of all n-grams, by order, then by place; how many. */
+static size_t find_rows(const struct bag *bag, struct worker *w,
+			const int32_t *ids, size_t length)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < length; i++)
+		w->hash[i] = 0x2545f491u;
+	for (size_t order = 1; order <= bag->o.ngrams; order++) {
+		if (length < order)
+			break;
+		size_t m = length - order + 1;
+		extend(w->hash, ids + order - 1, m);
+		if (order < bag->o.ngrams_min)
+			continue;
+		to_rows(w->row + n, w->hash, m, bag->shift);
+		n += m;
+	}
+	return n;
+}
+
+/*
+ * Distinct rows in the order of their first use, weight = tf; how many.  The
+ * table has at least twice as many slots as there are n-grams.
+ */
+static size_t count_rows(struct worker *w, size_t n_rows, size_t slots,
+			 struct feature *f)
+{
+	size_t n = 0;
+
+	memset(w->slot, 0, slots * sizeof(*w->slot));
+	for (size_t i = 0; i < n_rows; i++) {
+		uint32_t row = w->row[i], have;
+		size_t at = row & (slots - 1);
+		while ((have = w->slot[at]) != 0 && f[have - 1].row != row)
+			at = (at + 1) & (slots - 1);
+		if (have) {
+			f[have - 1].weight++;
+			continue;
+		}
+		f[n] = (struct feature){ row, 1 };
+		w->slot[at] = (uint32_t)++n;
+	}
+	return n;
+}
+
+/* ---- weights ---- */
+
+static double tf_weight(enum tf kind, double tf)
+{
+	switch (kind) {
+	case TF_LOG:
+		return tf == 1 ? 1 : 1 + log(tf);
+	case TF_COUNT:
+		return tf;
+	case TF_BINARY:
+		break;
+	}
+	return 1;
+}
+
+static double norm_of(enum norm kind, double sum, double sum2)
+{
+	switch (kind) {
+	case NORM_L2:
+		return sqrt(sum2);
+	case NORM_MEAN:
+		return sum;
+	case NORM_NONE:
+		break;
+	}
+	return 1;
+}
+
+static void weigh(const struct bag *bag, const rm_real *idf,
+		  struct feature *f, size_t n)
+{
+	double sum = 0, sum2 = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double w = tf_weight((enum tf)bag->o.tf,
+				     (double)f[i].weight);
+		if (idf)
+			w *= (double)idf[f[i].row];
+		f[i].weight = (rm_real)w;
+		sum += w;
+		sum2 += w * w;
+	}
+	double norm = norm_of((enum norm)bag->o.norm, sum, sum2);
+	rm_real factor = norm > 0 ? (rm_real)(1 / norm) : 0;
+	for (size_t i = 0; i < n; i++)
+		f[i].weight *= factor;
+}
+
+/* ---- features of a batch ---- */
+
+static int worker_reserve(struct worker *w, size_t tokens, size_t rows,
+			  size_t *slots)
+{
+	*slots = 64;
+	while (*slots < 2 * rows)
+		*slots *= 2;
+	if (rm_grow(&w->hash, &w->cap_hash, tokens, sizeof(*w->hash)) < 0 ||
+	    rm_grow(&w->row, &w->cap_row, rows, sizeof(*w->row)) < 0 ||
+	    rm_grow(&w->slot, &w->cap_slot, *slots, sizeof(*w->slot)) < 0)
+		return -1;
+	return 0;
+}
+
+/* Distinct n-grams of leaf i with their counts, where bag->at says. */
+static int leaf_counts(struct bag *bag, const struct rm_batch *batch,
+		       size_t i)
+{
+	const struct rm_segment *s = &batch->segment[batch->leaf[i]];
+	struct worker *w = &bag->worker[omp_get_thread_num()];
+	size_t slots;
+
+	if (worker_reserve(w, s->length, ngram_count(bag, s->length),
+			   &slots) < 0)
+		return -1;
+	size_t rows = find_rows(bag, w, batch->ids + s->start, s->length);
+	bag->n[i] = count_rows(w, rows, slots, bag->feature + bag->at[i]);
+	return 0;
+}
+
+static int reserve_workers(struct bag *bag)
+{
+	size_t n = rm_threads();
+
+	if (n <= bag->n_workers)
+		return 0;
+	struct worker *w = rm_realloc(bag->worker, n, sizeof(*w));
+	if (!w)
+		return -1;
+	memset(w + bag->n_workers, 0, (n - bag->n_workers) * sizeof(*w));
+	bag->worker = w;
+	bag->n_workers = n;
+	return 0;
+}
+
+static int reserve_batch(struct bag *bag, const struct rm_batch *batch)
+{
+	size_t n = batch->n_leaves, cap = bag->cap_leaves, total = 0;
+
+	if (reserve_workers(bag) < 0 ||
+	    rm_grow(&bag->at, &cap, n, sizeof(*bag->at)) < 0 ||
+	    rm_grow(&bag->n, &bag->cap_leaves, n, sizeof(*bag->n)) < 0)
+		return -1;
+	bag->n_leaves = n;
+	for (size_t i = 0; i < n; i++) {
+		bag->at[i] = total;
+		total += ngram_count(bag,
+				     batch->segment[batch->leaf[i]].length);
+	}
+	return rm_grow(&bag->feature, &bag->cap_features, total,
+		       sizeof(*bag->feature));
+}
+
+/* ---- forward ---- */
+
+/* x += w E[row] over the features. */
+static inline void gather(rm_real *x, const rm_real *table, size_t dim,
+			  const struct feature *f, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i + AHEAD < n) {
+			const rm_real *next = table +
+				(size_t)f[i + AHEAD].row * dim;
+			for (size_t j = 0; j < dim; j += 64 / sizeof(*next))
+				__builtin_prefetch(next + j);
+		}
+		const rm_real *row = table + (size_t)f[i].row * dim;
+		for (size_t j = 0; j < dim; j++)
+			x[j] += f[i].weight * row[j];
+	}
+}
+
+RM_VECTOR
+static void gather_wide(rm_real *x, const rm_real *table, size_t dim,
+			const struct feature *f, size_t n)
+{
+	if (dim == 16)
+		gather(x, table, 16, f, n);
+	else
+		gather(x, table, dim, f, n);
+}
+
+static int leaf_forward(struct rm_backbone *b, const struct rm_batch *batch,
+			size_t i)
+{
+	struct bag *bag = b->self;
+	const struct rm_param *e = &b->params->param[bag->embedding];
+	const rm_real *idf = bag->o.idf ?
+		b->params->param[bag->idf].value : NULL;
+	struct feature *f = bag->feature + bag->at[i];
+	rm_real *x = b->hidden.value + i * b->dim;
+
+	if (leaf_counts(bag, batch, i) < 0)
+		return -1;
+	weigh(bag, idf, f, bag->n[i]);
+	memset(x, 0, b->dim * sizeof(*x));
+	if (b->dim == 1)
+		gather(x, e->value, 1, f, bag->n[i]);
+	else
+		gather_wide(x, e->value, b->dim, f, bag->n[i]);
+	for (size_t j = 0; e->scale != 1 && j < b->dim; j++)
+		x[j] *= (rm_real)e->scale;
+	return 0;
+}
+
+static int bag_forward(struct rm_backbone *b, const struct rm_batch *batch)
+{
+	int rc = 0;
+
+	if (reserve_batch(b->self, batch) < 0 ||
+	    rm_backbone_rows(b, batch->n_leaves, batch->train) < 0)
+		return -1;
+	b->hidden.pooled = true;
+#pragma omp parallel for schedule(dynamic, 1) reduction(min : rc)
+	for (size_t i = 0; i < batch->n_leaves; i++)
+		if (leaf_forward(b, batch, i) < 0)
+			rc = -1;
+	return rc < 0 ? rm_fail("out of memory: n-grams of a batch") : 0;
+}
+
+/* ---- backward ---- */
+
+/* Uses of rows by part: where each part begins, for each range of leaves. */
+struct ranges {
+	size_t n;		/* ranges, contiguous leaves */
+	size_t per;		/* leaves in one */
+	size_t (*begin)[RM_SPARSE_PARTS];
+	size_t part[RM_SPARSE_PARTS + 1];
+};
+
+static void count_parts(const struct bag *bag, const struct ranges *r,
+			size_t range)
+{
+	size_t end = RM_MIN((range + 1) * r->per, bag->n_leaves);
+
+	for (size_t i = range * r->per; i < end; i++) {
+		const struct feature *f = bag->feature + bag->at[i];
+		for (size_t j = 0; j < bag->n[i]; j++)
+			r->begin[range][rm_sparse_part(f[j].row)]++;
+	}
+}
+
+static void fill_parts(const struct bag *bag, const struct ranges *r,
+		       size_t range)
+{
+	size_t end = RM_MIN((range + 1) * r->per, bag->n_leaves);
+
+	for (size_t i = range * r->per; i < end; i++) {
+		const struct feature *f = bag->feature + bag->at[i];
+		for (size_t j = 0; j < bag->n[i]; j++) {
+			size_t part = rm_sparse_part(f[j].row);
+			bag->use[r->begin[range][part]++] = (struct rm_use){
+				f[j].row, (uint32_t)i, f[j].weight
+			};
+		}
+	}
+}
+
+/* Counts into places: by part, then by range, so in the order of leaves. */
+static size_t place_parts(struct ranges *r)
+{
+	size_t total = 0;
+
+	for (size_t p = 0; p < RM_SPARSE_PARTS; p++) {
+		r->part[p] = total;
+		for (size_t i = 0; i < r->n; i++) {
+			size_t n = r->begin[i][p];
+			r->begin[i][p] = total;
+			total += n;
+		}
+	}
+	r->part[RM_SPARSE_PARTS] = total;
+	return total;
+}
+
+static int sort_uses(struct bag *bag, struct ranges *r)
+{
+#pragma omp parallel for schedule(static)
+	for (size_t i = 0; i < r->n; i++)
+		count_parts(bag, r, i);
+	if (rm_grow(&bag->use, &bag->cap_uses, place_parts(r),
+		    sizeof(*bag->use)) < 0)
+		return -1;
+#pragma omp parallel for schedule(static)
+	for (size_t i = 0; i < r->n; i++)
+		fill_parts(bag, r, i);
+	return 0;
+}
+
+/* x = sum of w E[row]:  dE[row] += w dx */
+static int bag_backward(struct rm_backbone *b, const struct rm_batch *batch)
+{
+	struct bag *bag = b->self;
+	struct rm_sparse *rows = b->params->param[bag->embedding].rows;
+	struct ranges r = { .n = rm_threads() };
+	int rc = 0;
+
+	(void)batch;
+	if (!rows)
+		return 0;
+	r.per = (bag->n_leaves + r.n - 1) / r.n;
+	r.begin = rm_calloc(r.n, sizeof(*r.begin));
+	if (!r.begin)
+		return -1;
+	if (sort_uses(bag, &r) < 0) {
+		free(r.begin);
+		return -1;
+	}
+	free(r.begin);
+#pragma omp parallel for schedule(dynamic, 1) reduction(min : rc)
+	for (size_t p = 0; p < RM_SPARSE_PARTS; p++)
+		if (rm_sparse_add(rows, p, bag->use + r.part[p],
+				  r.part[p + 1] - r.part[p],
+				  b->hidden.grad) < 0)
+			rc = -1;
+	return rc < 0 ? rm_fail("out of memory: gradients of rows") : 0;
+}
+
+/* ---- document frequencies ---- */
+
+static bool bag_wants_observe(const struct rm_backbone *b)
+{
+	const struct bag *bag = b->self;
+
+	return bag->o.idf;
+}
+
+/* Documents that hold each row, counted in the idf parameter itself. */
+static int bag_observe(struct rm_backbone *b, const struct rm_batch *batch)
+{
+	struct bag *bag = b->self;
+	rm_real *idf = b->params->param[bag->idf].value;
+
+	if (reserve_batch(bag, batch) < 0)
+		return -1;
+	if (bag->documents == 0)
+		memset(idf, 0, bag->o.rows * sizeof(*idf));
+	for (size_t i = 0; i < batch->n_leaves; i++) {
+		if (leaf_counts(bag, batch, i) < 0)
+			return -1;
+		for (size_t j = 0; j < bag->n[i]; j++)
+			idf[bag->feature[bag->at[i] + j].row]++;
+	}
+	bag->documents += (double)batch->n_leaves;
+	return 0;
+}
+
+/* idf = ln((1 + documents) / (1 + df)) + 1, scikit-learn's smooth form. */
+static int bag_observed(struct rm_backbone *b)
+{
+	struct bag *bag = b->self;
+	rm_real *idf = b->params->param[bag->idf].value;
+
+	for (size_t i = 0; i < bag->o.rows; i++)
+		idf[i] = (rm_real)(log((1 + bag->documents) /
+				       (1 + (double)idf[i])) + 1);
+	bag->documents = 0;
+	return 0;
+}
+
+/* ---- life ---- */
+
+static int check_options(const struct options *o)
+{
+	if (o->rows & (o->rows - 1))
+		return rm_fail("backbone bag: rows is %zu, not a power of two",
+			       o->rows);
+	if (o->ngrams_min > o->ngrams)
+		return rm_fail("backbone bag: ngrams_min is %zu, more than "
+			       "ngrams, %zu", o->ngrams_min, o->ngrams);
+	return 0;
+}
+
+static int add_params(struct rm_backbone *b, struct bag *bag)
+{
+	const struct rm_param embedding = {
+		.name = "embedding.weight",
+		.n_dims = 2, .shape = { bag->o.rows, bag->o.dim },
+		.trainable = true, .decay = true, .sparse = true,
+		.rate = bag->o.rate,
+		.init = RM_INIT_ZERO
+	};
+	const struct rm_param idf = {
+		.name = "embedding.idf",
+		.n_dims = 1, .shape = { bag->o.rows },
+		.init = RM_INIT_CONSTANT, .init_scale = 1
+	};
+
+	int e = rm_params_add(b->params, &embedding);
+	int i = e < 0 ? -1 : bag->o.idf ? rm_params_add(b->params, &idf) : 0;
+	if (i < 0)
+		return -1;
+	bag->embedding = (size_t)e;
+	bag->idf = (size_t)i;
+	return 0;
+}
+
+static int bag_init(struct rm_backbone *b, const json_t *config,
+		    size_t vocab)
+{
+	struct bag *bag = rm_calloc(1, sizeof(*bag));
+
+	(void)vocab;
+	if (!bag)
+		return -1;
+	b->self = bag;
+	if (rm_spec_fill("backbone", &b->kind->spec, config, &bag->o) < 0 ||
+	    check_options(&bag->o) < 0)
+		return -1;
+	bag->shift = 32 - (unsigned)__builtin_ctzll(bag->o.rows);
+	b->dim = bag->o.dim;
+	b->share = true;
+	b->lr = 1e-3;
+	return add_params(b, bag);
+}
+
+static void bag_fini(struct rm_backbone *b)
+{
+	struct bag *bag = b->self;
+
+	if (!bag)
+		return;
+	for (size_t i = 0; i < bag->n_workers; i++) {
+		free(bag->worker[i].hash);
+		free(bag->worker[i].row);
+		free(bag->worker[i].slot);
+	}
+	free(bag->worker);
+	free(bag->at);
+	free(bag->n);
+	free(bag->feature);
+	free(bag->use);
+	free(bag);
+}
+
+const struct rm_backbone_kind rm_backbone_bag = {
+	.spec = { "bag", "hashed n-grams of token ids, summed", keys },
+	.init = bag_init,
+	.wants_observe = bag_wants_observe,
+	.observe = bag_observe,
+	.observed = bag_observed,
+	.forward = bag_forward,
+	.backward = bag_backward,
+	.fini = bag_fini
+};

@@ -1,0 +1,116 @@
+#include "nn.h"
+
+#include <string.h>
+
+/* Fewer outputs than this are dot products, not worth a tile. */
+#define FEW_OUTPUTS 8
+
+/* ---- linear ---- */
+
+/* A row's sum is in channel order, eight at a time: same bits in any batch. */
+static rm_real dot(const rm_real *a, const rm_real *b, size_t n)
+{
+	rm_real sum[8] = {0};
+	size_t i = 0;
+
+	for (; i + 8 <= n; i += 8)
+		for (size_t j = 0; j < 8; j++)
+			sum[j] += a[i + j] * b[i + j];
+	for (; i < n; i++)
+		sum[i % 8] += a[i] * b[i];
+	return ((sum[0] + sum[4]) + (sum[1] + sum[5])) +
+		((sum[2] + sum[6]) + (sum[3] + sum[7]));
+}
+
+static void few_forward(rm_real *y, const rm_real *x, const rm_real *w,
+			size_t T, size_t I, size_t O)
+{
+#pragma omp parallel for schedule(static) if (T * I * O > 65536)
+	for (size_t t = 0; t < T; t++)
+		for (size_t o = 0; o < O; o++)
+			y[t * O + o] = dot(x + t * I, w + o * I, I);
+}
+
+int rm_linear_forward(rm_real *y, const rm_real *x, const rm_real *w,
+		      const rm_real *b, size_t T, size_t I, size_t O,
+		      enum rm_rows rows)
+{
+	if (O < FEW_OUTPUTS)
+		few_forward(y, x, w, T, I, O);
+	else if (rm_gemm_nt(T, O, I, x, w, y, rows) < 0)
+		return -1;
+	for (size_t t = 0; b && t < T; t++)
+		for (size_t o = 0; o < O; o++)
+			y[t * O + o] += b[o];
+	return 0;
+}
+
+static void few_backward(rm_real *dx, rm_real *dw, const rm_real *dy,
+			 const rm_real *x, const rm_real *w, size_t T,
+			 size_t I, size_t O)
+{
+	for (size_t t = 0; t < T; t++)
+		for (size_t o = 0; o < O; o++) {
+			rm_real g = dy[t * O + o];
+			for (size_t i = 0; dx && i < I; i++)
+				dx[t * I + i] += g * w[o * I + i];
+			for (size_t i = 0; dw && i < I; i++)
+				dw[o * I + i] += g * x[t * I + i];
+		}
+}
+
+/*
+ * y = x w' + b:  dx += dy w,  dw += dy' x,  db += sum over t of dy[t]
+ */
+int rm_linear_backward(rm_real *dx, rm_real *dw, rm_real *db,
+		       const rm_real *dy, const rm_real *x, const rm_real *w,
+		       size_t T, size_t I, size_t O)
+{
+	for (size_t t = 0; db && t < T; t++)
+		for (size_t o = 0; o < O; o++)
+			db[o] += dy[t * O + o];
+	if (O < FEW_OUTPUTS) {
+		few_backward(dx, dw, dy, x, w, T, I, O);
+		return 0;
+	}
+	if (dx && rm_gemm_nn(T, I, O, dy, w, dx) < 0)
+		return -1;
+	return dw ? rm_gemm_tn(O, I, T, dy, x, dw) : 0;
+}
+
+/* ---- dropout ---- */
+
+/* 0, or 1 / (1 - p): what element c of row t is multiplied with. */
+static rm_real keep(const struct rm_dropout *d, size_t t, size_t c, size_t C)
+{
+	uint64_t index = (d->first_row + t) * C + c;
+	if (d->p <= 0)
+		return 1;
+	double u = rm_random_uniform(d->seed ^ (d->layer << 32),
+				     RM_RANDOM_DROPOUT, d->step, index);
+
+	return u < d->p ? 0 : (rm_real)(1 / (1 - d->p));
+}
+
+void rm_dropout_forward(rm_real *y, const rm_real *x, size_t T, size_t C,
+			const struct rm_dropout *d)
+{
+	if (d->p <= 0) {
+		memmove(y, x, T * C * sizeof(*y));
+		return;
+	}
+#pragma omp parallel for schedule(static) if (T * C > 16384)
+	for (size_t t = 0; t < T; t++)
+		for (size_t c = 0; c < C; c++)
+			y[t * C + c] = x[t * C + c] * keep(d, t, c, C);
+}
+
+/* y = x keep:  dx += dy keep */
+void rm_dropout_backward(rm_real *dx, const rm_real *dy, size_t T, size_t C,
+			 const struct rm_dropout *d)
+{
+#pragma omp parallel for schedule(static) if (T * C > 16384)
+	for (size_t t = 0; t < T; t++)
+		for (size_t c = 0; c < C; c++)
+			dx[t * C + c] += dy[t * C + c] * keep(d, t, c, C);
+}

@@ -1,0 +1,44 @@
+/*
+ * nn: layers as pairs x_forward, x_backward over packed rows.
+ *
+ * T rows, I inputs, O outputs, C channels.  Backward functions add to every
+ * gradient that is not NULL.  Knows nothing of parameter tables or models.
+ * Errors as in base.h (memory only).
+ *
+ *	rm_linear_forward(y, x, w, b, T, I, O, RM_ROWS_ALONE);
+ *	rm_linear_backward(dx, dw, db, dy, x, w, T, I, O);
+ */
+#ifndef RM_NN_H
+#define RM_NN_H
+
+#include "gemm.h"
+
+/* y[T, O] = x[T, I] w[O, I]' + b[O]; b may be NULL. */
+int rm_linear_forward(rm_real *y, const rm_real *x, const rm_real *w,
+		      const rm_real *b, size_t T, size_t I, size_t O,
+		      enum rm_rows rows);
+/* dx[T, I], dw[O, I], db[O] from dy[T, O]; each of them may be NULL. */
+int rm_linear_backward(rm_real *dx, rm_real *dw, rm_real *db,
+		       const rm_real *dy, const rm_real *x, const rm_real *w,
+		       size_t T, size_t I, size_t O);
+
+/*
+ * What a dropout mask depends on: not on how a step is cut into
+ * micro-batches, since row r of the call is row `first_row + r` of the step.
+ * `layer` tells apart the masks of one step.
+ */
+struct rm_dropout {
+	double p;		/* share of the inputs set to zero */
+	uint64_t seed, step, layer, first_row;
+};
+
+/*
+ * y[T, C] = x keep / (1 - p); keep is made again in backward.  y may be x.
+ * Srivastava et al., JMLR 15, 2014, in its inverted form.
+ */
+void rm_dropout_forward(rm_real *y, const rm_real *x, size_t T, size_t C,
+			const struct rm_dropout *d);
+void rm_dropout_backward(rm_real *dx, const rm_real *dy, size_t T, size_t C,
+			 const struct rm_dropout *d);
+
+#endif

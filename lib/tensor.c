@@ -1,0 +1,450 @@
+#include "tensor.h"
+
+#include <fnmatch.h>
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every parameter starts on a cache line. */
+#define ALIGN (64 / sizeof(rm_real))
+
+/* Elements a sum of squares takes at a time, whatever the threads. */
+#define NORM_CHUNK ((size_t)4096)
+
+/* ---- threads ---- */
+
+static size_t threads = 1;
+
+void rm_threads_set(size_t n)
+{
+	threads = n ? n : 1;
+	omp_set_num_threads((int)threads);
+}
+
+size_t rm_threads(void)
+{
+	return threads;
+}
+
+/* ---- the table ---- */
+
+static int param_size(const struct rm_param *param, size_t *size)
+{
+	*size = 1;
+	for (size_t d = 0; d < param->n_dims; d++)
+		if (__builtin_mul_overflow(*size, param->shape[d], size))
+			return -1;
+	/* Room to round up and to count bytes. */
+	return *size > SIZE_MAX / 16 - ALIGN ? -1 : 0;
+}
+
+int rm_params_add(struct rm_params *p, const struct rm_param *param)
+{
+	size_t size;
+
+	if (rm_params_find(p, param->name) >= 0)
+		return rm_fail("parameter %s exists", param->name);
+	if (param_size(param, &size) < 0)
+		return rm_fail("parameter %s is too large", param->name);
+	if (rm_grow(&p->param, &p->cap, p->n + 1, sizeof(*p->param)) < 0)
+		return -1;
+	struct rm_param *to = &p->param[p->n];
+	*to = *param;
+	to->name = rm_strdup(param->name);
+	if (!to->name)
+		return -1;
+	to->size = size;
+	to->value = to->grad = NULL;
+	to->rows = NULL;
+	to->scale = 1;
+	return (int)p->n++;
+}
+
+int rm_params_find(const struct rm_params *p, const char *name)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->param[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+int rm_params_freeze(struct rm_params *p, const char *pattern)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (fnmatch(pattern, p->param[i].name, 0))
+			continue;
+		p->param[i].trainable = false;
+		n++;
+	}
+	return n ? n : rm_fail("no parameter matches %s", pattern);
+}
+
+static size_t round_up(size_t n)
+{
+	return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+/* The dense gradient block, and the containers of sparse ones. */
+static int alloc_grads(struct rm_params *p)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct rm_param *param = &p->param[i];
+		if (!param->trainable)
+			continue;
+		if (!param->sparse) {
+			at += round_up(param->size);
+			continue;
+		}
+		param->rows = rm_sparse_new(param->shape[0], param->size /
+					    RM_MAX(param->shape[0], 1));
+		if (!param->rows)
+			return -1;
+	}
+	p->grad_size = at;
+	p->grad_block = rm_calloc_aligned(at, sizeof(rm_real));
+	if (!p->grad_block)
+		return -1;
+	at = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		struct rm_param *param = &p->param[i];
+		if (!param->trainable || param->sparse)
+			continue;
+		param->grad = p->grad_block + at;
+		at += round_up(param->size);
+	}
+	return 0;
+}
+
+int rm_params_alloc(struct rm_params *p, bool train)
+{
+	p->size = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		p->param[i].offset = p->size;
+		if (__builtin_add_overflow(p->size, round_up(p->param[i].size),
+					   &p->size))
+			return rm_fail("the parameters are too large");
+	}
+	p->block = rm_calloc_aligned(p->size, sizeof(rm_real));
+	if (!p->block)
+		return -1;
+	for (size_t i = 0; i < p->n; i++)
+		p->param[i].value = p->block + p->param[i].offset;
+	return train ? alloc_grads(p) : 0;
+}
+
+static double initial(const struct rm_param *param, uint64_t seed, size_t i,
+		      size_t j)
+{
+	switch (param->init) {
+	case RM_INIT_CONSTANT:
+		return param->init_scale;
+	case RM_INIT_NORMAL:
+		return param->init_scale *
+			rm_random_normal(seed, RM_RANDOM_INIT, i, j);
+	case RM_INIT_SIGN:
+		return rm_random(seed, RM_RANDOM_INIT, i, j) >> 63 ?
+			param->init_scale : -param->init_scale;
+	case RM_INIT_ZERO:
+		break;
+	}
+	return 0;
+}
+
+void rm_params_init(struct rm_params *p, uint64_t seed)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct rm_param *param = &p->param[i];
+		param->scale = 1;
+		if (param->init == RM_INIT_ZERO) {
+			memset(param->value, 0, param->size * sizeof(rm_real));
+			continue;
+		}
+#pragma omp parallel for schedule(static)
+		for (size_t j = 0; j < param->size; j++)
+			param->value[j] = (rm_real)initial(param, seed, i, j);
+	}
+}
+
+void rm_params_get(const struct rm_params *p, size_t i, rm_real *out)
+{
+	const struct rm_param *param = &p->param[i];
+
+	for (size_t j = 0; j < param->size; j++)
+		out[j] = (rm_real)(param->scale * (double)param->value[j]);
+}
+
+void rm_params_set(struct rm_params *p, size_t i, const rm_real *in)
+{
+	struct rm_param *param = &p->param[i];
+
+	memcpy(param->value, in, param->size * sizeof(rm_real));
+	param->scale = 1;
+}
+
+size_t rm_params_state_size(const struct rm_params *p)
+{
+	return p->size * sizeof(rm_real) + p->n * sizeof(double);
+}
+
+void rm_params_state_get(const struct rm_params *p, void *out)
+{
+	unsigned char *to = out;
+
+	memcpy(to, p->block, p->size * sizeof(rm_real));
+	to += p->size * sizeof(rm_real);
+	for (size_t i = 0; i < p->n; i++, to += sizeof(double))
+		memcpy(to, &p->param[i].scale, sizeof(double));
+}
+
+void rm_params_state_set(struct rm_params *p, const void *in)
+{
+	const unsigned char *from = in;
+
+	memcpy(p->block, from, p->size * sizeof(rm_real));
+	from += p->size * sizeof(rm_real);
+	for (size_t i = 0; i < p->n; i++, from += sizeof(double))
+		memcpy(&p->param[i].scale, from, sizeof(double));
+}
+
+void rm_params_zero_grad(struct rm_params *p)
+{
+	if (p->grad_block)
+		memset(p->grad_block, 0, p->grad_size * sizeof(rm_real));
+	for (size_t i = 0; i < p->n; i++)
+		if (p->param[i].rows)
+			rm_sparse_clear(p->param[i].rows);
+}
+
+void rm_params_fini(struct rm_params *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n; i++) {
+		free((char *)p->param[i].name);
+		rm_sparse_free(p->param[i].rows);
+	}
+	free(p->param);
+	free(p->block);
+	free(p->grad_block);
+	*p = (struct rm_params){0};
+}
+
+/* ---- norms ---- */
+
+static double norm2(const rm_real *x, size_t n)
+{
+	double sum[4] = {0};
+	size_t i = 0;
+
+	for (; i + 4 <= n; i += 4)
+		for (size_t j = 0; j < 4; j++)
+			sum[j] += (double)x[i + j] * (double)x[i + j];
+	for (; i < n; i++)
+		sum[0] += (double)x[i] * (double)x[i];
+	return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/* Chunks of a fixed size, their sums added in order. */
+static double dense_norm2(const rm_real *x, size_t n)
+{
+	double part[64], total = 0;
+
+	for (size_t at = 0; at < n; at += RM_COUNT(part) * NORM_CHUNK) {
+		size_t left = (n - at + NORM_CHUNK - 1) / NORM_CHUNK;
+		size_t m = RM_MIN(left, RM_COUNT(part));
+#pragma omp parallel for schedule(static) if (m > 8)
+		for (size_t c = 0; c < m; c++) {
+			size_t from = at + c * NORM_CHUNK;
+			part[c] = norm2(x + from, RM_MIN(NORM_CHUNK, n - from));
+		}
+		for (size_t c = 0; c < m; c++)
+			total += part[c];
+	}
+	return total;
+}
+
+static double sparse_norm2(const struct rm_sparse *s)
+{
+	double part[RM_SPARSE_PARTS], total = 0;
+
+#pragma omp parallel for schedule(dynamic, 1)
+	for (size_t i = 0; i < RM_SPARSE_PARTS; i++)
+		part[i] = norm2(s->part[i].grad, s->part[i].n * s->dim);
+	for (size_t i = 0; i < RM_SPARSE_PARTS; i++)
+		total += part[i];
+	return total;
+}
+
+double rm_params_grad_norm2(const struct rm_params *p)
+{
+	double total = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct rm_param *param = &p->param[i];
+		if (param->grad)
+			total += dense_norm2(param->grad, param->size);
+		if (param->rows)
+			total += sparse_norm2(param->rows);
+	}
+	return total;
+}
+
+/* ---- sparse gradients ---- */
+
+struct rm_sparse *rm_sparse_new(size_t n_rows, size_t dim)
+{
+	if (n_rows > UINT32_MAX)
+		return rm_fail_null("%zu rows are too many", n_rows);
+	struct rm_sparse *s = rm_calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->n_rows = n_rows;
+	s->dim = dim;
+	return s;
+}
+
+/* Where the search for a row starts; n_slots is a power of two. */
+static inline size_t slot_of(const struct rm_sparse_part *part, uint32_t row)
+{
+	return (size_t)((row / RM_SPARSE_PARTS) * 0x9e3779b1u) &
+		(part->n_slots - 1);
+}
+
+static void index_rows(struct rm_sparse_part *part)
+{
+	memset(part->slot, 0, part->n_slots * sizeof(*part->slot));
+	for (size_t i = 0; i < part->n; i++) {
+		size_t at = slot_of(part, part->row[i]);
+		while (part->slot[at])
+			at = (at + 1) & (part->n_slots - 1);
+		part->slot[at] = (uint32_t)i + 1;
+	}
+}
+
+/* Room for `more` rows after n, and a slot table at most half full. */
+static int reserve(struct rm_sparse *s, struct rm_sparse_part *part,
+		   size_t more)
+{
+	size_t need = part->n + more, cap = part->cap, slots = 64;
+
+	if (need > part->cap) {
+		if (rm_grow(&part->row, &cap, need, sizeof(*part->row)) < 0)
+			return -1;
+		rm_real *grad = rm_realloc(part->grad, cap * s->dim,
+					   sizeof(rm_real));
+		if (!grad)
+			return -1;
+		part->grad = grad;
+		part->cap = cap;
+	}
+	while (slots < 2 * need)
+		slots *= 2;
+	if (slots <= part->n_slots)
+		return 0;
+	uint32_t *slot = rm_realloc(part->slot, slots, sizeof(*slot));
+	if (!slot)
+		return -1;
+	part->slot = slot;
+	part->n_slots = slots;
+	index_rows(part);
+	return 0;
+}
+
+/* The index of a row, made with a zero gradient if it is new. */
+static inline size_t find_or_add(struct rm_sparse_part *part, size_t dim,
+				 uint32_t row)
+{
+	size_t at = slot_of(part, row);
+	uint32_t i;
+
+	while ((i = part->slot[at]) != 0) {
+		if (part->row[i - 1] == row)
+			return i - 1;
+		at = (at + 1) & (part->n_slots - 1);
+	}
+	part->row[part->n] = row;
+	memset(part->grad + part->n * dim, 0, dim * sizeof(rm_real));
+	part->slot[at] = (uint32_t)++part->n;
+	return part->n - 1;
+}
+
+/* Inlined with a constant dim where that is common. */
+static inline void add_uses(struct rm_sparse_part *part, size_t dim,
+			    const struct rm_use *use, size_t n,
+			    const rm_real *x)
+{
+	for (size_t i = 0; i < n; i++) {
+		rm_real *to = part->grad +
+			find_or_add(part, dim, use[i].row) * dim;
+		const rm_real *add = x + use[i].from * dim;
+		for (size_t j = 0; j < dim; j++)
+			to[j] += use[i].weight * add[j];
+	}
+}
+
+RM_VECTOR
+static void add_wide(struct rm_sparse_part *part, size_t dim,
+		     const struct rm_use *use, size_t n, const rm_real *x)
+{
+	if (dim == 16)
+		add_uses(part, 16, use, n, x);
+	else
+		add_uses(part, dim, use, n, x);
+}
+
+int rm_sparse_add(struct rm_sparse *s, size_t which, const struct rm_use *use,
+		  size_t n, const rm_real *x)
+{
+	struct rm_sparse_part *part = &s->part[which];
+
+	if (n == 0)
+		return 0;
+	if (reserve(s, part, n) < 0)
+		return -1;
+	if (s->dim == 1)
+		add_uses(part, 1, use, n, x);
+	else
+		add_wide(part, s->dim, use, n, x);
+	return 0;
+}
+
+const rm_real *rm_sparse_find(const struct rm_sparse *s, uint32_t row)
+{
+	const struct rm_sparse_part *part = &s->part[rm_sparse_part(row)];
+
+	if (part->n == 0)
+		return NULL;
+	for (size_t at = slot_of(part, row); part->slot[at];
+	     at = (at + 1) & (part->n_slots - 1))
+		if (part->row[part->slot[at] - 1] == row)
+			return part->grad + (part->slot[at] - 1) * s->dim;
+	return NULL;
+}
+
+void rm_sparse_clear(struct rm_sparse *s)
+{
+	for (size_t i = 0; i < RM_SPARSE_PARTS; i++) {
+		struct rm_sparse_part *part = &s->part[i];
+		part->n = 0;
+		if (part->slot)
+			memset(part->slot, 0,
+			       part->n_slots * sizeof(*part->slot));
+	}
+}
+
+void rm_sparse_free(struct rm_sparse *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < RM_SPARSE_PARTS; i++) {
+		free(s->part[i].row);
+		free(s->part[i].grad);
+		free(s->part[i].slot);
+	}
+	free(s);
+}
