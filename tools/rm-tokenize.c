@@ -1,0 +1,290 @@
+/* rm-tokenize: text files of preferences to a stream of groups. */
+#include "cli.h"
+#include "encode.h"
+#include "template.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_COLUMNS = 256 };
+
+static struct {
+	const char *tokenizer, *model, *output, *format, *overlong, *template;
+	struct rm_strings prompt, chosen, rejected, responses, score, rank,
+		attributes, votes, subset, teacher, per_response;
+	size_t max_length, learn, min_count, threads;
+	bool keep_text, skip_bad, replace, quiet, no_history;
+} o = { .format = "auto", .min_count = 2, .threads = 1 };
+
+/* The options that name columns, by the names of their roles. */
+static const struct {
+	const char *role;
+	const struct rm_strings *columns;
+} named[] = {
+	{ "prompt", &o.prompt }, { "chosen", &o.chosen },
+	{ "rejected", &o.rejected }, { "responses", &o.responses },
+	{ "score", &o.score }, { "rank", &o.rank },
+	{ "attributes", &o.attributes }, { "votes", &o.votes },
+	{ "subset", &o.subset }, { "teacher", &o.teacher },
+	{ "per-response", &o.per_response },
+};
+
+static const struct rm_option options[] = {
+	RM_OPT_STRING('t', "tokenizer", &o.tokenizer, "TOKENIZER",
+		      "a tokenizer.json or a folder with one; without it a "
+		      "token is a byte"),
+	RM_OPT_STRING('m', "model", &o.model, "MODEL",
+		      "tokenizer, template and limit of this model"),
+	RM_OPT_CHOICE('f', "format", &o.format, "FORMAT",
+		      "by content, then suffix, or", rm_text_formats),
+	RM_OPT_LIST(0, "prompt", &o.prompt, "COL",
+		    "column of the prompt; several are joined"),
+	RM_OPT_LIST(0, "chosen", &o.chosen, "COL",
+		    "column of the preferred response"),
+	RM_OPT_LIST(0, "rejected", &o.rejected, "COL",
+		    "column of the other response"),
+	RM_OPT_LIST(0, "responses", &o.responses, "COL",
+		    "column of a list of responses, or a column for each"),
+	RM_OPT_LIST(0, "score", &o.score, "COL",
+		    "column of scores, or one for each response"),
+	RM_OPT_LIST(0, "rank", &o.rank, "COL",
+		    "column of ranks (0 best), or of the winner"),
+	RM_OPT_LIST(0, "attributes", &o.attributes, "A,B",
+		    "columns of further scores"),
+	RM_OPT_LIST(0, "votes", &o.votes, "COL",
+		    "column of votes, or one for each response"),
+	RM_OPT_LIST(0, "subset", &o.subset, "COL",
+		    "column of the subset's name"),
+	RM_OPT_LIST(0, "teacher", &o.teacher, "COL",
+		    "column of another model's rewards"),
+	RM_OPT_LIST(0, "per-response", &o.per_response, "COL",
+		    "further columns that hold one value a response"),
+	RM_OPT_STRING(0, "template", &o.template, "NAME",
+		      "how messages become text: plain (the default), hh, "
+		      "chatml"),
+	RM_OPT_SIZE('l', "max-length", &o.max_length, 0, 1e9, "MAX",
+		    "most tokens of prompt and response; 0: the model's "
+		    "limit, or none"),
+	RM_OPT_CHOICE(0, "overlong", &o.overlong, "WHAT",
+		      "what to do with longer ones, left unless the model "
+		      "says otherwise", rm_encode_overlongs),
+	RM_OPT_FLAG(0, "keep-text", &o.keep_text,
+		    "keep prompt_text and response_texts"),
+	RM_OPT_FLAG(0, "skip-bad", &o.skip_bad,
+		    "leave bad rows out and count them"),
+	RM_OPT_FLAG(0, "replace", &o.replace,
+		    "invalid UTF-8 becomes U+FFFD"),
+	RM_OPT_SIZE(0, "learn", &o.learn, 257, 1000000, "V",
+		    "learn a byte-level BPE of V tokens from the text "
+		    "instead, and write its tokenizer.json"),
+	RM_OPT_SIZE(0, "min-count", &o.min_count, 1, 1e9, "N",
+		    "with --learn: leave out words seen less often"),
+	RM_OPT_OUTPUT(&o.output),
+	RM_OPT_THREADS(&o.threads),
+	RM_OPT_QUIET(&o.quiet),
+	RM_OPT_NO_HISTORY(&o.no_history),
+	RM_OPT_END
+};
+
+static const struct rm_tool tool = {
+	"rm-tokenize", "text files of preferences to a stream of groups",
+	"[FILE...]", options,
+	"Reads CSV, TSV, JSON lines and JSON arrays, also .gz and .zst, and "
+	"knows many data\nsets by their columns: see rm-tokenize(1).  Writes "
+	"groups.\n"
+};
+
+/* ---- options ---- */
+
+static int set_text_options(struct rm_text_options *text,
+			    struct rm_text_bind bind[MAX_COLUMNS])
+{
+	for (size_t i = 0; i < RM_COUNT(named); i++)
+		for (size_t j = 0; j < named[i].columns->n; j++) {
+			if (text->n_bind == MAX_COLUMNS)
+				return rm_fail("more than %d columns are "
+					       "named", MAX_COLUMNS);
+			bind[text->n_bind++] = (struct rm_text_bind){
+				named[i].role, named[i].columns->item[j]
+			};
+		}
+	text->bind = bind;
+	text->format = o.format;
+	text->skip_bad = o.skip_bad;
+	text->replace = o.replace;
+	text->threads = o.threads;
+	return 0;
+}
+
+static struct rm_tokenizer *load_tokenizer(void)
+{
+	if (o.tokenizer || o.model)
+		return rm_tokenizer_load(o.tokenizer ? o.tokenizer : o.model);
+	return rm_tokenizer_bytes();
+}
+
+/* ---- learning ---- */
+
+static int learn_text(struct rm_learner *l, const struct rm_text *text)
+{
+	if (text->text.data)
+		return rm_learner_add(l, text->text.data, text->text.len);
+	for (size_t i = 0; i < text->n; i++)
+		if (rm_learner_add(l, text->message[i].content.data,
+				   text->message[i].content.len) < 0)
+			return -1;
+	return 0;
+}
+
+static int learn_all(struct rm_learner *l, struct rm_text_reader *in)
+{
+	struct rm_text_batch batch;
+	int got;
+
+	while ((got = rm_text_read(in, &batch)) > 0)
+		for (size_t i = 0; i < batch.n; i++) {
+			const struct rm_text_group *g = batch.group[i];
+
+			if (learn_text(l, &g->prompt) < 0)
+				return -1;
+			for (size_t j = 0; j < g->k; j++)
+				if (learn_text(l, &g->response[j]) < 0)
+					return -1;
+		}
+	return got;
+}
+
+static int learn(char **paths, size_t n, const struct rm_text_options *text,
+		 struct rm_output *out)
+{
+	struct rm_learner *l = rm_learner_new(o.learn, o.min_count);
+	struct rm_text_reader *in = l ? rm_text_open(paths, n, text) : NULL;
+	struct rm_buf json = {0};
+	int status = -1;
+
+	if (in && learn_all(l, in) == 0 && rm_learner_finish(l, &json) == 0)
+		status = rm_output_write(out, json.data, json.len);
+	rm_buf_fini(&json);
+	rm_text_close(in);
+	rm_learner_free(l);
+	return status;
+}
+
+/* ---- encoding ---- */
+
+static void append(struct rm_buf *b, size_t n, const char *what)
+{
+	if (n)
+		rm_buf_printf(b, ", %zu %s", n, what);
+}
+
+static void report(const struct rm_encode *e)
+{
+	const struct rm_encode_counts *c = rm_encode_counts(e);
+	const struct rm_text_counts *t = rm_encode_text_counts(e);
+	struct rm_buf b = {0};
+
+	rm_buf_printf(&b, "%zu kept, %zu cut, %zu dropped, %zu empty "
+		      "response%s", c->kept, c->cut, c->dropped, c->empty,
+		      c->empty == 1 ? "" : "s");
+	append(&b, t->bad, "bad rows skipped");
+	append(&b, t->as_json, "booleans or numbers taken as text");
+	append(&b, t->replaced, "rows with invalid UTF-8");
+	append(&b, t->unforeseen, "rows with columns that the first row "
+	       "lacks, which are left out");
+	if (rm_buf_text(&b))
+		rm_cli_note(&tool, "%s", (char *)b.data);
+	rm_buf_fini(&b);
+}
+
+static int flush(void *out)
+{
+	return rm_output_flush(out);
+}
+
+static int copy(struct rm_encode *e, struct rm_writer *w)
+{
+	const struct rm_buf *payload;
+	struct rm_progress progress;
+	int got;
+
+	rm_progress_start(&progress, &tool, "groups", 0, o.quiet);
+	while ((got = rm_encode_next(e, &payload)) > 0) {
+		if (rm_writer_write(w, payload) < 0)
+			got = -1;
+		if (got < 0)
+			break;
+		rm_progress_update(&progress, (double)rm_writer_records(w),
+				   NULL);
+	}
+	rm_progress_end(&progress);
+	return got < 0 ? -1 : rm_writer_finish(w);
+}
+
+static int encode(char **paths, size_t n, int argc, char **argv,
+		  struct rm_encode_options *eo, struct rm_output *out)
+{
+	struct rm_tokenizer *tokenizer = NULL;
+	struct rm_encode *e = NULL;
+	struct rm_writer *w = NULL;
+	json_t *keep = NULL;
+	int status = -1;
+
+	if (o.model && rm_encode_policy(o.model, eo, &keep) < 0)
+		goto end;
+	tokenizer = load_tokenizer();
+	e = tokenizer ? rm_encode_open(paths, n, tokenizer, eo) : NULL;
+	if (!e)
+		goto end;
+	rm_encode_on_pause(e, flush, out);
+	if (!o.no_history && rm_header_add_history(rm_encode_header(e),
+						   tool.name, argc, argv,
+						   -1) < 0)
+		goto end;
+	w = rm_writer_open(out, rm_encode_header(e));
+	if (w)
+		status = copy(e, w);
+	if (status == 0 && !o.quiet)
+		report(e);
+end:
+	rm_writer_free(w);
+	rm_encode_close(e);
+	rm_tokenizer_free(tokenizer);
+	json_decref(keep);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct rm_text_bind bind[MAX_COLUMNS];
+	struct rm_encode_options eo = {0};
+	struct rm_output *out;
+	char **paths;
+	size_t n;
+	int first, status;
+
+	first = rm_cli_parse(&tool, argc, argv);
+	rm_cli_need_input(&tool, argc, first);
+	if (o.tokenizer && o.model)
+		rm_cli_usage(&tool, "-t and -m both name a tokenizer");
+	if (o.learn && !o.output)
+		rm_cli_usage(&tool, "--learn needs -o tokenizer.json");
+	if (set_text_options(&eo.text, bind) < 0)
+		rm_cli_usage(&tool, "%s", rm_error());
+	eo.template = o.template;
+	eo.max_length = o.max_length;
+	eo.overlong = o.overlong;
+	eo.keep_text = o.keep_text;
+	paths = argv + first;
+	n = (size_t)(argc - first);
+	out = rm_output_open(o.output);
+	status = -1;
+	if (out)
+		status = o.learn ? learn(paths, n, &eo.text, out)
+				 : encode(paths, n, argc, argv, &eo, out);
+	for (size_t i = 0; i < RM_COUNT(named); i++)
+		rm_strings_fini((struct rm_strings *)(uintptr_t)
+				named[i].columns);
+	return rm_cli_end(&tool, out, status == 0);
+}
