@@ -14,17 +14,14 @@
 
 /* ---- threads ---- */
 
-static size_t threads = 1;
-
 void rm_threads_set(size_t n)
 {
-	threads = n ? n : 1;
-	omp_set_num_threads((int)threads);
+	omp_set_num_threads(n ? (int)n : 1);
 }
 
 size_t rm_threads(void)
 {
-	return threads;
+	return (size_t)omp_get_max_threads();
 }
 
 /* ---- the table ---- */

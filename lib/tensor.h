@@ -171,7 +171,7 @@ void rm_sparse_free(struct rm_sparse *s);
 
 /* ---- threads ---- */
 
-/* Threads for all numerics of this process (1 at the start). */
+/* Threads for all numerics of this process; OpenMP's number at the start. */
 void rm_threads_set(size_t n);
 size_t rm_threads(void);
 
