@@ -3,6 +3,7 @@
 #include "record.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -634,6 +635,28 @@ static void test_schema(void **state)
 	rm_schema_fini(&s);
 }
 
+/* man/rm-stream.5 lists every known field with its type. */
+static void test_manual(void **state)
+{
+	FILE *f = fopen("man/rm-stream.5", "r");
+	static char page[65536], row[128];
+	size_t n;
+
+	(void)state;
+	if (!f)
+		skip();		/* not run from the source folder */
+	n = fread(page, 1, sizeof(page) - 1, f);
+	fclose(f);
+	assert_true(n > 0 && n < sizeof(page) - 1);
+	for (const struct rm_field *k = rm_known_fields; k->name; k++) {
+		snprintf(row, sizeof(row), "\n.It %s Ta %s Ta ", k->name,
+			 rm_type_name(k->type));
+		if (!strstr(page, row))
+			fail_msg("rm-stream.5 lacks %s", row + 1);
+		assert_true(k->help[0]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -652,6 +675,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_k, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parse_refused, setup,
 						teardown),
+		cmocka_unit_test(test_manual),
 		cmocka_unit_test_setup_teardown(test_select, setup, teardown),
 		cmocka_unit_test(test_types),
 		cmocka_unit_test_setup_teardown(test_schema, setup, teardown),
