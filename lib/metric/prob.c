@@ -220,7 +220,7 @@ static int ece_seed_rows(const struct rm_scores *s, size_t from, size_t to,
 
 const struct rm_metric_kind rm_metric_ece_seed = {
 	"ece_seed", RM_SECTION_CALIBRATION, 4, RM_UNIT_NUMBER,
-	"textbook form, flawed: see rm-eval(1)",
+	"textbook form, flawed: see rm-eval",
 	"the textbooks' one-sided form, kept for comparison: 10 bins of P of "
 	"the preferred response against whether it exceeds .5; every bin is "
 	"all right or all wrong by construction, so a perfectly calibrated "

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Write tests/data/metric.json: small scored streams and what numpy, scipy and
+scikit-learn say of them.  usage: metric.py > ../data/metric.json"""
+import json
+
+import numpy as np
+from scipy.special import expit
+from scipy.stats import kendalltau, norm, spearmanr
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+Z = norm.ppf(.975)
+
+
+def comparisons(records, pairs):
+    """(record, first, second, p) of each comparison, as rm-eval(1) says."""
+    for n, r in enumerate(records):
+        rank, score = r.get("rank"), r.get("score")
+        if pairs or (len(r["reward"]) == 2 and r.get("p") is not None):
+            p = r.get("p")
+            if p is None:
+                p = 1 if not rank else .5 + .5 * np.sign(rank[1] - rank[0])
+            yield n, 0, 1, p
+            continue
+        label = [-x for x in rank] if rank else score
+        for i, a in enumerate(label):
+            for j, b in enumerate(label):
+                if a > b:
+                    yield n, i, j, 1
+
+
+def columns(records, pairs):
+    rows = list(comparisons(records, pairs))
+    c = {"record": np.array([r[0] for r in rows])}
+    c["p"] = np.array([r[3] for r in rows], float)
+    c["d"] = np.array([records[n]["reward"][i] - records[n]["reward"][j]
+                       for n, i, j, _ in rows])
+    c["w"] = np.array([records[n].get("weight", 1) for n, *_ in rows], float)
+    c["key"] = np.array([records[n]["key"] for n, *_ in rows])
+    prob = [records[n].get("prob") for n, *_ in rows]
+    c["P"] = np.array([expit(d) if q is None else q
+                       for d, q in zip(c["d"], prob)])
+    c["Q"] = np.array([expit(-d) if q is None else 1 - q
+                       for d, q in zip(c["d"], prob)])
+    if "length" in records[0]:
+        c["longer"] = np.array([np.sign(records[n]["length"][i] -
+                                        records[n]["length"][j])
+                                for n, i, j, _ in rows])
+    return c
+
+
+def ece(prob, label, w):
+    edge = np.linspace(0, 1, 11)
+    b = np.searchsorted(edge[1:-1], prob)
+    gap = [abs(np.sum((w * (prob - label))[b == k])) for k in range(10)]
+    return sum(gap) / w.sum()
+
+
+def ratio(a, b, key):
+    """a/b and its interval, clustered by key."""
+    v = a.sum() / b.sum()
+    groups = [k for k in np.unique(key) if b[key == k].sum() != 0]
+    g = len(groups)
+    psi = np.array([(a[key == k] - v * b[key == k]).sum() for k in groups])
+    half = Z * np.sqrt((psi ** 2).sum() * g / (g - 1)) / b.sum()
+    return v, v - half, v + half
+
+
+def within(records, f):
+    value, weight, key = [], [], []
+    for r in records:
+        if len(r["reward"]) < 3:
+            continue
+        y = [-x for x in r["rank"]] if r.get("rank") else r["score"]
+        if len(set(y)) < 2 or len(set(r["reward"])) < 2:
+            continue
+        value.append(f(r["reward"], y)[0])
+        weight.append(r.get("weight", 1))
+        key.append(r["key"])
+    if not value:
+        return None
+    w = np.array(weight)
+    return ratio(w * np.array(value), w, np.array(key))
+
+
+def pooled(records, f, pairs):
+    x, y = [], []
+    for n, r in enumerate(records):
+        label = r.get("score") or [-v for v in r.get("rank") or []]
+        if not label:
+            p = 1 if r.get("p") is None else r["p"]
+            label = [0 if p >= .5 else -1, 0 if p <= .5 else -1]
+        x += r["reward"]
+        y += label
+    return f(x, y)[0]
+
+
+def figures(records, pairs, ties):
+    c = columns(records, pairs)
+    d, p, w, key, P, Q = (c[k] for k in ("d", "p", "w", "key", "P", "Q"))
+    prefers = np.sign(p - .5)
+    has = prefers != 0
+    hit = np.where(d == 0, {"half": .5, "wrong": 0, "right": 1}[ties],
+                   np.sign(d) == prefers)
+    # Per record, for the macro average.
+    rec = c["record"]
+    each = [n for n in np.unique(rec) if has[rec == n].any()]
+    macro = np.array([hit[(rec == n) & has].mean() for n in each])
+    mw = np.array([w[rec == n][0] for n in each])
+    mk = np.array([key[rec == n][0] for n in each])
+
+    # The 2n points, each as a positive and a negative.
+    s = np.concatenate([d, -d, d, -d])
+    y = np.repeat([1, 0], 2 * len(d))
+    sw = np.concatenate([w * p, w * (1 - p), w * (1 - p), w * p])
+    auc = roc_auc_score(y, s, sample_weight=sw)
+    prob, label = np.concatenate([P, Q]), np.concatenate([p, 1 - p])
+    w2 = np.concatenate([w, w])
+    if set(p) <= {0., 1.}:
+        assert np.isclose(log_loss(label, prob, sample_weight=w2),
+                          np.average(-p * np.log(P) - (1 - p) * np.log(Q),
+                                     weights=w), atol=1e-12)
+        assert np.isclose(brier_score_loss(label, prob, sample_weight=w2),
+                          np.average((P - p) ** 2, weights=w), atol=1e-12)
+        if (w == 1).all():
+            true, said = calibration_curve(label, prob, n_bins=10)
+            b = np.searchsorted(np.linspace(0, 1, 11)[1:-1], prob)
+            size = np.bincount(b, minlength=10)
+            assert np.isclose(ece(prob, label, w2),
+                              (np.abs(true - said) * size[size > 0]).sum() /
+                              size.sum(), atol=1e-12)
+    one = np.where(prefers > 0, P, Q)[has]
+    out = {
+        "accuracy": ratio((w * hit)[has], w[has], key[has]),
+        "accuracy_macro": ratio(mw * macro, mw, mk),
+        "ties": int((d == 0).sum()),
+        "auc": auc,
+        "spearman": within(records, spearmanr),
+        "kendall": within(records, kendalltau),
+        "spearman_pooled": pooled(records, spearmanr, pairs),
+        "kendall_pooled": pooled(records, kendalltau, pairs),
+        "log_loss": ratio(w * (-p * np.log(P) - (1 - p) * np.log(Q)), w, key),
+        "brier": ratio(w * (P - p) ** 2, w, key),
+        "ece": ece(prob, label, w2),
+        "ece_seed": ece(one, (one > .5).astype(float), w[has]),
+        "confidence": ratio(w * np.maximum(P, Q), w, key),
+        "length_corr": None, "longer_wins": None,
+    }
+    if "longer" in c:
+        out["length_corr"] = spearmanr(
+            [v for r in records for v in r["reward"]],
+            [v for r in records for v in r["length"]])[0]
+        out["longer_wins"] = ratio((w * (1 + prefers * c["longer"]) / 2)[has],
+                                   w[has], key[has])
+    return {k: [float(x) for x in v] if isinstance(v, tuple) else
+            (v if v is None or isinstance(v, int) else float(v))
+            for k, v in out.items()}
+
+
+def pairs(rng, n, ties=False, soft=False, weights=False, prob=False):
+    out = []
+    for i in range(n):
+        reward = rng.normal(size=2) + [.5, 0]
+        reward = np.round(reward * (2 if ties else 1e4)) / (2 if ties else 1e4)
+        r = {"id": str(i), "key": int(rng.integers(1, n // 3 + 2)),
+             "length": [int(v) for v in rng.integers(1, 60, 2)],
+             "reward": [float(v) for v in reward]}
+        if soft:
+            r["p"] = float(rng.choice([.2, .5, .8, 1, .6, .9]))
+        if weights:
+            r["weight"] = float(rng.integers(0, 4)) if i else 1.
+        if prob:
+            r["prob"] = float(np.round(rng.uniform(.02, .98), 3))
+        out.append(r)
+    return out
+
+
+def groups(rng, n, ties=False, weights=False, scores=False):
+    out = []
+    for i in range(n):
+        k = int(rng.integers(1, 9))
+        truth = rng.normal(size=k)
+        reward = np.round((truth + rng.normal(size=k)) *
+                          (1 if ties else 1e4)) / (1 if ties else 1e4)
+        r = {"id": str(i), "key": int(rng.integers(1, n)),
+             "length": [int(v) for v in rng.integers(0, 1000, k)],
+             "reward": [float(v) for v in reward]}
+        rated = np.round(truth * (1 if ties else 100)) / (1 if ties else 100)
+        if scores:
+            r["score"] = [float(v) for v in rated]
+        if not scores or ties:
+            r["rank"] = [float((rated > v).sum()) for v in rated]
+        if weights:
+            r["weight"] = float(np.round(rng.uniform(.5, 2), 2))
+        out.append(r)
+    return out
+
+
+def main():
+    rng = np.random.default_rng(7)
+    cases = [
+        ("pairs", True, "half", pairs(rng, 80)),
+        ("tied pairs, half", True, "half", pairs(rng, 60, ties=True)),
+        ("tied pairs, wrong", True, "wrong", pairs(rng, 60, ties=True)),
+        ("tied pairs, right", True, "right", pairs(rng, 60, ties=True)),
+        ("soft pairs", True, "half", pairs(rng, 60, ties=True, soft=True)),
+        ("weighted soft pairs", True, "half",
+         pairs(rng, 60, ties=True, soft=True, weights=True)),
+        ("weighted pairs", True, "half", pairs(rng, 60, weights=True)),
+        ("calibrated pairs", True, "half",
+         pairs(rng, 60, soft=True, prob=True)),
+        ("ranked groups", False, "half", groups(rng, 30)),
+        ("scored groups", False, "half", groups(rng, 30, scores=True)),
+        ("tied groups", False, "half",
+         groups(rng, 40, ties=True, scores=True, weights=True)),
+    ]
+    print(json.dumps({"cases": [
+        {"name": name, "pairs": kind, "ties": ties, "records": records,
+         "figures": figures(records, kind, ties)}
+        for name, kind, ties, records in cases]}, separators=(",", ":"))
+        .replace('{"name"', '\n{"name"'))
+
+
+main()
