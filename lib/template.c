@@ -4,7 +4,7 @@
 
 struct rm_template {
 	const char *name, *help;
-	bool joins_strings;
+	bool joins_strings, takes_transcripts;
 	void (*begin)(struct rm_buf *out, struct rm_slice role, bool first);
 	const char *end;	/* after a message's content */
 };
@@ -57,9 +57,10 @@ static void begin_chatml(struct rm_buf *out, struct rm_slice role, bool first)
 
 static const struct rm_template templates[] = {
 	{ "plain", "contents with an empty line between; strings as they are",
-	  true, begin_plain, "" },
-	{ "hh", "\\n\\nHuman: ... \\n\\nAssistant: ...", false, begin_hh, "" },
-	{ "chatml", "<|im_start|>role\\n...<|im_end|>\\n", false,
+	  true, true, begin_plain, "" },
+	{ "hh", "\\n\\nHuman: ... \\n\\nAssistant: ...", false, true,
+	  begin_hh, "" },
+	{ "chatml", "<|im_start|>role\\n...<|im_end|>\\n", false, false,
 	  begin_chatml, "<|im_end|>\n" },
 };
 
@@ -96,6 +97,11 @@ const char *rm_template_name(const struct rm_template *t)
 bool rm_template_joins_strings(const struct rm_template *t)
 {
 	return t->joins_strings;
+}
+
+bool rm_template_takes_transcripts(const struct rm_template *t)
+{
+	return t->takes_transcripts;
 }
 
 int rm_template_render(const struct rm_template *t,

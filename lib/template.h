@@ -23,6 +23,8 @@ bool rm_template_at(size_t i, const char **name, const char **help);
  * are, instead of becoming messages of a user and an assistant.
  */
 bool rm_template_joins_strings(const struct rm_template *t);
+/* Whether whole HH transcripts are taken as they are. */
+bool rm_template_takes_transcripts(const struct rm_template *t);
 /*
  * Append the text of n messages; with `generation`, up to where the
  * assistant's next message begins.  0 / -1.

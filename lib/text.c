@@ -98,7 +98,10 @@ static int look_at_rows(struct rm_text_reader *r, struct rm_text_source *s,
 		if (row->error)
 			continue;
 		s->binding = rm_text_bind(row->json, o->bind, o->n_bind);
-		return s->binding ? 0 : rm_text_row_wrap(row);
+		if (!s->binding)
+			return rm_text_row_wrap(row);
+		s->binding->as_messages = o->as_messages;
+		return 0;
 	}
 	return rm_fail("%s: there are no rows", s->name);
 }
@@ -267,6 +270,12 @@ const struct rm_text_counts *rm_text_counts(const struct rm_text_reader *r)
 	return &r->counts;
 }
 
+int rm_text_group_wrap(const struct rm_text_group *g)
+{
+	return g->line ? rm_wrap("%s: line %zu", g->file, g->line)
+		       : rm_wrap("%s: row %zu", g->file, g->row);
+}
+
 /* ---- a batch: raw rows ---- */
 
 static void clear_row(struct rm_text_row *row)
@@ -381,6 +390,7 @@ static void read_row(const struct rm_text_reader *r, struct rm_text_row *row,
 		return;
 	}
 	row->group->file = s->name;
+	row->group->line = row->line;
 	if (!row->group->subset.data && r->several)
 		row->group->subset = (struct rm_slice){
 			(const unsigned char *)s->stem, strlen(s->stem)

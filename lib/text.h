@@ -49,14 +49,15 @@ struct rm_text {
 struct rm_text_group {
 	const char *file;
 	size_t row;		/* in its file, from 1, the header not counted */
+	size_t line;		/* where it begins; 0: the format has no lines */
 	struct rm_slice id;	/* given, else <file stem>:<row> */
 	struct rm_slice subset;	/* given, else with several files their stem;
 				 * data NULL: none */
 	struct rm_slice split;	/* data NULL: none */
 	/*
 	 * Whole transcripts come cut: the prompt ends after the last speaker
-	 * tag that all responses share.  Message lists too: what all
-	 * responses share stands in the prompt.
+	 * tag that all responses share; `transcript` if they stay strings.
+	 * Message lists too: what all responses share stands in the prompt.
 	 */
 	bool transcript;
 	struct rm_text prompt;
@@ -100,6 +101,7 @@ struct rm_text_options {
 	size_t n_bind;
 	bool skip_bad;			/* count bad rows, go on */
 	bool replace;			/* invalid UTF-8 becomes U+FFFD */
+	bool as_messages;		/* whole transcripts become messages */
 	size_t threads;			/* 0: one */
 };
 
@@ -153,6 +155,9 @@ int rm_text_read(struct rm_text_reader *r, struct rm_text_batch *batch);
 void rm_text_on_pause(struct rm_text_reader *r, int (*fn)(void *), void *arg);
 const struct rm_text_counts *rm_text_counts(const struct rm_text_reader *r);
 void rm_text_close(struct rm_text_reader *r);
+
+/* "FILE: line N" or "FILE: row N" before this thread's message; -1. */
+int rm_text_group_wrap(const struct rm_text_group *g);
 
 /* The table of known shapes: (name, what its columns are) of row i, false
  * beyond the last. */

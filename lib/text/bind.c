@@ -221,8 +221,18 @@ enum { MAX_NEED = 16, MAX_FIT = 8 };
 struct fit {
 	const struct rm_text_kind *kind;
 	const char *need[MAX_NEED];
-	size_t n;
+	size_t n;		/* columns it needs from the row */
+	size_t all;		/* and those that the user has named */
 };
+
+static size_t count_needed(const struct rm_text_kind *kind)
+{
+	size_t n = 0;
+
+	for (const struct rm_text_column *c = kind->column; c->names; c++)
+		n += (c->flags & RM_TEXT_NEEDED) != 0;
+	return n;
+}
 
 static bool has_all(const struct fit *a, const struct fit *of)
 {
@@ -237,6 +247,13 @@ static bool has_all(const struct fit *a, const struct fit *of)
 	return true;
 }
 
+/* Whether b needs all that a needs, and more; or the same and is simpler. */
+static bool beats(const struct fit *b, const struct fit *a)
+{
+	return has_all(b, a) && (b->n > a->n ||
+				 (b->n == a->n && b->all < a->all));
+}
+
 /* Leave out the fits that another one contains. */
 static size_t most_specific(struct fit *fit, size_t n)
 {
@@ -245,9 +262,7 @@ static size_t most_specific(struct fit *fit, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < n; j++)
-			if (i != j && fit[j].n > fit[i].n &&
-			    has_all(&fit[j], &fit[i]))
-				drop[i] = true;
+			drop[i] |= beats(&fit[j], &fit[i]);
 	for (size_t i = 0; i < n; i++)
 		if (!drop[i])
 			fit[kept++] = fit[i];
@@ -287,8 +302,10 @@ static const struct rm_text_kind *find_kind(const json_t *row,
 
 		if (got < 0)
 			return NULL;
-		if (got)
+		if (got) {
+			fit[n].all = count_needed(rm_text_kinds[i]);
 			fit[n++].kind = rm_text_kinds[i];
+		}
 	}
 	n = most_specific(fit, n);
 	if (n == 1)

@@ -228,6 +228,94 @@ static void split_transcript(struct rm_text_group *g)
 	}
 }
 
+/* ---- transcripts as messages ---- */
+
+static const struct tag {
+	const char *text, *role;
+} tags[] = {
+	{ "\n\nHuman:", "user" }, { TAG, "assistant" }
+};
+
+/* The tag that stands at s, NULL if none does. */
+static const struct tag *tag_at(const unsigned char *s, size_t n)
+{
+	for (size_t i = 0; i < RM_COUNT(tags); i++)
+		if (n >= strlen(tags[i].text) &&
+		    memcmp(s, tags[i].text, strlen(tags[i].text)) == 0)
+			return &tags[i];
+	return NULL;
+}
+
+static size_t next_tag(const unsigned char *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && !(s[i] == '\n' && tag_at(s + i, n - i)))
+		i++;
+	return i;
+}
+
+/*
+ * A part of a transcript as messages, the first without a tag by `role`; the
+ * space after a tag is the tag's.  Text before any tag is the user's.
+ */
+static int parse_part(struct rm_slice part, const char *role,
+		      struct rm_arena *arena, struct rm_text *out)
+{
+	const unsigned char *s = part.data;
+	size_t left = part.len, cap = 1, n;
+	const struct tag *tag;
+
+	for (size_t i = 0; i < left; i++)
+		cap += s[i] == '\n' && tag_at(s + i, left - i);
+	*out = (struct rm_text){0};
+	out->message = rm_arena_alloc(arena, cap, sizeof(*out->message));
+	if (!out->message)
+		return -1;
+	for (;;) {
+		n = next_tag(s, left);
+		if (role) {
+			bool space = n && s[0] == ' ';
+
+			out->message[out->n++] = (struct rm_message){
+				{ (const unsigned char *)role, strlen(role) },
+				{ s + space, n - space }
+			};
+		}
+		s += n;
+		left -= n;
+		tag = tag_at(s, left);
+		if (!tag)
+			return 0;
+		role = tag->role;
+		s += strlen(tag->text);
+		left -= strlen(tag->text);
+	}
+}
+
+/* The prompt's last message, the assistant's, is still empty and goes. */
+static int parse_transcript(struct rm_text_group *g, struct rm_arena *arena)
+{
+	struct rm_text part;
+	bool tagged = tag_at(g->prompt.text.data, g->prompt.text.len);
+
+	if (parse_part(g->prompt.text, tagged ? NULL : "user", arena,
+		       &part) < 0)
+		return -1;
+	part.n--;
+	g->prompt = part;
+	for (size_t i = 0; i < g->k; i++) {
+		if (parse_part(g->response[i].text, "assistant", arena,
+			       &part) < 0)
+			return -1;
+		g->response[i] = part;
+	}
+	g->transcript = false;
+	return 0;
+}
+
+/* ---- what message lists share ---- */
+
 static bool same_message(const struct rm_message *a,
 			 const struct rm_message *b)
 {
@@ -340,7 +428,7 @@ static int make_key(struct rm_text_group *g, struct rm_arena *arena)
 }
 
 int rm_text_split_prompt(struct rm_text_group *g, bool has_prompt,
-			 struct rm_arena *arena)
+			 bool as_messages, struct rm_arena *arena)
 {
 	size_t lists = 0;
 	int status = 0;
@@ -355,5 +443,7 @@ int rm_text_split_prompt(struct rm_text_group *g, bool has_prompt,
 		status = split_messages(g, arena);
 	if (status < 0 || has_prompt)
 		return status;
-	return make_key(g, arena);
+	if (make_key(g, arena) < 0)
+		return -1;
+	return as_messages && g->transcript ? parse_transcript(g, arena) : 0;
 }

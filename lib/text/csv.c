@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 64 * 1024, MAX_COLUMNS = 65536 };
+enum { BLOCK = 64 * 1024, MAX_COLUMNS = 4096 };
 
 struct csv {
 	struct csv_parser parser;

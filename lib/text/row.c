@@ -75,7 +75,7 @@ const char *rm_text_type_name(const json_t *value)
 	}
 }
 
-static int fail_type(const json_t *value, const char *expected)
+int rm_text_fail_type(const json_t *value, const char *expected)
 {
 	return rm_fail("%s where %s is expected", rm_text_type_name(value),
 		       expected);
@@ -94,7 +94,7 @@ static int as_text(struct reading *r, const json_t *v, struct rm_slice *out)
 		return 0;
 	}
 	if (!json_is_number(v) && !json_is_boolean(v))
-		return fail_type(v, "a text");
+		return rm_text_fail_type(v, "a text");
 	rm_json_print(&b, v, 0);
 	out->data = b.failed ? NULL : (const unsigned char *)
 		rm_arena_strndup(r->arena, (const char *)b.data, b.len);
@@ -103,7 +103,7 @@ static int as_text(struct reading *r, const json_t *v, struct rm_slice *out)
 	return out->data ? 0 : -1;
 }
 
-static int as_number(const json_t *v, double *out)
+int rm_text_number(const json_t *v, double *out)
 {
 	*out = NAN;
 	if (!v || json_is_null(v))
@@ -117,7 +117,7 @@ static int as_number(const json_t *v, double *out)
 		return 0;
 	}
 	if (!json_is_string(v))
-		return fail_type(v, "a number");
+		return rm_text_fail_type(v, "a number");
 	if (json_string_length(v) == 0)
 		return 0;	/* an empty cell of CSV */
 	return rm_parse_double(json_string_value(v), -DBL_MAX, DBL_MAX, out);
@@ -129,134 +129,15 @@ static int read_numbers(struct reading *r, const json_t *v,
 	double x;
 
 	if (!json_is_array(v))
-		return as_number(v, &x) < 0 ? -1 : push(r, list, x);
+		return rm_text_number(v, &x) < 0 ? -1 : push(r, list, x);
 	for (size_t i = 0; i < json_array_size(v); i++)
-		if (as_number(json_array_get(v, i), &x) < 0 ||
+		if (rm_text_number(json_array_get(v, i), &x) < 0 ||
 		    push(r, list, x) < 0)
 			return -1;
 	return 0;
 }
 
 /* ---- choices ---- */
-
-static bool is_word(const char *s, size_t n, const char *word)
-{
-	return strlen(word) == n && strncasecmp(s, word, n) == 0;
-}
-
-/* "a", "model_b", "Response A", "1": the n bytes at s as a response. */
-static bool is_response(const char *s, size_t n, size_t *choice)
-{
-	static const char *const prefixes[] = {
-		"model", "response", "output", "answer", "conversation",
-		"completion", "assistant"
-	};
-
-	for (size_t i = 0; i < RM_COUNT(prefixes); i++) {
-		size_t len = strlen(prefixes[i]);
-
-		if (n > len && strncasecmp(s, prefixes[i], len) == 0) {
-			s += len;
-			n -= len;
-			if (*s == '_' || *s == ' ' || *s == '-')
-				s++, n--;
-			break;
-		}
-	}
-	if (n != 1)
-		return false;
-	if (*s >= 'a' && *s <= 'h')
-		*choice = (size_t)(*s - 'a');
-	else if (*s >= 'A' && *s <= 'H')
-		*choice = (size_t)(*s - 'A');
-	else if (*s >= '1' && *s <= '9')
-		*choice = (size_t)(*s - '1');
-	else if (*s == '0')
-		*choice = RM_TEXT_TIE;
-	else
-		return false;
-	return true;
-}
-
-/* "A>B", "A>>B", "B<A", "A=B". */
-static bool is_comparison(const char *s, size_t n, size_t *choice)
-{
-	size_t left, right, at = 0, end;
-
-	while (at < n && !strchr("<>=", s[at]))
-		at++;
-	end = at;
-	while (end < n && s[end] == s[at])
-		end++;
-	if (at == n || !is_response(s, at, &left) ||
-	    !is_response(s + end, n - end, &right))
-		return false;
-	*choice = s[at] == '=' ? RM_TEXT_TIE : s[at] == '>' ? left : right;
-	return true;
-}
-
-static int choice_of_string(const char *s, size_t n, size_t *choice)
-{
-	static const char *const ties[] = {
-		"tie", "both", "equal", "same", "draw", "neither", "both_bad",
-		"bothbad", "both_good", "tie (bothbad)"
-	};
-
-	*choice = RM_TEXT_NOBODY;
-	if (n == 0)
-		return 0;
-	for (size_t i = 0; i < RM_COUNT(ties); i++)
-		if (is_word(s, n, ties[i])) {
-			*choice = RM_TEXT_TIE;
-			return 0;
-		}
-	if (is_response(s, n, choice) || is_comparison(s, n, choice))
-		return 0;
-	return rm_fail("'%.*s' names no response: a, b, tie, model_a, A>B, "
-		       "1, 2 or 0 would", (int)RM_MIN(n, (size_t)40), s);
-}
-
-static int choice_of_number(double x, size_t *choice)
-{
-	*choice = RM_TEXT_NOBODY;
-	if (isnan(x))
-		return 0;
-	if (x < 0 || x > 1e6 || x != floor(x))
-		return rm_fail("%g is no response's number (from 1; 0: tie)",
-			       x);
-	*choice = x == 0 ? RM_TEXT_TIE : (size_t)x - 1;
-	return 0;
-}
-
-int rm_text_choice_name(const json_t *v, size_t *choice)
-{
-	*choice = RM_TEXT_NOBODY;
-	if (!v || json_is_null(v))
-		return 0;
-	if (json_is_number(v))
-		return choice_of_number(json_number_value(v), choice);
-	if (!json_is_string(v))
-		return fail_type(v, "a choice");
-	return choice_of_string(json_string_value(v), json_string_length(v),
-				choice);
-}
-
-int rm_text_choice_from_one(const json_t *v, size_t *choice)
-{
-	return rm_text_choice_name(v, choice);
-}
-
-int rm_text_choice_signed(const json_t *v, size_t *choice)
-{
-	double x;
-
-	*choice = RM_TEXT_NOBODY;
-	if (as_number(v, &x) < 0)
-		return -1;
-	if (!isnan(x))
-		*choice = x < 0 ? 0 : x > 0 ? 1 : RM_TEXT_TIE;
-	return 0;
-}
 
 /* A choice is of one of the k responses, or k itself for a tie. */
 static int check_choice(const struct reading *r, size_t *choice)
@@ -420,7 +301,7 @@ static int read_completion(struct reading *r, const json_t *v)
 	const json_t *text = member(v, texts), *rank, *score;
 
 	if (!json_is_object(v))
-		return fail_type(v, "an object");
+		return rm_text_fail_type(v, "an object");
 	if (!text)
 		return rm_fail("no completion or response in it");
 	rank = json_object_get(v, "rank");
@@ -437,7 +318,7 @@ static int read_completion(struct reading *r, const json_t *v)
 static int read_completions(struct reading *r, const json_t *v)
 {
 	if (!json_is_array(v))
-		return fail_type(v, "a list");
+		return rm_text_fail_type(v, "a list");
 	for (size_t i = 0; i < json_array_size(v); i++)
 		if (read_completion(r, json_array_get(v, i)) < 0)
 			return rm_wrap("item %zu", i + 1);
@@ -456,7 +337,7 @@ static int read_rank(struct reading *r, const json_t *v)
 {
 	if (json_is_array(v) || r->g->k == 1)
 		return read_numbers(r, v, &r->rank);
-	return rm_text_choice_name(v, &r->choice) < 0
+	return rm_text_choice_named(v, &r->choice) < 0
 		       ? -1 : check_choice(r, &r->choice);
 }
 
@@ -508,7 +389,7 @@ static int read_vote(struct reading *r, const json_t *v)
 	}
 	if (name && !json_is_null(name) && as_text(r, name, &who) < 0)
 		return rm_wrap("annotator");
-	return add_annotation(r, who, vote, rm_text_choice_name);
+	return add_annotation(r, who, vote, rm_text_choice_named);
 }
 
 /* {"a": 3, "b": 1, "tie": 1} */
@@ -523,8 +404,9 @@ static int read_vote_counts(struct reading *r, const json_t *v)
 		if (push(r, &r->votes, 0) < 0)
 			return -1;
 	json_object_foreach((json_t *)(uintptr_t)v, key, value) {
-		if (choice_of_string(key, strlen(key), &choice) < 0 ||
-		    check_choice(r, &choice) < 0 || as_number(value, &x) < 0)
+		if (rm_text_choice_of(key, strlen(key), &choice) < 0 ||
+		    check_choice(r, &choice) < 0 ||
+		    rm_text_number(value, &x) < 0)
 			return -1;
 		if (choice < n && !isnan(x))
 			r->votes.v[choice] += x;
@@ -580,7 +462,7 @@ static int read_attribute(struct reading *r, const json_t *v)
 
 static int read_p(struct reading *r, const json_t *v)
 {
-	if (as_number(v, &r->g->p) < 0)
+	if (rm_text_number(v, &r->g->p) < 0)
 		return -1;
 	if (r->g->p < 0 || r->g->p > 1)
 		return rm_fail("%g is no probability", r->g->p);
@@ -589,12 +471,12 @@ static int read_p(struct reading *r, const json_t *v)
 
 static int read_margin(struct reading *r, const json_t *v)
 {
-	return as_number(v, &r->g->margin);
+	return rm_text_number(v, &r->g->margin);
 }
 
 static int read_weight(struct reading *r, const json_t *v)
 {
-	if (as_number(v, &r->g->weight) < 0)
+	if (rm_text_number(v, &r->g->weight) < 0)
 		return -1;
 	return r->g->weight < 0 ? rm_fail("%g is a negative weight",
 					  r->g->weight) : 0;
@@ -605,7 +487,7 @@ static int read_per_response(struct reading *r, const json_t *v)
 	if (r->b->joins || json_is_null(v))
 		return 0;	/* one value a row */
 	if (!json_is_array(v))
-		return fail_type(v, "a list of one value a response");
+		return rm_text_fail_type(v, "a list of one value a response");
 	return check_count(json_array_size(v), r->g->k);
 }
 
@@ -689,8 +571,7 @@ static int descending(const void *a, const void *b)
 	return (x < y) - (x > y);
 }
 
-/* Rank i: how many of the k values are greater; NaN stays NaN. */
-static double *rank_by(struct rm_arena *arena, const double *value, size_t k)
+double *rm_text_rank_by(struct rm_arena *arena, const double *value, size_t k)
 {
 	double *rank = rm_arena_alloc(arena, k, sizeof(*rank));
 	double *sorted = rm_arena_alloc(arena, k, sizeof(*sorted));
@@ -737,7 +618,8 @@ static int finish_rank(struct reading *r)
 	} else if (r->mark.n && !tied) {
 		g->rank = r->mark.v;
 	} else if (g->votes || g->score) {
-		g->rank = rank_by(r->arena, g->votes ? g->votes : g->score, k);
+		g->rank = rm_text_rank_by(r->arena, g->votes ? g->votes
+						    : g->score, k);
 	} else {
 		return 0;
 	}
@@ -830,127 +712,11 @@ struct rm_text_group *rm_text_read_row(const struct rm_text_binding *b,
 		if (read_column(&r, &b->column[i]) < 0)
 			return NULL;
 	if (make_id(&r, stem, number) < 0 || finish_labels(&r) < 0 ||
-	    rm_text_split_prompt(g, r.has_prompt, arena) < 0)
+	    rm_text_split_prompt(g, r.has_prompt, b->as_messages, arena) < 0)
 		return NULL;
 	if (read_extra(&r) < 0) {
 		json_decref(g->extra);
 		return NULL;
 	}
 	return g;
-}
-
-/* ---- joining ---- */
-
-static int join_numbers(struct rm_text_group *const *part, size_t n,
-			size_t offset, double **out, struct rm_arena *arena)
-{
-	double *v = rm_arena_alloc(arena, n, sizeof(*v)), *from;
-	bool any = false;
-
-	if (!v)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		memcpy(&from, (const char *)part[i] + offset, sizeof(from));
-		v[i] = from ? from[0] : NAN;
-		any |= from != NULL;
-	}
-	*out = any ? v : NULL;
-	return 0;
-}
-
-static int join_attributes(struct rm_text_group *g,
-			   struct rm_text_group *const *part, size_t n,
-			   struct rm_arena *arena)
-{
-	size_t most = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (part[i]->n_attributes > part[most]->n_attributes)
-			most = i;
-	g->n_attributes = part[most]->n_attributes;
-	g->attribute = rm_arena_alloc(arena, g->n_attributes,
-				      sizeof(*g->attribute));
-	if (!g->attribute)
-		return -1;
-	for (size_t a = 0; a < g->n_attributes; a++) {
-		const char *name = part[most]->attribute[a].name;
-		double *v = rm_arena_alloc(arena, n, sizeof(*v));
-
-		if (!v)
-			return -1;
-		for (size_t i = 0; i < n; i++) {
-			v[i] = NAN;
-			for (size_t j = 0; j < part[i]->n_attributes; j++)
-				if (part[i]->attribute[j].name == name)
-					v[i] = part[i]->attribute[j].value[0];
-		}
-		g->attribute[a] = (struct rm_text_attribute){ name, v };
-	}
-	return 0;
-}
-
-/* The unused columns of the first row become lists of one value each. */
-static int join_extra(const struct rm_text_binding *b,
-		      struct rm_text_group *g,
-		      struct rm_text_group *const *part, size_t n)
-{
-	g->extra = b->n_extra ? json_object() : NULL;
-	for (size_t c = 0; c < b->n_extra; c++) {
-		json_t *list = json_array();
-
-		for (size_t i = 0; i < n; i++) {
-			json_t *v = json_object_get(part[i]->extra,
-						    b->extra[c]);
-
-			json_array_append_new(list, v ? json_incref(v)
-						      : json_null());
-		}
-		if (json_array_size(list) != n ||
-		    json_object_set_nocheck(g->extra, b->extra[c],
-					    list) < 0) {
-			json_decref(list);
-			json_decref(g->extra);
-			return rm_fail("out of memory");
-		}
-		json_decref(list);
-	}
-	return 0;
-}
-
-static bool ranks_are_given(const struct rm_text_binding *b)
-{
-	for (size_t i = 0; i < b->n; i++)
-		if (b->column[i].role == RM_TEXT_RANK)
-			return true;
-	return false;
-}
-
-struct rm_text_group *rm_text_join(const struct rm_text_binding *b,
-				   struct rm_text_group *const *part,
-				   size_t n, struct rm_arena *arena)
-{
-	struct rm_text_group *g = rm_arena_alloc(arena, 1, sizeof(*g));
-
-	if (!g)
-		return NULL;
-	*g = *part[0];
-	g->k = n;
-	g->response = rm_arena_alloc(arena, n, sizeof(*g->response));
-	g->extra = NULL;
-	if (!g->response)
-		return NULL;
-	for (size_t i = 0; i < n; i++)
-		g->response[i] = part[i]->response[0];
-#define JOIN(field) join_numbers(part, n, \
-	offsetof(struct rm_text_group, field), &g->field, arena)
-	if (JOIN(rank) < 0 || JOIN(score) < 0 || JOIN(teacher) < 0 ||
-	    join_attributes(g, part, n, arena) < 0)
-		return NULL;
-#undef JOIN
-	if (!ranks_are_given(b) && g->score) {
-		g->rank = rank_by(arena, g->score, n);
-		if (!g->rank)
-			return NULL;
-	}
-	return join_extra(b, g, part, n) < 0 ? NULL : g;
 }

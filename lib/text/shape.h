@@ -45,10 +45,10 @@ enum rm_text_role {
 #define RM_TEXT_NOBODY SIZE_MAX
 typedef int rm_text_choice_fn(const json_t *value, size_t *choice);
 
-/* "a", "model_b", "tie", "A>B" ...; digits as in _from_one. */
-rm_text_choice_fn rm_text_choice_name;
-/* 1..k, 0 is a tie; a name is taken too. */
-rm_text_choice_fn rm_text_choice_from_one;
+/* "a", "model_b", "tie", "A>B" ...; or 1..k, 0 for a tie. */
+rm_text_choice_fn rm_text_choice_named;
+/* The same of n bytes. */
+int rm_text_choice_of(const char *s, size_t n, size_t *choice);
 /* Negative: the first is better; positive: the second; 0: a tie. */
 rm_text_choice_fn rm_text_choice_signed;
 
@@ -92,6 +92,7 @@ struct rm_text_binding {
 	size_t n;
 	struct rm_text_bound *column;	/* by role */
 	bool joins;
+	bool as_messages;		/* whole transcripts too */
 	uint32_t fields;		/* bits of rm_text_field_names */
 	/* Columns of the first row, in its order, and those of them that go
 	 * to `extra`. */
@@ -131,8 +132,15 @@ struct rm_text_group *rm_text_join(const struct rm_text_binding *b,
 				   struct rm_text_group *const *part,
 				   size_t n, struct rm_arena *arena);
 
-/* A value's type in words: "null", "a list" ... */
+/* A value's type in words: "null", "a list" ...; and the message that such
+ * a one stands where `expected` should. */
 const char *rm_text_type_name(const json_t *value);
+int rm_text_fail_type(const json_t *value, const char *expected);
+/* A number, boolean or string of a number; null, "" and absence give NaN. */
+int rm_text_number(const json_t *value, double *out);
+/* Rank i: how many of the k values are greater; NaN stays NaN. */
+double *rm_text_rank_by(struct rm_arena *arena, const double *value,
+			size_t k);
 
 /* ---- conversations (transcript.c) ---- */
 
@@ -144,7 +152,7 @@ int rm_text_read_messages(const json_t *value, struct rm_arena *arena,
 /* Move what all responses share into the prompt, and set key_text: see
  * rm_text_group. */
 int rm_text_split_prompt(struct rm_text_group *g, bool has_prompt,
-			 struct rm_arena *arena);
+			 bool as_messages, struct rm_arena *arena);
 /* A conversation of n user turns and one of n answers to them as messages;
  * both are JSON lists of texts. */
 int rm_text_read_turns(const json_t *turns, const json_t *answers,

@@ -12,7 +12,7 @@ static const struct rm_text_column versus[] = {
 	  "answer_b|completion_b|conversation_b",
 	  RM_TEXT_RESPONSES, RM_TEXT_NEEDED, NULL },
 	{ "gold|label|winner|preference", RM_TEXT_CHOICE, 0,
-	  rm_text_choice_name },
+	  rm_text_choice_named },
 	{ "score_a", RM_TEXT_SCORE, 0, NULL },
 	{ "score_b", RM_TEXT_SCORE, 0, NULL },
 	{ "votes|votes_a", RM_TEXT_VOTES, 0, NULL },
@@ -65,7 +65,7 @@ static const struct rm_text_column llmbar[] = {
 	{ "input", RM_TEXT_PROMPT, RM_TEXT_NEEDED, NULL },
 	{ "output_1", RM_TEXT_RESPONSES, RM_TEXT_NEEDED, NULL },
 	{ "output_2", RM_TEXT_RESPONSES, RM_TEXT_NEEDED, NULL },
-	{ "label", RM_TEXT_CHOICE, RM_TEXT_NEEDED, rm_text_choice_from_one },
+	{ "label", RM_TEXT_CHOICE, RM_TEXT_NEEDED, rm_text_choice_named },
 	{ NULL, 0, 0, NULL }
 };
 
@@ -82,9 +82,9 @@ static const struct rm_text_column pandalm[] = {
 	{ "response1", RM_TEXT_RESPONSES, RM_TEXT_NEEDED, NULL },
 	{ "response2", RM_TEXT_RESPONSES, RM_TEXT_NEEDED, NULL },
 	{ "annotator1", RM_TEXT_ANNOTATOR, RM_TEXT_NEEDED,
-	  rm_text_choice_from_one },
-	{ "annotator2", RM_TEXT_ANNOTATOR, 0, rm_text_choice_from_one },
-	{ "annotator3", RM_TEXT_ANNOTATOR, 0, rm_text_choice_from_one },
+	  rm_text_choice_named },
+	{ "annotator2", RM_TEXT_ANNOTATOR, 0, rm_text_choice_named },
+	{ "annotator3", RM_TEXT_ANNOTATOR, 0, rm_text_choice_named },
 	{ NULL, 0, 0, NULL }
 };
 
@@ -101,7 +101,7 @@ static const struct rm_text_column judgebench[] = {
 	{ "question", RM_TEXT_PROMPT, RM_TEXT_NEEDED, NULL },
 	{ "response_A", RM_TEXT_RESPONSES, RM_TEXT_NEEDED, NULL },
 	{ "response_B", RM_TEXT_RESPONSES, RM_TEXT_NEEDED, NULL },
-	{ "label", RM_TEXT_CHOICE, RM_TEXT_NEEDED, rm_text_choice_name },
+	{ "label", RM_TEXT_CHOICE, RM_TEXT_NEEDED, rm_text_choice_named },
 	{ NULL, 0, 0, NULL }
 };
 

@@ -1,0 +1,67 @@
+/*
+ * group: one labelled group of texts on its way to a record.  Private to
+ * module encode.
+ */
+#ifndef RM_ENCODE_GROUP_H
+#define RM_ENCODE_GROUP_H
+
+#include "encode.h"
+#include "template.h"
+
+enum rm_overlong {	/* as in rm_encode_overlongs */
+	RM_OVERLONG_LEFT, RM_OVERLONG_RIGHT, RM_OVERLONG_DROP,
+	RM_OVERLONG_ERROR
+};
+
+/* What all groups share. */
+struct rm_recipe {
+	const struct rm_tokenizer *tokenizer;
+	const struct rm_template *template;
+	size_t max_length;
+	enum rm_overlong overlong;
+	bool keep_text;
+};
+
+/* What each thread has for itself. */
+struct rm_encode_worker {
+	struct rm_encoding encoding;
+	struct rm_buf text;		/* one whole input */
+	struct rm_buf plain;		/* one response's own text */
+	struct rm_buf out;		/* payloads of the batch */
+	struct rm_arena arena;		/* of one group */
+	int32_t *ids;			/* of all k inputs, side by side */
+	size_t n_ids, cap_ids;
+	size_t *ends;			/* of the first input's tokens */
+	size_t cap_ends;
+	struct rm_encode_counts counts;
+	char pad[64];
+};
+
+struct rm_encode_group {
+	const struct rm_recipe *recipe;
+	const struct rm_text_group *g;
+	struct rm_encode_worker *w;
+	size_t *start;			/* [k+1] in w->ids */
+	size_t n_prompt;		/* ids that all inputs begin with */
+	size_t skip;			/* of them, cut from the left */
+	size_t *from, *n;		/* [k] of the responses' ids */
+	struct rm_slice *plain;		/* [k] texts as the data has them */
+};
+
+/*
+ * Texts, tokens and cut.  1, 0 when the group is to be
+ * dropped, -1 on error.
+ */
+int rm_encode_inputs(struct rm_encode_group *x);
+
+/* A field's value appended to out. */
+typedef void rm_encode_put_fn(struct rm_encode_group *x, struct rm_buf *out);
+
+/* The fields that the data has, in record order, into the schema and, one
+ * for each, into put[], which has room for RM_ENCODE_FIELDS. */
+#define RM_ENCODE_FIELDS 32
+int rm_encode_schema(const struct rm_text_reader *reader, bool keep_text,
+		     struct rm_schema *schema,
+		     rm_encode_put_fn *put[RM_ENCODE_FIELDS]);
+
+#endif
