@@ -42,8 +42,7 @@ static json_t *make_policy(const struct rm_encode *e)
 	json_object_set_new(policy, "template",
 			    json_string(rm_template_name(e->recipe.template)));
 	if (e->recipe.max_length) {
-		json_object_set_new(policy, "max_length",
-				    json_integer(
+		json_object_set_new(policy, "max_length", json_integer(
 			(json_int_t)e->recipe.max_length));
 		json_object_set_new(policy, "overlong", json_string(
 			rm_encode_overlongs[e->recipe.overlong]));

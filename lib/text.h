@@ -48,8 +48,8 @@ struct rm_text {
 
 struct rm_text_group {
 	const char *file;
-	size_t row;		/* in its file, from 1, the header not counted */
-	size_t line;		/* where it begins; 0: the format has no lines */
+	size_t row;		/* in its file, from 1, without the header */
+	size_t line;		/* where it begins; 0: there are no lines */
 	struct rm_slice id;	/* given, else <file stem>:<row> */
 	struct rm_slice subset;	/* given, else with several files their stem;
 				 * data NULL: none */
@@ -96,7 +96,7 @@ struct rm_text_bind {
 };
 
 struct rm_text_options {
-	const char *format;		/* auto (or NULL), csv, tsv, jsonl, json */
+	const char *format;	/* auto (or NULL), csv, tsv, jsonl, json */
 	const struct rm_text_bind *bind;
 	size_t n_bind;
 	bool skip_bad;			/* count bad rows, go on */
@@ -116,7 +116,7 @@ struct rm_text_counts {
 	size_t bad;		/* skipped */
 	size_t as_json;		/* booleans and numbers taken as text */
 	size_t replaced;	/* rows with invalid UTF-8 */
-	size_t unforeseen;	/* rows with columns that no field takes, because
+	size_t unforeseen;	/* rows with columns no field takes, because
 				 * the first row lacked them */
 	size_t bytes;		/* of unpacked input */
 };
