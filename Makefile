@@ -122,6 +122,11 @@ $(BUILD)/tests/%: tests/lib/%.c $(LIBRM)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRM) \
 		-lcmocka $(LIBS)
 
+# Programs that benches run.
+$(BUILD)/bench/bin/%: tests/bench/%.c $(LIBRM)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRM) $(LIBS)
+
 install: all ## tools, man pages, completions, librm.a (PREFIX=, DESTDIR=)
 	@mk/install.sh "$(DESTDIR)" "$(PREFIX)" "$(BIN)" "$(LIBRM)" "$(VERSION)"
 
