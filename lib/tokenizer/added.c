@@ -55,10 +55,14 @@ static int build_finder(const struct rm_added *a, struct rm_finder *f,
 	if (!f->order)
 		return -1;
 	for (size_t i = 0; i < a->n; i++) {
-		unsigned char byte = (unsigned char)a->token[i].text[0];
+		const struct rm_added_token *t = &a->token[i];
+		unsigned char byte = (unsigned char)t->text[0];
 
-		if (a->token[i].normalized != normalized)
+		if (t->normalized != normalized)
 			continue;
+		f->second[(unsigned char)t->text[1]] = true;
+		if (t->len == 1)
+			memset(f->second, true, sizeof(f->second));
 		f->only = n == 0 || f->only == byte ? byte : -2;
 		f->order[n++] = (uint32_t)i;
 		f->first[byte + 1] = n;
@@ -133,6 +137,8 @@ const struct rm_added_token *rm_added_find(const struct rm_added *a,
 		} else if (f->first[text[i]] == f->first[text[i] + 1]) {
 			continue;
 		}
+		if (i + 1 < len && !f->second[text[i + 1]])
+			continue;
 		token = longest(a, f, text + i, len - i);
 		if (token) {
 			*at = i;

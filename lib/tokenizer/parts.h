@@ -97,11 +97,13 @@ struct rm_added {
 	/*
 	 * Two finders, of those that are searched for before and after
 	 * normalization: places in token, in order; those that begin with
-	 * byte b are first[b] .. first[b + 1].
+	 * byte b are first[b] .. first[b + 1].  second[b]: some token has
+	 * b after its first byte, or is one byte long.
 	 */
 	struct rm_finder {
 		uint32_t *order;
 		uint32_t first[257];
+		bool second[256];
 		int only;	/* the one first byte, or negative */
 	} finder[2];
 	bool any_rstrip;
