@@ -149,22 +149,41 @@ void rm_column_fini(struct rm_column *c)
 	*c = (struct rm_column){0};
 }
 
-/* A new reference, NULL when there is none or it is null. */
-static json_t *extra_value(const struct rm_column *c,
-			   const struct rm_record *rec)
+/* 1 and a new reference; 0 when there is none or it is null; -1. */
+static int extra_value(const struct rm_column *c,
+		       const struct rm_record *rec, json_t **value)
 {
-	json_t *all, *value;
+	json_t *all;
 
+	*value = NULL;
 	if (rm_record_is_nil(rec, c->field))
-		return NULL;
+		return 0;
 	all = rm_msgpack_json(rec->field[c->field]);
-	value = json_object_get(all, c->name);
-	if (value && !json_is_null(value))
-		json_incref(value);
-	else
-		value = NULL;
+	if (!all)
+		return rm_wrap("field extra");
+	*value = json_incref(json_object_get(all, c->name));
 	json_decref(all);
-	return value;
+	if (*value && !json_is_null(*value))
+		return 1;
+	json_decref(*value);
+	return 0;
+}
+
+static int extra_text(const struct rm_column *c, const struct rm_record *rec,
+		      struct rm_buf *text)
+{
+	json_t *value;
+	int found = extra_value(c, rec, &value);
+
+	if (found <= 0)
+		return found;
+	if (json_is_string(value))
+		rm_buf_append(text, json_string_value(value),
+			      json_string_length(value));
+	else
+		rm_json_canonical(text, value);
+	json_decref(value);
+	return text->failed ? -1 : 1;
 }
 
 int rm_column_text(const struct rm_column *c, const struct rm_record *rec,
@@ -172,22 +191,13 @@ int rm_column_text(const struct rm_column *c, const struct rm_record *rec,
 {
 	enum rm_type type = rec->schema->field[c->field].type;
 	struct rm_slice s;
-	json_t *value;
 
 	rm_buf_clear(text);
-	if (c->extra) {
-		value = extra_value(c, rec);
-		if (!value)
-			return 0;
-		if (json_is_string(value))
-			rm_buf_append(text, json_string_value(value),
-				      json_string_length(value));
-		else
-			rm_json_canonical(text, value);
-		json_decref(value);
-	} else if (rm_record_is_nil(rec, c->field)) {
+	if (c->extra)
+		return extra_text(c, rec, text);
+	if (rm_record_is_nil(rec, c->field))
 		return 0;
-	} else if (type == RM_STR) {
+	if (type == RM_STR) {
 		s = rm_record_bytes(rec, c->field);
 		rm_buf_append(text, s.data, s.len);
 	} else if (type == RM_U64) {
@@ -206,10 +216,12 @@ double rm_column_number(const struct rm_column *c,
 	double x = NAN;
 	json_t *value;
 
+	if (!c->extra && type == RM_U64)
+		return (double)rm_record_u64(rec, c->field);
 	if (!c->extra)
-		return type == RM_U64 ? (double)rm_record_u64(rec, c->field)
-				      : rm_record_f64(rec, c->field);
-	value = extra_value(c, rec);
+		return type == RM_F64 ? rm_record_f64(rec, c->field) : NAN;
+	if (extra_value(c, rec, &value) <= 0)
+		return NAN;
 	if (json_is_number(value))
 		x = json_number_value(value);
 	json_decref(value);

@@ -129,13 +129,16 @@ struct tally {
 	double longer;		/* chosen is longer 1, as long 1/2 */
 };
 
+struct named {
+	char *name;
+	size_t len;
+	struct tally tally;
+};
+
 /* At most MOST_NAMES of them, the rest as one. */
 struct names {
 	size_t n;
-	struct {
-		char *name;
-		struct tally tally;
-	} *item;
+	struct named *item;
 	size_t cap;
 	uint16_t place[PLACES];	/* by hash: index + 1; 0 is empty */
 };
@@ -146,9 +149,9 @@ static size_t look_up(const struct names *t, const void *name, size_t len)
 	size_t at = rm_hash64(name, len) % PLACES;
 
 	for (; t->place[at]; at = (at + 1) % PLACES) {
-		const char *here = t->item[t->place[at] - 1].name;
+		const struct named *here = &t->item[t->place[at] - 1];
 
-		if (strlen(here) == len && memcmp(here, name, len) == 0)
+		if (here->len == len && !memcmp(here->name, name, len))
 			break;
 	}
 	return at;
@@ -172,6 +175,7 @@ static struct tally *tally_of(struct names *t, const void *name, size_t len)
 	t->item[t->n].name = rm_strndup(name, len);
 	if (!t->item[t->n].name)
 		return NULL;
+	t->item[t->n].len = len;
 	t->place[at] = (uint16_t)++t->n;
 	return &t->item[t->n - 1].tally;
 }
@@ -361,20 +365,12 @@ static int add_votes(struct rm_stats *s, const struct rm_record *rec)
 	return 0;
 }
 
-static bool all_space(struct rm_slice text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (!strchr(" \t\r\n", text.data[i]))
-			return false;
-	return true;
-}
-
-/* Empty: no characters but white space, or where there is no text, no ids. */
+/* No characters; where neither lengths nor texts are known, no ids. */
 static int count_empty(struct rm_stats *s, const struct rm_record *rec)
 {
 	int f = s->texts >= 0 ? s->texts : s->responses;
 
-	if (s->texts < 0 && s->length >= 0) {
+	if (s->length >= 0) {
 		for (size_t i = 0; i < rec->k; i++)
 			s->empty += rm_record_i32_at(rec, s->length, i) == 0;
 		return 0;
@@ -385,8 +381,7 @@ static int count_empty(struct rm_stats *s, const struct rm_record *rec)
 		return -1;
 	rm_record_elements(rec, f, s->slice);
 	for (size_t i = 0; i < rec->k; i++)
-		s->empty += f == s->texts ? all_space(s->slice[i])
-					  : s->slice[i].len == 0;
+		s->empty += s->slice[i].len == 0;
 	return 0;
 }
 
@@ -522,18 +517,37 @@ static void set_tally(json_t *object, const struct rm_stats *s,
 				    t->longer / (double)t->pairs));
 }
 
+static int by_name(const void *x, const void *y)
+{
+	const struct named *a = x, *b = y;
+
+	return strcmp(a->name, b->name);
+}
+
+/* Rows in the order of their names; NULL on no memory. */
 static json_t *json_names(const struct rm_stats *s, const struct names *t)
 {
-	json_t *rows = json_array();
+	struct named *order = rm_malloc(t->n, sizeof(*order));
+	json_t *rows = order ? json_array() : NULL;
+	struct rm_buf name = {0};
 
-	for (size_t i = 0; i < t->n; i++) {
+	for (size_t i = 0; rows && i < t->n; i++)
+		order[i] = t->item[i];
+	if (rows)
+		qsort(order, t->n, sizeof(*order), by_name);
+	for (size_t i = 0; rows && i < t->n; i++) {
 		json_t *row = json_object();
 
-		json_object_set_new(row, "name", json_string(
-				    t->item[i].name));
-		set_tally(row, s, &t->item[i].tally);
+		rm_buf_clear(&name);
+		rm_buf_append_utf8(&name, order[i].name,
+				   order[i].len);
+		json_object_set_new(row, "name", json_stringn(
+				    (char *)name.data, name.len));
+		set_tally(row, s, &order[i].tally);
 		json_array_append_new(rows, row);
 	}
+	rm_buf_fini(&name);
+	free(order);
 	return rows;
 }
 
