@@ -302,100 +302,67 @@ struct rm_sparse *rm_sparse_new(size_t n_rows, size_t dim)
 		return NULL;
 	s->n_rows = n_rows;
 	s->dim = dim;
+	s->per = (n_rows + RM_SPARSE_PARTS - 1) / RM_SPARSE_PARTS;
+	for (size_t i = 0; i < RM_SPARSE_PARTS; i++) {
+		s->part[i].slot = rm_calloc(s->per,
+					    sizeof(*s->part[i].slot));
+		if (!s->part[i].slot) {
+			rm_sparse_free(s);
+			return NULL;
+		}
+	}
 	return s;
 }
 
-/* Where the search for a row starts; n_slots is a power of two. */
-static inline size_t slot_of(const struct rm_sparse_part *part, uint32_t row)
-{
-	return (size_t)((row / RM_SPARSE_PARTS) * 0x9e3779b1u) &
-		(part->n_slots - 1);
-}
-
-static void index_rows(struct rm_sparse_part *part)
-{
-	memset(part->slot, 0, part->n_slots * sizeof(*part->slot));
-	for (size_t i = 0; i < part->n; i++) {
-		size_t at = slot_of(part, part->row[i]);
-		while (part->slot[at])
-			at = (at + 1) & (part->n_slots - 1);
-		part->slot[at] = (uint32_t)i + 1;
-	}
-}
-
-/* Room for `more` rows after n, and a slot table at most half full. */
+/* Room for `more` rows after n, but for no more than a part can have. */
 static int reserve(struct rm_sparse *s, struct rm_sparse_part *part,
 		   size_t more)
 {
-	size_t need = part->n + more, cap = part->cap, slots = 64;
+	size_t need = RM_MIN(part->n + more, s->per), cap = part->cap;
 
-	if (need > part->cap) {
-		if (rm_grow(&part->row, &cap, need, sizeof(*part->row)) < 0)
-			return -1;
-		rm_real *grad = rm_realloc(part->grad, cap * s->dim,
-					   sizeof(rm_real));
-		if (!grad)
-			return -1;
-		part->grad = grad;
-		part->cap = cap;
-	}
-	while (slots < 2 * need)
-		slots *= 2;
-	if (slots <= part->n_slots)
+	if (need <= part->cap)
 		return 0;
-	uint32_t *slot = rm_realloc(part->slot, slots, sizeof(*slot));
-	if (!slot)
+	if (rm_grow(&part->row, &cap, need, sizeof(*part->row)) < 0)
 		return -1;
-	part->slot = slot;
-	part->n_slots = slots;
-	index_rows(part);
+	rm_real *grad = rm_realloc(part->grad, cap * s->dim, sizeof(*grad));
+	if (!grad)
+		return -1;
+	part->grad = grad;
+	part->cap = cap;
 	return 0;
 }
 
-/* The index of a row, made with a zero gradient if it is new. */
-static inline size_t find_or_add(struct rm_sparse_part *part, size_t dim,
-				 uint32_t row)
-{
-	size_t at = slot_of(part, row);
-	uint32_t i;
-
-	while ((i = part->slot[at]) != 0) {
-		if (part->row[i - 1] == row)
-			return i - 1;
-		at = (at + 1) & (part->n_slots - 1);
-	}
-	part->row[part->n] = row;
-	memset(part->grad + part->n * dim, 0, dim * sizeof(rm_real));
-	part->slot[at] = (uint32_t)++part->n;
-	return part->n - 1;
-}
-
 /* Inlined with a constant dim where that is common. */
-static inline void add_uses(struct rm_sparse_part *part, size_t dim,
-			    const struct rm_use *use, size_t n,
-			    const rm_real *x)
+static inline void add_uses(struct rm_sparse_part *part, size_t first,
+			    size_t dim, const struct rm_use *use, size_t n,
+			    const rm_real *dx)
 {
 	for (size_t i = 0; i < n; i++) {
-		rm_real *to = part->grad +
-			find_or_add(part, dim, use[i].row) * dim;
-		const rm_real *add = x + use[i].from * dim;
+		uint32_t *slot = &part->slot[use[i].row - first];
+		if (!*slot) {
+			part->row[part->n] = use[i].row;
+			memset(part->grad + part->n * dim, 0,
+			       dim * sizeof(rm_real));
+			*slot = (uint32_t)++part->n;
+		}
+		rm_real *grad = part->grad + (*slot - 1) * dim;
 		for (size_t j = 0; j < dim; j++)
-			to[j] += use[i].weight * add[j];
+			grad[j] += use[i].weight * dx[j];
 	}
 }
 
 RM_VECTOR
-static void add_wide(struct rm_sparse_part *part, size_t dim,
-		     const struct rm_use *use, size_t n, const rm_real *x)
+static void add_wide(struct rm_sparse_part *part, size_t first, size_t dim,
+		     const struct rm_use *use, size_t n, const rm_real *dx)
 {
 	if (dim == 16)
-		add_uses(part, 16, use, n, x);
+		add_uses(part, first, 16, use, n, dx);
 	else
-		add_uses(part, dim, use, n, x);
+		add_uses(part, first, dim, use, n, dx);
 }
 
 int rm_sparse_add(struct rm_sparse *s, size_t which, const struct rm_use *use,
-		  size_t n, const rm_real *x)
+		  size_t n, const rm_real *dx)
 {
 	struct rm_sparse_part *part = &s->part[which];
 
@@ -404,33 +371,27 @@ int rm_sparse_add(struct rm_sparse *s, size_t which, const struct rm_use *use,
 	if (reserve(s, part, n) < 0)
 		return -1;
 	if (s->dim == 1)
-		add_uses(part, 1, use, n, x);
+		add_uses(part, which * s->per, 1, use, n, dx);
 	else
-		add_wide(part, s->dim, use, n, x);
+		add_wide(part, which * s->per, s->dim, use, n, dx);
 	return 0;
 }
 
 const rm_real *rm_sparse_find(const struct rm_sparse *s, uint32_t row)
 {
-	const struct rm_sparse_part *part = &s->part[rm_sparse_part(row)];
+	const struct rm_sparse_part *part = &s->part[row / s->per];
+	uint32_t slot = part->slot[row % s->per];
 
-	if (part->n == 0)
-		return NULL;
-	for (size_t at = slot_of(part, row); part->slot[at];
-	     at = (at + 1) & (part->n_slots - 1))
-		if (part->row[part->slot[at] - 1] == row)
-			return part->grad + (part->slot[at] - 1) * s->dim;
-	return NULL;
+	return slot ? part->grad + (slot - 1) * s->dim : NULL;
 }
 
 void rm_sparse_clear(struct rm_sparse *s)
 {
 	for (size_t i = 0; i < RM_SPARSE_PARTS; i++) {
 		struct rm_sparse_part *part = &s->part[i];
+		for (size_t j = 0; j < part->n; j++)
+			part->slot[part->row[j] - i * s->per] = 0;
 		part->n = 0;
-		if (part->slot)
-			memset(part->slot, 0,
-			       part->n_slots * sizeof(*part->slot));
 	}
 }
 

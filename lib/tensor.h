@@ -125,11 +125,11 @@ void rm_params_fini(struct rm_params *p);
 /* ---- sparse gradients ---- */
 
 /*
- * The gradient of the rows that a step touched.  Rows are divided among
- * RM_SPARSE_PARTS parts by their number, so that threads can add to and read
- * different parts at once; within a part, rows stand in the order in which
- * they were first touched.  The sum over occurrences is taken in the order
- * of the calls: same bytes for any number of threads.
+ * The gradient of the rows that a step touched.  Rows are divided into
+ * RM_SPARSE_PARTS parts, runs of `per` rows, so that threads can add to and
+ * read different parts at once; within a part, rows stand in the order in
+ * which they were first touched.  A row's sum is taken in the order of the
+ * calls: same bytes for any number of threads.
  */
 #define RM_SPARSE_PARTS 64
 
@@ -137,33 +137,24 @@ struct rm_sparse_part {
 	size_t n, cap;
 	uint32_t *row;		/* [n] distinct rows */
 	rm_real *grad;		/* [n, dim] */
-	uint32_t *slot;		/* hash table: index into row, plus 1 */
-	size_t n_slots;
+	uint32_t *slot;		/* [per] place in row, plus 1; 0: untouched */
 };
 
 struct rm_sparse {
-	size_t n_rows, dim;
+	size_t n_rows, dim, per;
 	struct rm_sparse_part part[RM_SPARSE_PARTS];
 };
 
-/* The part a row belongs to. */
-static inline size_t rm_sparse_part(uint32_t row)
-{
-	return row % RM_SPARSE_PARTS;
-}
-
-struct rm_sparse *rm_sparse_new(size_t n_rows, size_t dim);
-/*
- * For each of n uses of rows that belong to `part`:
- * grad[row] += weight * x[from], x being [., dim].
- */
+/* One use of a row: x += weight * row. */
 struct rm_use {
-	uint32_t row, from;
+	uint32_t row;
 	rm_real weight;
 };
 
+struct rm_sparse *rm_sparse_new(size_t n_rows, size_t dim);
+/* For each of n uses of rows of `part`: grad[row] += weight * dx[dim]. */
 int rm_sparse_add(struct rm_sparse *s, size_t part, const struct rm_use *use,
-		  size_t n, const rm_real *x);
+		  size_t n, const rm_real *dx);
 /* The gradient of one row, [dim], NULL if it was not touched. */
 const rm_real *rm_sparse_find(const struct rm_sparse *s, uint32_t row);
 void rm_sparse_clear(struct rm_sparse *s);

@@ -24,8 +24,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Features of one response are looked up this far ahead. */
+/* Rows are fetched this far ahead of their use. */
 #define AHEAD 16
+
+/* Weights of small counts come from a table. */
+#define SMALL_TF 256
+
+/*
+ * Bytes of features that training keeps: responses come back in every
+ * epoch, and in all pairs of a group.  What does not fit is found again.
+ */
+#define KEPT_BYTES ((size_t)512 << 20)
 
 enum tf { TF_LOG, TF_COUNT, TF_BINARY };
 enum norm { NORM_L2, NORM_MEAN, NORM_NONE };
@@ -59,30 +68,52 @@ static const struct rm_key keys[] = {
 	RM_KEY_END
 };
 
-/* A distinct n-gram of a response. */
-struct feature {
-	uint32_t row;
-	rm_real weight;
+/*
+ * The distinct n-grams of a response, sorted by part of the table (so that
+ * parts can be updated by different threads, and rows near each other are
+ * used together), within a part by first occurrence.
+ */
+struct features {
+	const struct rm_use *use;
+	uint32_t begin[RM_SPARSE_PARTS + 1];
 };
 
 /* What one thread needs to find the features of a response. */
 struct worker {
 	uint32_t *hash, *row;	/* [tokens], [tokens * orders] */
-	uint32_t *slot;		/* index into the features, plus 1 */
-	size_t cap_hash, cap_row, cap_slot;
+	struct rm_use *use;	/* [tokens * orders] distinct, unsorted */
+	uint32_t *slot;		/* index into use, plus 1 */
+	size_t cap_hash, cap_row, cap_use, cap_slot;
+};
+
+/* Features that training keeps, found by the hash of the ids. */
+struct kept {
+	uint64_t key;
+	size_t length;			/* tokens */
+	const struct features *features;	/* NULL: free slot */
+};
+
+struct leaf {
+	uint64_t key;
+	size_t room;			/* its place in bag->use */
+	struct features made;		/* if it was not among the kept */
+	const struct features *features;
 };
 
 struct bag {
 	struct options o;
-	unsigned shift;			/* of a 32-bit hash to a bucket */
+	unsigned row_shift;		/* of a 32-bit hash to a row */
+	unsigned part_shift;		/* of a row to its part */
 	size_t embedding, idf;		/* parameters */
-	size_t n_leaves, cap_leaves, cap_features, cap_uses;
-	size_t *at;			/* [n_leaves] first of its features */
-	size_t *n;			/* [n_leaves] how many */
-	struct feature *feature;
-	struct rm_use *use;		/* features sorted by part */
+	double tf_weight[SMALL_TF];
+	size_t n_leaves, cap_leaves, cap_use;
+	struct leaf *leaf;
+	struct rm_use *use;		/* of the leaves' made features */
 	size_t n_workers;
 	struct worker *worker;
+	struct rm_arena arena;		/* of kept features */
+	struct kept *kept;		/* open addressing, at most half full */
+	size_t n_kept, n_slots, kept_bytes;
 	double documents;		/* observed */
 };
 
@@ -136,7 +167,7 @@ static size_t find_rows(const struct bag *bag, struct worker *w,
 		extend(w->hash, ids + order - 1, m);
 		if (order < bag->o.ngrams_min)
 			continue;
-		to_rows(w->row + n, w->hash, m, bag->shift);
+		to_rows(w->row + n, w->hash, m, bag->row_shift);
 		n += m;
 	}
 	return n;
@@ -146,8 +177,7 @@ static size_t find_rows(const struct bag *bag, struct worker *w,
  * Distinct rows in the order of their first use, weight = tf; how many.  The
  * table has at least twice as many slots as there are n-grams.
  */
-static size_t count_rows(struct worker *w, size_t n_rows, size_t slots,
-			 struct feature *f)
+static size_t count_rows(struct worker *w, size_t n_rows, size_t slots)
 {
 	size_t n = 0;
 
@@ -155,16 +185,33 @@ static size_t count_rows(struct worker *w, size_t n_rows, size_t slots,
 	for (size_t i = 0; i < n_rows; i++) {
 		uint32_t row = w->row[i], have;
 		size_t at = row & (slots - 1);
-		while ((have = w->slot[at]) != 0 && f[have - 1].row != row)
+		while ((have = w->slot[at]) != 0 &&
+		       w->use[have - 1].row != row)
 			at = (at + 1) & (slots - 1);
 		if (have) {
-			f[have - 1].weight++;
+			w->use[have - 1].weight++;
 			continue;
 		}
-		f[n] = (struct feature){ row, 1 };
+		w->use[n] = (struct rm_use){ row, 1 };
 		w->slot[at] = (uint32_t)++n;
 	}
 	return n;
+}
+
+/* to = the n uses of the worker by part, keeping their order within one. */
+static void sort_by_part(const struct bag *bag, const struct worker *w,
+			 size_t n, struct rm_use *to, struct features *f)
+{
+	uint32_t at[RM_SPARSE_PARTS + 1] = {0};
+
+	for (size_t i = 0; i < n; i++)
+		at[(w->use[i].row >> bag->part_shift) + 1]++;
+	for (size_t p = 0; p < RM_SPARSE_PARTS; p++)
+		at[p + 1] += at[p];
+	memcpy(f->begin, at, sizeof(at));
+	f->use = to;
+	for (size_t i = 0; i < n; i++)
+		to[at[w->use[i].row >> bag->part_shift]++] = w->use[i];
 }
 
 /* ---- weights ---- */
@@ -173,7 +220,7 @@ static double tf_weight(enum tf kind, double tf)
 {
 	switch (kind) {
 	case TF_LOG:
-		return tf == 1 ? 1 : 1 + log(tf);
+		return 1 + log(tf);
 	case TF_COUNT:
 		return tf;
 	case TF_BINARY:
@@ -196,13 +243,14 @@ static double norm_of(enum norm kind, double sum, double sum2)
 }
 
 static void weigh(const struct bag *bag, const rm_real *idf,
-		  struct feature *f, size_t n)
+		  struct rm_use *f, size_t n)
 {
 	double sum = 0, sum2 = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		double w = tf_weight((enum tf)bag->o.tf,
-				     (double)f[i].weight);
+		double tf = (double)f[i].weight;
+		double w = tf < SMALL_TF ? bag->tf_weight[(size_t)tf] :
+			tf_weight((enum tf)bag->o.tf, tf);
 		if (idf)
 			w *= (double)idf[f[i].row];
 		f[i].weight = (rm_real)w;
@@ -215,7 +263,74 @@ static void weigh(const struct bag *bag, const rm_real *idf,
 		f[i].weight *= factor;
 }
 
+/* ---- features kept from one use of a response to the next ---- */
+
+static struct kept *kept_slot(const struct bag *bag, uint64_t key,
+			      size_t length)
+{
+	size_t at = key & (bag->n_slots - 1);
+
+	while (bag->kept[at].features && (bag->kept[at].key != key ||
+					 bag->kept[at].length != length))
+		at = (at + 1) & (bag->n_slots - 1);
+	return &bag->kept[at];
+}
+
+static int grow_kept(struct bag *bag)
+{
+	struct kept *old = bag->kept;
+	size_t n = bag->n_slots;
+
+	bag->n_slots = n ? 2 * n : 1024;
+	bag->kept = rm_calloc(bag->n_slots, sizeof(*bag->kept));
+	if (!bag->kept) {
+		bag->kept = old;
+		bag->n_slots = n;
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (old[i].features)
+			*kept_slot(bag, old[i].key, old[i].length) = old[i];
+	free(old);
+	return 0;
+}
+
+static size_t count_of(const struct features *f)
+{
+	return f->begin[RM_SPARSE_PARTS];
+}
+
+static int keep(struct bag *bag, const struct leaf *leaf, size_t length)
+{
+	size_t n = count_of(&leaf->made), bytes = n * sizeof(struct rm_use);
+
+	if (bag->kept_bytes + bytes + sizeof(leaf->made) > KEPT_BYTES)
+		return 0;
+	if (2 * (bag->n_kept + 1) > bag->n_slots && grow_kept(bag) < 0)
+		return -1;
+	struct kept *k = kept_slot(bag, leaf->key, length);
+	if (k->features)
+		return 0;
+	struct features *f = rm_arena_alloc(&bag->arena, 1, sizeof(*f));
+	struct rm_use *use = rm_arena_alloc(&bag->arena, n + 1, sizeof(*use));
+	if (!f || !use)
+		return -1;
+	memcpy(use, leaf->made.use, bytes);
+	*f = leaf->made;
+	f->use = use;
+	*k = (struct kept){ leaf->key, length, f };
+	bag->kept_bytes += bytes + sizeof(*f);
+	bag->n_kept++;
+	return 0;
+}
+
 /* ---- features of a batch ---- */
+
+static const struct rm_segment *segment_of(const struct rm_batch *batch,
+					   size_t leaf)
+{
+	return &batch->segment[batch->leaf[leaf]];
+}
 
 static int worker_reserve(struct worker *w, size_t tokens, size_t rows,
 			  size_t *slots)
@@ -225,24 +340,63 @@ static int worker_reserve(struct worker *w, size_t tokens, size_t rows,
 		*slots *= 2;
 	if (rm_grow(&w->hash, &w->cap_hash, tokens, sizeof(*w->hash)) < 0 ||
 	    rm_grow(&w->row, &w->cap_row, rows, sizeof(*w->row)) < 0 ||
+	    rm_grow(&w->use, &w->cap_use, rows, sizeof(*w->use)) < 0 ||
 	    rm_grow(&w->slot, &w->cap_slot, *slots, sizeof(*w->slot)) < 0)
 		return -1;
 	return 0;
 }
 
-/* Distinct n-grams of leaf i with their counts, where bag->at says. */
+/* Distinct n-grams of leaf i with their counts, in its room. */
 static int leaf_counts(struct bag *bag, const struct rm_batch *batch,
 		       size_t i)
 {
-	const struct rm_segment *s = &batch->segment[batch->leaf[i]];
+	const struct rm_segment *s = segment_of(batch, i);
 	struct worker *w = &bag->worker[omp_get_thread_num()];
+	struct leaf *leaf = &bag->leaf[i];
 	size_t slots;
 
 	if (worker_reserve(w, s->length, ngram_count(bag, s->length),
 			   &slots) < 0)
 		return -1;
-	size_t rows = find_rows(bag, w, batch->ids + s->start, s->length);
-	bag->n[i] = count_rows(w, rows, slots, bag->feature + bag->at[i]);
+	size_t n = find_rows(bag, w, batch->ids + s->start, s->length);
+	n = count_rows(w, n, slots);
+	sort_by_part(bag, w, n, bag->use + leaf->room, &leaf->made);
+	leaf->features = &leaf->made;
+	return 0;
+}
+
+static const struct features *find_kept(const struct bag *bag, uint64_t key,
+					size_t length)
+{
+	return bag->n_slots ? kept_slot(bag, key, length)->features : NULL;
+}
+
+/* Leaf i's features with their weights, kept or made. */
+static int leaf_features(struct bag *bag, const struct rm_batch *batch,
+			 const rm_real *idf, size_t i)
+{
+	const struct rm_segment *s = segment_of(batch, i);
+	struct leaf *leaf = &bag->leaf[i];
+
+	if (batch->train) {
+		leaf->key = rm_hash64(batch->ids + s->start,
+				      s->length * sizeof(*batch->ids));
+		leaf->features = find_kept(bag, leaf->key, s->length);
+		if (leaf->features)
+			return 0;
+	}
+	if (leaf_counts(bag, batch, i) < 0)
+		return -1;
+	weigh(bag, idf, bag->use + leaf->room, count_of(&leaf->made));
+	return 0;
+}
+
+static int keep_new(struct bag *bag, const struct rm_batch *batch)
+{
+	for (size_t i = 0; i < bag->n_leaves; i++)
+		if (bag->leaf[i].features == &bag->leaf[i].made &&
+		    keep(bag, &bag->leaf[i], segment_of(batch, i)->length) < 0)
+			return -1;
 	return 0;
 }
 
@@ -263,27 +417,29 @@ static int reserve_workers(struct bag *bag)
 
 static int reserve_batch(struct bag *bag, const struct rm_batch *batch)
 {
-	size_t n = batch->n_leaves, cap = bag->cap_leaves, total = 0;
+	size_t n = batch->n_leaves, total = 0;
 
 	if (reserve_workers(bag) < 0 ||
-	    rm_grow(&bag->at, &cap, n, sizeof(*bag->at)) < 0 ||
-	    rm_grow(&bag->n, &bag->cap_leaves, n, sizeof(*bag->n)) < 0)
+	    rm_grow(&bag->leaf, &bag->cap_leaves, n, sizeof(*bag->leaf)) < 0)
 		return -1;
 	bag->n_leaves = n;
 	for (size_t i = 0; i < n; i++) {
-		bag->at[i] = total;
-		total += ngram_count(bag,
-				     batch->segment[batch->leaf[i]].length);
+		size_t length = segment_of(batch, i)->length;
+		size_t most = ngram_count(bag, length);
+		if (most >= UINT32_MAX)
+			return rm_fail("a response of %zu tokens is too long",
+				       length);
+		bag->leaf[i].room = total;
+		total += most;
 	}
-	return rm_grow(&bag->feature, &bag->cap_features, total,
-		       sizeof(*bag->feature));
+	return rm_grow(&bag->use, &bag->cap_use, total, sizeof(*bag->use));
 }
 
 /* ---- forward ---- */
 
 /* x += w E[row] over the features. */
 static inline void gather(rm_real *x, const rm_real *table, size_t dim,
-			  const struct feature *f, size_t n)
+			  const struct rm_use *f, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (i + AHEAD < n) {
@@ -300,7 +456,7 @@ static inline void gather(rm_real *x, const rm_real *table, size_t dim,
 
 RM_VECTOR
 static void gather_wide(rm_real *x, const rm_real *table, size_t dim,
-			const struct feature *f, size_t n)
+			const struct rm_use *f, size_t n)
 {
 	if (dim == 16)
 		gather(x, table, 16, f, n);
@@ -315,17 +471,16 @@ static int leaf_forward(struct rm_backbone *b, const struct rm_batch *batch,
 	const struct rm_param *e = &b->params->param[bag->embedding];
 	const rm_real *idf = bag->o.idf ?
 		b->params->param[bag->idf].value : NULL;
-	struct feature *f = bag->feature + bag->at[i];
 	rm_real *x = b->hidden.value + i * b->dim;
 
-	if (leaf_counts(bag, batch, i) < 0)
+	if (leaf_features(bag, batch, idf, i) < 0)
 		return -1;
-	weigh(bag, idf, f, bag->n[i]);
+	const struct features *f = bag->leaf[i].features;
 	memset(x, 0, b->dim * sizeof(*x));
 	if (b->dim == 1)
-		gather(x, e->value, 1, f, bag->n[i]);
+		gather(x, e->value, 1, f->use, count_of(f));
 	else
-		gather_wide(x, e->value, b->dim, f, bag->n[i]);
+		gather_wide(x, e->value, b->dim, f->use, count_of(f));
 	for (size_t j = 0; e->scale != 1 && j < b->dim; j++)
 		x[j] *= (rm_real)e->scale;
 	return 0;
@@ -343,75 +498,26 @@ static int bag_forward(struct rm_backbone *b, const struct rm_batch *batch)
 	for (size_t i = 0; i < batch->n_leaves; i++)
 		if (leaf_forward(b, batch, i) < 0)
 			rc = -1;
-	return rc < 0 ? rm_fail("out of memory: n-grams of a batch") : 0;
+	if (rc < 0)
+		return rm_fail("out of memory: n-grams of a batch");
+	return batch->train ? keep_new(b->self, batch) : 0;
 }
 
 /* ---- backward ---- */
 
-/* Uses of rows by part: where each part begins, for each range of leaves. */
-struct ranges {
-	size_t n;		/* ranges, contiguous leaves */
-	size_t per;		/* leaves in one */
-	size_t (*begin)[RM_SPARSE_PARTS];
-	size_t part[RM_SPARSE_PARTS + 1];
-};
-
-static void count_parts(const struct bag *bag, const struct ranges *r,
-			size_t range)
+/* dE[row] += w dx for the rows of one part, leaf after leaf. */
+static int part_backward(const struct rm_backbone *b, struct rm_sparse *rows,
+			 size_t p)
 {
-	size_t end = RM_MIN((range + 1) * r->per, bag->n_leaves);
+	const struct bag *bag = b->self;
 
-	for (size_t i = range * r->per; i < end; i++) {
-		const struct feature *f = bag->feature + bag->at[i];
-		for (size_t j = 0; j < bag->n[i]; j++)
-			r->begin[range][rm_sparse_part(f[j].row)]++;
+	for (size_t i = 0; i < bag->n_leaves; i++) {
+		const struct features *f = bag->leaf[i].features;
+		if (rm_sparse_add(rows, p, f->use + f->begin[p],
+				  f->begin[p + 1] - f->begin[p],
+				  b->hidden.grad + i * b->dim) < 0)
+			return -1;
 	}
-}
-
-static void fill_parts(const struct bag *bag, const struct ranges *r,
-		       size_t range)
-{
-	size_t end = RM_MIN((range + 1) * r->per, bag->n_leaves);
-
-	for (size_t i = range * r->per; i < end; i++) {
-		const struct feature *f = bag->feature + bag->at[i];
-		for (size_t j = 0; j < bag->n[i]; j++) {
-			size_t part = rm_sparse_part(f[j].row);
-			bag->use[r->begin[range][part]++] = (struct rm_use){
-				f[j].row, (uint32_t)i, f[j].weight
-			};
-		}
-	}
-}
-
-/* Counts into places: by part, then by range, so in the order of leaves. */
-static size_t place_parts(struct ranges *r)
-{
-	size_t total = 0;
-
-	for (size_t p = 0; p < RM_SPARSE_PARTS; p++) {
-		r->part[p] = total;
-		for (size_t i = 0; i < r->n; i++) {
-			size_t n = r->begin[i][p];
-			r->begin[i][p] = total;
-			total += n;
-		}
-	}
-	r->part[RM_SPARSE_PARTS] = total;
-	return total;
-}
-
-static int sort_uses(struct bag *bag, struct ranges *r)
-{
-#pragma omp parallel for schedule(static)
-	for (size_t i = 0; i < r->n; i++)
-		count_parts(bag, r, i);
-	if (rm_grow(&bag->use, &bag->cap_uses, place_parts(r),
-		    sizeof(*bag->use)) < 0)
-		return -1;
-#pragma omp parallel for schedule(static)
-	for (size_t i = 0; i < r->n; i++)
-		fill_parts(bag, r, i);
 	return 0;
 }
 
@@ -420,26 +526,14 @@ static int bag_backward(struct rm_backbone *b, const struct rm_batch *batch)
 {
 	struct bag *bag = b->self;
 	struct rm_sparse *rows = b->params->param[bag->embedding].rows;
-	struct ranges r = { .n = rm_threads() };
 	int rc = 0;
 
 	(void)batch;
 	if (!rows)
 		return 0;
-	r.per = (bag->n_leaves + r.n - 1) / r.n;
-	r.begin = rm_calloc(r.n, sizeof(*r.begin));
-	if (!r.begin)
-		return -1;
-	if (sort_uses(bag, &r) < 0) {
-		free(r.begin);
-		return -1;
-	}
-	free(r.begin);
 #pragma omp parallel for schedule(dynamic, 1) reduction(min : rc)
 	for (size_t p = 0; p < RM_SPARSE_PARTS; p++)
-		if (rm_sparse_add(rows, p, bag->use + r.part[p],
-				  r.part[p + 1] - r.part[p],
-				  b->hidden.grad) < 0)
+		if (part_backward(b, rows, p) < 0)
 			rc = -1;
 	return rc < 0 ? rm_fail("out of memory: gradients of rows") : 0;
 }
@@ -466,8 +560,9 @@ static int bag_observe(struct rm_backbone *b, const struct rm_batch *batch)
 	for (size_t i = 0; i < batch->n_leaves; i++) {
 		if (leaf_counts(bag, batch, i) < 0)
 			return -1;
-		for (size_t j = 0; j < bag->n[i]; j++)
-			idf[bag->feature[bag->at[i] + j].row]++;
+		const struct features *f = bag->leaf[i].features;
+		for (size_t j = 0; j < count_of(f); j++)
+			idf[f->use[j].row]++;
 	}
 	bag->documents += (double)batch->n_leaves;
 	return 0;
@@ -535,7 +630,11 @@ static int bag_init(struct rm_backbone *b, const json_t *config,
 	if (rm_spec_fill("backbone", &b->kind->spec, config, &bag->o) < 0 ||
 	    check_options(&bag->o) < 0)
 		return -1;
-	bag->shift = 32 - (unsigned)__builtin_ctzll(bag->o.rows);
+	for (size_t tf = 1; tf < SMALL_TF; tf++)
+		bag->tf_weight[tf] = tf_weight((enum tf)bag->o.tf, (double)tf);
+	unsigned bits = (unsigned)__builtin_ctzll(bag->o.rows);
+	bag->row_shift = 32 - bits;
+	bag->part_shift = bits - (unsigned)__builtin_ctz(RM_SPARSE_PARTS);
 	b->dim = bag->o.dim;
 	b->share = true;
 	b->lr = 1e-3;
@@ -551,12 +650,13 @@ static void bag_fini(struct rm_backbone *b)
 	for (size_t i = 0; i < bag->n_workers; i++) {
 		free(bag->worker[i].hash);
 		free(bag->worker[i].row);
+		free(bag->worker[i].use);
 		free(bag->worker[i].slot);
 	}
 	free(bag->worker);
-	free(bag->at);
-	free(bag->n);
-	free(bag->feature);
+	free(bag->leaf);
+	free(bag->kept);
+	rm_arena_fini(&bag->arena);
 	free(bag->use);
 	free(bag);
 }
