@@ -29,7 +29,11 @@ struct rm_tokenizer;
  */
 struct rm_tokenizer *rm_tokenizer_bytes(void);
 
-/* From a tokenizer.json, or a directory that holds one. */
+/*
+ * From a tokenizer.json, or a directory that holds one (whose
+ * tokenizer_config.json is then read too).  What a file names and is not
+ * built is an error that names it.
+ */
 struct rm_tokenizer *rm_tokenizer_load(const char *path);
 
 /* From the files a stream's header or a model directory carries. */
@@ -88,12 +92,14 @@ struct rm_learner;
 
 /*
  * Learn `vocab` tokens (256 bytes, then merges by frequency; ties by the
- * pair's ids) from words split as GPT-2 does.  Words seen fewer than
- * min_count times are left out.  Memory grows with distinct words only.
+ * pair's ids) from words split as GPT-2 does; words longer than 128 bytes
+ * are learned in pieces.  Words seen fewer than min_count times are left out;
+ * fewer tokens come of a text that has no more pairs.  Memory grows with
+ * distinct words only.  The order of the texts does not matter.
  */
 struct rm_learner *rm_learner_new(size_t vocab, size_t min_count);
 int rm_learner_add(struct rm_learner *l, const void *text, size_t len);
-/* The finished tokenizer.json, readable; 0 / -1. */
+/* The tokenizer.json of what was added so far, readable; 0 / -1. */
 int rm_learner_finish(struct rm_learner *l, struct rm_buf *json);
 void rm_learner_free(struct rm_learner *l);
 

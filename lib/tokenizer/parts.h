@@ -17,7 +17,7 @@
 #include "tokenizer.h"
 
 /* More ids than any vocabulary has; bounds what a file can claim. */
-#define RM_MAX_IDS ((size_t)1 << 24)
+#define RM_MAX_IDS ((size_t)1 << 22)
 
 /* Boolean members, as rm_json_get_ and rm_json_opt_; null is missing. */
 int rm_get_bool(const json_t *object, const char *key, bool *out);
@@ -32,7 +32,9 @@ struct rm_vocab {
 	size_t *at;		/* [n] where the token's text is, or SIZE_MAX */
 	size_t cap;
 	struct rm_buf text;	/* all tokens, a NUL after each */
-	uint32_t *slot;		/* open addressing: id + 1, 0 is free */
+	struct rm_vocab_slot {
+		uint32_t hash, id;	/* id + 1; 0 is free */
+	} *slot;		/* open addressing */
 	size_t n_slots;
 };
 

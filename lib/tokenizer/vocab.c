@@ -3,12 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t first_slot(const struct rm_vocab *v, const char *token,
-			 size_t len)
-{
-	return rm_hash64(token, len) & (v->n_slots - 1);
-}
-
 static bool is_token(const struct rm_vocab *v, size_t id, const char *token,
 		     size_t len)
 {
@@ -19,32 +13,40 @@ static bool is_token(const struct rm_vocab *v, size_t id, const char *token,
 }
 
 /* The slot that holds the token, or the free one where it belongs. */
-static size_t find_slot(const struct rm_vocab *v, const char *token,
-			size_t len)
+static size_t find_slot(const struct rm_vocab *v, uint32_t hash,
+			const char *token, size_t len)
 {
-	size_t i = first_slot(v, token, len);
+	size_t i = hash & (v->n_slots - 1);
 
-	while (v->slot[i] && !is_token(v, v->slot[i] - 1, token, len))
+	while (v->slot[i].id && (v->slot[i].hash != hash ||
+				 !is_token(v, v->slot[i].id - 1, token, len)))
 		i = (i + 1) & (v->n_slots - 1);
 	return i;
 }
 
+static uint32_t hash_of(const char *token, size_t len)
+{
+	return (uint32_t)rm_hash64(token, len);
+}
+
 static int rehash(struct rm_vocab *v, size_t n_slots)
 {
-	uint32_t *slot = rm_calloc(n_slots, sizeof(*slot));
+	struct rm_vocab_slot *slot = rm_calloc(n_slots, sizeof(*slot));
 
 	if (!slot)
 		return -1;
+	for (size_t i = 0; i < v->n_slots; i++) {
+		size_t k = v->slot[i].hash & (n_slots - 1);
+
+		if (!v->slot[i].id)
+			continue;
+		while (slot[k].id)
+			k = (k + 1) & (n_slots - 1);
+		slot[k] = v->slot[i];
+	}
 	free(v->slot);
 	v->slot = slot;
 	v->n_slots = n_slots;
-	for (size_t id = 0; id < v->n; id++) {
-		const char *token = rm_vocab_token(v, id);
-
-		if (token)
-			slot[find_slot(v, token, strlen(token))] =
-				(uint32_t)id + 1;
-	}
 	return 0;
 }
 
@@ -69,6 +71,7 @@ static int grow_ids(struct rm_vocab *v, size_t n)
 int rm_vocab_add(struct rm_vocab *v, const char *token, size_t len,
 		 json_int_t id)
 {
+	uint32_t hash = hash_of(token, len);
 	size_t i;
 
 	if (id < 0 || id >= (json_int_t)RM_MAX_IDS)
@@ -80,10 +83,10 @@ int rm_vocab_add(struct rm_vocab *v, const char *token, size_t len,
 			       (long long)id);
 	if (rm_vocab_reserve(v, v->count + 1) < 0)
 		return -1;
-	i = find_slot(v, token, len);
-	if (v->slot[i])
+	i = find_slot(v, hash, token, len);
+	if (v->slot[i].id)
 		return rm_fail("token \"%s\" has two ids, %u and %lld", token,
-			       v->slot[i] - 1, (long long)id);
+			       v->slot[i].id - 1, (long long)id);
 	if ((size_t)id >= v->n && grow_ids(v, (size_t)id + 1) < 0)
 		return -1;
 	v->at[id] = v->text.len;
@@ -91,7 +94,7 @@ int rm_vocab_add(struct rm_vocab *v, const char *token, size_t len,
 	rm_buf_putc(&v->text, '\0');
 	if (v->text.failed)
 		return -1;
-	v->slot[i] = (uint32_t)id + 1;
+	v->slot[i] = (struct rm_vocab_slot){ hash, (uint32_t)id + 1 };
 	v->count++;
 	return 0;
 }
@@ -100,7 +103,8 @@ int32_t rm_vocab_find(const struct rm_vocab *v, const char *token, size_t len)
 {
 	if (v->n_slots == 0)
 		return -1;
-	return (int32_t)v->slot[find_slot(v, token, len)] - 1;
+	return (int32_t)v->slot[find_slot(v, hash_of(token, len), token,
+					  len)].id - 1;
 }
 
 const char *rm_vocab_token(const struct rm_vocab *v, size_t id)

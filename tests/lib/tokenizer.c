@@ -614,6 +614,7 @@ static void test_learning_matches_naive(void **state)
 		assert_true(json_equal(json_object_get(row, "merges"),
 			json_object_get(json_object_get(json, "model"),
 					"merges")));
+		check_ids(t, json_object_get(row, "ids"), NULL);
 		rm_tokenizer_free(t);
 		json_decref(json);
 		free(made);

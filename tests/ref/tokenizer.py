@@ -104,7 +104,7 @@ def patched(tokenizer, patch):
 
 
 def learn(text, vocab):
-    """Merges by (count, lowest ids), counted anew at every step."""
+    """Tokens and merges by (count, lowest ids), counted at every step."""
     split = pre_tokenizers.ByteLevel(add_prefix_space=False)
     words = collections.Counter(w for w, _ in split.pre_tokenize_str(text))
     char = {b: c for b, c in zip(range(256), byte_chars())}
@@ -131,7 +131,7 @@ def learn(text, vocab):
                 if (s[i], s[i + 1]) == best:
                     s[i:i + 2] = [new]
                 i += 1
-    return merges
+    return tokens, merges
 
 
 def byte_chars():
@@ -162,9 +162,18 @@ def main():
     rng = random.Random(1)
     runs = " ".join("".join(rng.choice("ab") for _ in range(rng.randint(1, 9)))
                     for _ in range(300))
-    out["learn"] = [dict(text=t, vocab=v, merges=learn(t, v))
-                    for t, v in ((CORPUS, 400), (runs, 330),
-                                 ("aaaaaaa aaaa abcabcabc", 300))]
+    out["learn"] = []
+    for text, vocab in ((CORPUS, 400), (runs, 330),
+                        ("aaaaaaa aaaa abcabcabc", 300)):
+        tokens, merges = learn(text, vocab)
+        peer = Tokenizer.from_str(json.dumps({
+            **tokenizer, "model": {
+                **tokenizer["model"], "merges": merges,
+                "vocab": {t: i for i, t in enumerate(tokens)}}}))
+        out["learn"].append(dict(
+            text=text, vocab=vocab, merges=merges,
+            ids=[peer.encode(t, add_special_tokens=False).ids
+                 for t in TEXTS]))
     print(json.dumps(out, ensure_ascii=True))
 
 
