@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DEFAULT_SEED 1
 #define SAMPLE_MEMORY ((size_t)256 << 20)
 
 static const char default_split[] = "train=.8,valid=.1,test=.1";
@@ -32,7 +33,7 @@ static struct {
 } o = {
 	.as = "pairs", .ties = "drop", .weight = "field", .margin = "field",
 	.split = default_split, .leaks = "drop", .balance = "none",
-	.format = "text", .split_seed = 1, .seed = 1,
+	.format = "text", .split_seed = DEFAULT_SEED, .seed = DEFAULT_SEED,
 	.max_record = RM_MAX_RECORD,
 };
 
@@ -51,7 +52,9 @@ static const struct rm_option options[] = {
 	RM_OPT_STRING(0, "split", &o.split, "NAME=SHARE,...",
 		      "write field split: parts by key"),
 	RM_OPT_STRING(0, "take", &o.take, "NAME",
-		      "pass on this part of the split only"),
+		      "pass on this part only: of the field split, if there "
+		      "is one and none of the --split options, else of "
+		      "--split"),
 	RM_OPT_STRING(0, "split-by", &o.split_by, "COL",
 		      "split by the values of COL, not by key; 'split' takes "
 		      "the parts that the data states"),
@@ -103,7 +106,8 @@ struct run {
 	const struct rm_header *header;
 	struct rm_output *out;
 	struct rm_split split;
-	bool splits;			/* a split was asked for */
+	bool parts;			/* records are in parts */
+	bool stated;			/* that the data itself names */
 	struct rm_filter_options filters;
 	struct rm_keys leaked;
 	struct rm_filter *filter;
@@ -176,14 +180,10 @@ static void check_usage(void)
 static void parse_usage(struct run *r)
 {
 	check_usage();
-	r->splits = o.take || o.split_by || o.split != default_split;
 	if (rm_split_parse(&r->split, o.split, o.split_seed) < 0) {
 		rm_wrap("--split");
 		rm_cli_usage(&tool, "%s", rm_error());
 	}
-	if (o.take && !(o.split_by && is(o.split_by, "split")) &&
-	    rm_split_find(&r->split, o.take) < 0)
-		rm_cli_usage(&tool, "--take: %s", rm_error());
 	if (o.shard && parse_shard(r) < 0)
 		rm_cli_usage(&tool, "--shard: %s", rm_error());
 }
@@ -226,16 +226,21 @@ static int read_keys(struct run *r, char *path)
 }
 
 /*
- * --stats shows the parts that the data states, else those there would be by
- * key.
+ * Whether records are in parts, and whose: those that the data states in its
+ * field split, unless an option says how to split it.
  */
-static bool wants_parts(const struct run *r)
+static void choose_parts(struct run *r)
 {
-	bool stated = rm_schema_find(&r->header->schema, "split") >= 0;
+	const struct rm_schema *s = &r->header->schema;
+	bool told = o.split_by || o.split != default_split ||
+		    o.split_seed != DEFAULT_SEED;
 
-	if (o.stats && !r->splits && stated)
+	if (!told && (o.take || o.stats) && rm_schema_find(s, "split") >= 0)
 		o.split_by = "split";
-	return r->splits || (o.stats && (stated || r->key >= 0));
+	r->stated = o.split_by && is(o.split_by, "split");
+	r->parts = told || o.take || (o.stats && (r->stated || r->key >= 0));
+	if (o.take && !r->stated && rm_split_find(&r->split, o.take) < 0)
+		rm_cli_usage(&tool, "--take: %s", rm_error());
 }
 
 static int open_filter(struct run *r)
@@ -250,7 +255,8 @@ static int open_filter(struct run *r)
 			return -1;
 	f->leaked = o.against.n ? &r->leaked : NULL;
 	f->dedup = o.dedup;
-	f->split = wants_parts(r) ? &r->split : NULL;
+	choose_parts(r);
+	f->split = r->parts ? &r->split : NULL;
 	f->split_by = o.split_by;
 	f->take = o.take;
 	r->filter = rm_filter_new(s, f);
@@ -272,13 +278,13 @@ static int open_pairer(struct run *r)
 		.keep_ties = is(o.ties, "keep"),
 		.weight = index_of(weight_names, o.weight),
 		.margin = index_of(margin_names, o.margin),
-		.split = r->splits && !o.take,
+		.split = r->parts && !o.take,
 	};
 
 	if (how.split && !o.force &&
 	    rm_schema_find(&r->header->schema, "split") >= 0)
 		return rm_fail("%s: has a field split already: --take NAME "
-			       "selects, --force replaces it",
+			       "goes by it, --force replaces it",
 			       rm_reader_name(r->in));
 	r->pairer = rm_pairer_new(&r->header->schema, r->header->pairs,
 				  &how);
@@ -477,13 +483,15 @@ static void count(struct rm_buf *b, uint64_t n, const char *what)
 /* "12 groups, 3 ties, ..." */
 static const char *summary(struct run *r)
 {
-	static const struct {
+	const struct {
 		enum rm_verdict verdict;
 		const char *what;
 	} verdicts[] = {
 		{ RM_LEAK, "seen in --against" },
 		{ RM_DUPLICATE, "duplicates" },
-		{ RM_OTHER_PART, "in other parts of the split" },
+		{ RM_OTHER_PART, r->stated
+				 ? "in other parts, by field split"
+				 : "in other parts of the split" },
 		{ RM_OTHER_SHARD, "in other shards" },
 	};
 	const struct rm_pair_counts *c = rm_pairer_counts(r->pairer);

@@ -110,6 +110,14 @@ ids() {
 	run bash -c "rm-view s.rms | jq -r .split | sort -u"
 	assert_output $'null\ntest\ntrain'
 	rm-pair -q --split-by split --take test s.rms | ids | cmp - a
+	rm-pair -q --take test s.rms | ids | cmp - a
+	rm-pair -q --take test g.rms | ids > b
+	rm-pair -q --take test --split train=.8,valid=.1,test=.1 s.rms | ids |
+		cmp - b
+	! cmp -s a b
+	run rm-pair --take dev s.rms
+	assert_failure 1
+	assert_output --partial "nothing to write: 400 pairs read, 400 in other parts, by field split"
 	run rm-pair --split a=1 s.rms
 	assert_failure 1
 	assert_output --partial "has a field split already"
