@@ -303,8 +303,9 @@ static void forget(struct rm_text_reader *r)
 		if (i + kept < n)
 			rm_text_row_clear(row);
 	}
-	memmove(r->rows.row, r->rows.row + n - kept,
-		kept * sizeof(*r->rows.row));
+	if (kept > 0)	/* else there may be no rows at all */
+		memmove(r->rows.row, r->rows.row + n - kept,
+			kept * sizeof(*r->rows.row));
 	r->rows.n = kept;
 	r->rows.bytes = 0;
 	for (size_t i = 0; i < r->threads; i++)
