@@ -198,14 +198,14 @@ static int check_magic(struct rm_reader *r)
 	if (n && *p == UINT32_HEAD && n < HEAD + 1 + MAGIC)
 		return cut(r);
 	if (n < HEAD + 1 + MAGIC || *p != UINT32_HEAD ||
-	    memcmp(p + HEAD + 1, magic, MAGIC))
+	    memcmp(p + HEAD + 1, magic, MAGIC) != 0)
 		return not_a_stream(r, p, n);
 	return 0;
 }
 
 static int read_header(struct rm_reader *r, struct rm_header *h)
 {
-	struct rm_slice payload;
+	struct rm_slice payload = { NULL, 0 };
 
 	if (check_magic(r) < 0 || next_frame(r, true, &payload) < 0)
 		return -1;
@@ -362,7 +362,7 @@ static bool is_map(const struct rm_slice *payload)
 
 static int next_record(struct rm_reader *r)
 {
-	struct rm_slice payload;
+	struct rm_slice payload = { NULL, 0 };
 
 	for (;;) {
 		if (next_frame(r, false, &payload) < 0)
@@ -423,7 +423,7 @@ void rm_reader_close(struct rm_reader *r)
 
 	if (!r)
 		return;
-	for (i = 0; i < r->n_paths; i++)
+	for (i = 0; r->path && i < r->n_paths; i++)
 		free(r->path[i]);
 	free(r->path);
 	free(r->data);

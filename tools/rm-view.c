@@ -389,7 +389,7 @@ static int to_stream(struct rm_output *out, const char *path, int argc,
 {
 	struct lines l = { .in = rm_input_open(path) };
 	json_t *value = NULL;
-	struct rm_header h;
+	struct rm_header h = {0};
 	int ok = -1;
 
 	if (l.in && read_header(&h, &l, &value) == 0) {

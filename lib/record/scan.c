@@ -11,10 +11,10 @@ static uint64_t get_be(const unsigned char *p, size_t n)
 	return v;
 }
 
-/* Sign-extend the n big-endian bytes at p. */
+/* Sign-extend the n big-endian bytes at p, 1 to 8. */
 static int64_t get_signed(const unsigned char *p, size_t n)
 {
-	unsigned shift = (unsigned)(64 - 8 * n);
+	unsigned shift = (unsigned)(64 - 8 * n) & 63;
 
 	return (int64_t)(get_be(p, n) << shift) >> shift;
 }
@@ -129,7 +129,7 @@ static const unsigned char *wide_head(struct rm_scan *s, unsigned char head,
 	if (s->kind == RM_SCAN_EXT) {
 		if (!width)
 			n = (size_t)1 << (head - 0xd4);
-		s->ext = *(const signed char *)p++;
+		s->ext = (int)get_signed(p++, 1);
 	}
 	return take(s, p, end, n);
 }

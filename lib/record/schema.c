@@ -237,10 +237,10 @@ bool rm_schema_equal(const struct rm_schema *a, const struct rm_schema *b)
 		return false;
 	for (i = 0; i < a->n; i++)
 		if (a->field[i].type != b->field[i].type ||
-		    strcmp(a->field[i].name, b->field[i].name))
+		    strcmp(a->field[i].name, b->field[i].name) != 0)
 			return false;
 	for (i = 0; i < a->n_per_response; i++)
-		if (strcmp(a->per_response[i], b->per_response[i]))
+		if (strcmp(a->per_response[i], b->per_response[i]) != 0)
 			return false;
 	return true;
 }

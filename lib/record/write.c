@@ -165,8 +165,8 @@ void rm_put_json(struct rm_buf *b, const json_t *value)
 		break;
 	case JSON_ARRAY:
 		rm_put_array(b, json_array_size(value));
-		json_array_foreach(value, i, member)
-			rm_put_json(b, member);
+		for (i = 0; i < json_array_size(value); i++)
+			rm_put_json(b, json_array_get(value, i));
 		break;
 	case JSON_STRING:
 		rm_put_str(b, json_string_value(value),

@@ -314,6 +314,7 @@ static const unsigned char *find_members(const unsigned char *p,
 static int need(const struct member *m, enum rm_scan_kind kind,
 		struct rm_scan *s)
 {
+	memset(s, 0, sizeof(*s));
 	if (!m->value.data)
 		return rm_fail("no %s", m->name);
 	if (!rm_scan_head(s, m->value.data, m->value.data + m->value.len))
@@ -445,11 +446,12 @@ static int get_tokenizer(struct rm_header *h, const struct member *m)
 {
 	struct member parts[] = { { "fingerprint", { 0 } },
 				  { "files", { 0 } } };
-	const unsigned char *p, *end = m->value.data + m->value.len;
+	const unsigned char *p, *end;
 	struct rm_scan s;
 
 	if (!m->value.data || *m->value.data == 0xc0)
 		return 0;
+	end = m->value.data + m->value.len;
 	if (!find_members(m->value.data, end, parts, RM_COUNT(parts)) ||
 	    need(&parts[0], RM_SCAN_STR, &s) < 0 ||
 	    get_fingerprint(&s, &h->tokenizer_fp) < 0 ||

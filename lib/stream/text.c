@@ -199,7 +199,7 @@ int rm_header_import(struct rm_header *h, const json_t *object)
 	rm_put_map(&b, json_object_size(object));
 	json_object_foreach(o, key, member) {
 		rm_put_str(&b, key, strlen(key));
-		if (strcmp(key, "tokenizer"))
+		if (strcmp(key, "tokenizer") != 0)
 			rm_put_json(&b, member);
 		else
 			ok = import_tokenizer(&b, member);
