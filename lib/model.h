@@ -1,0 +1,112 @@
+/*
+ * model: a reward model and its directory (man/rm-model.5).
+ *
+ *	config.json		model_type "rmtools", backbone_config
+ *	model.safetensors	the parameters by name
+ *	tokenizer.json		and what stood beside it
+ *	rm.json			head, objective, pooling, policy, calibration,
+ *				history, fingerprints
+ *
+ * A directory is written whole beside its target and swapped in, so that an
+ * earlier one survives any failure.  Nothing in it is ever executed, and
+ * nothing of it is believed: shapes, offsets, numbers and fingerprints are
+ * checked when it is loaded.  Knows nothing of training, nor of the streams
+ * that are scored.  Errors as in base.h; messages name the file.
+ *
+ *	struct rm_model *m = rm_model_load("reward/", false);
+ *	const rm_real *scores = rm_model_forward(m, &batch);
+ *	reward of leaf i: scores[i * m->head->columns]
+ *	rm_model_free(m);
+ */
+#ifndef RM_MODEL_H
+#define RM_MODEL_H
+
+#include "batch.h"
+#include "head.h"
+#include "json.h"
+#include "stream.h"
+
+#define RM_MODEL_VERSION 1
+
+/* All fields are the model's own; users read them and train the params. */
+struct rm_model {
+	struct rm_params params;
+	struct rm_backbone *backbone;
+	struct rm_head *head;
+	size_t vocab;			/* token ids */
+
+	json_t *backbone_config;	/* as rm_backbone_parse gives it */
+	json_t *head_config;		/* as rm_head_parse gives it */
+	json_t *objective;		/* the loss it was trained with, or null */
+	json_t *calibration;		/* {method, parameters}, or null */
+	/*
+	 * Tokenizer, policy and history of the streams that made it; the
+	 * schema is empty.
+	 */
+	struct rm_header origin;
+};
+
+/*
+ * A new model of these parts for the tokenizer, policy and history of a
+ * stream.  Its parameters are allocated but zero: rm_params_init.  `train`
+ * makes room for gradients.
+ */
+struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
+			      const struct rm_header *origin, bool train);
+void rm_model_free(struct rm_model *m);
+
+/* Take over the loss's configuration (borrowed). */
+void rm_model_set_objective(struct rm_model *m, const json_t *objective);
+
+/*
+ * Scores [n_leaves, K] of a batch, valid until the next call; NULL with a
+ * message.
+ */
+const rm_real *rm_model_forward(struct rm_model *m,
+				const struct rm_batch *batch);
+
+/* ---- directories ---- */
+
+struct rm_model *rm_model_load(const char *dir, bool train);
+
+/*
+ * rm.json alone, checked to be one; the caller owns it.  For tools that
+ * need only the policy, the calibration or the history.
+ */
+json_t *rm_model_load_json(const char *dir);
+
+/*
+ * Whether rm_model_save may replace what stands at dir: nothing, an empty
+ * directory, a model directory that holds nothing else, or anything if
+ * `force`; to be asked before hours of training.
+ */
+int rm_model_check_target(const char *dir, bool force);
+
+/*
+ * Write the whole directory.  What stood there and is not ours is moved
+ * aside to DIR~ (force only).
+ */
+int rm_model_save(const struct rm_model *m, const char *dir, bool force);
+
+/*
+ * Rewrite rm.json alone, atomically, with this calibration (null removes
+ * it).
+ */
+int rm_model_save_calibration(const char *dir, const json_t *calibration);
+
+/* ---- looking ---- */
+
+/* Of config, head, pooling and tensors; not calibration, not history. */
+struct rm_fingerprint rm_model_fingerprint(const struct rm_model *m);
+
+/*
+ * Look at every file of a directory and call found(arg, file, problem) once
+ * for each problem and, with problem NULL, for each sound file.  0 when all
+ * is sound, else -1 (the message is that of the first problem).
+ */
+int rm_model_check(const char *dir,
+		   void (*found)(void *arg, const char *file,
+				 const char *problem),
+		   void *arg);
+
+#endif
