@@ -1,0 +1,85 @@
+/*
+ * dataset: a stream of groups or pairs, read once and kept for training: the
+ * token ids in memory, beyond a bound in an unlinked temporary file; every
+ * strictly ordered pair of a group an example.
+ *
+ * Knows nothing of models or losses beyond the targets that they see.
+ * Errors as in base.h; messages name stream and record.
+ *
+ *	struct rm_dataset *d = rm_dataset_read(reader, 1 << 30);
+ *	struct rm_subset all = {0};
+ *	rm_subset_all(&all, d);
+ *	rm_subset_batch(&all, order, n, share, &batch, targets);
+ *	rm_subset_fini(&all);
+ *	rm_dataset_free(d);
+ */
+#ifndef RM_DATASET_H
+#define RM_DATASET_H
+
+#include "batch.h"
+#include "loss.h"
+#include "pair.h"
+#include "stream.h"
+
+struct rm_dataset;
+
+/* What came in. */
+struct rm_dataset_counts {
+	uint64_t records;
+	uint64_t pairs;		/* examples */
+	uint64_t even;		/* of them with p = .5: no preference */
+	uint64_t ties;		/* pairs that tie: left out */
+	uint64_t missing;	/* pairs with an unlabelled response: left out */
+	uint64_t barren;	/* records that gave no example */
+	uint64_t tokens;	/* of both inputs of all examples */
+};
+
+/*
+ * Read all of a stream.  `memory`: bytes of ids before the temporary file.
+ * A stream without ids, without labels or without a single example is an
+ * error.
+ */
+struct rm_dataset *rm_dataset_read(struct rm_reader *in, size_t memory);
+void rm_dataset_free(struct rm_dataset *d);
+
+const struct rm_dataset_counts *rm_dataset_counts(const struct rm_dataset *d);
+
+/* Of everything that training sees: ids, pairs, labels, and their order. */
+struct rm_fingerprint rm_dataset_fingerprint(const struct rm_dataset *d);
+
+/* Append every group whole to its own batch: fn(arg, batch) 0 / -1. */
+int rm_dataset_each(struct rm_dataset *d, bool share,
+		    int (*fn)(void *arg, const struct rm_batch *batch),
+		    void *arg);
+
+/* ---- parts of it ---- */
+
+/* Examples of a dataset, which is borrowed.  Zero-initialise. */
+struct rm_subset {
+	struct rm_dataset *data;
+	size_t n;
+	uint32_t *example;	/* [n] */
+	uint64_t tokens;
+};
+
+int rm_subset_all(struct rm_subset *s, struct rm_dataset *d);
+/*
+ * `fraction` of the keys into b, the others into a: by the hash of key and
+ * seed, so that no prompt stands on both sides.  An empty side is an error.
+ */
+int rm_subset_split(struct rm_subset *a, struct rm_subset *b,
+		    struct rm_dataset *d, double fraction, uint64_t seed);
+void rm_subset_fini(struct rm_subset *s);
+
+/*
+ * Examples order[0..n) of the subset as a batch (cleared first) of n groups
+ * of two, the preferred first, and their targets[n].
+ */
+int rm_subset_batch(const struct rm_subset *s, const size_t *order, size_t n,
+		    bool share, struct rm_batch *batch,
+		    struct rm_target *targets);
+
+/* "record 17 (ID)" of example i of the subset, for messages. */
+void rm_subset_name(const struct rm_subset *s, size_t i, struct rm_buf *out);
+
+#endif

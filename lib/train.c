@@ -1,0 +1,473 @@
+/* train: see train.h. */
+#include "train.h"
+
+#include "train/checkpoint.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Examples that the baseline is taken of. */
+#define BASELINE_EXAMPLES 4096
+/* Pairs of a validation batch. */
+#define VALID_BATCH 256
+
+/* One run. */
+struct loop {
+	struct rm_model *m;
+	const struct rm_subset *train, *valid;
+	const struct rm_train_options *o;
+	struct rm_train_result *result;
+
+	struct rm_loss *loss;
+	struct rm_optim *optim;
+	struct rm_batch batch;
+	struct rm_target *targets;	/* [o->batch] */
+	rm_real *dscores;		/* [2 * o->batch, K] */
+	size_t *order;			/* [train->n] of this epoch */
+	uint64_t per_epoch, total, warmup;	/* steps */
+	struct rm_progression at;
+	struct rm_checkpoint checkpoint;
+};
+
+struct rm_train_options rm_train_defaults(void)
+{
+	return (struct rm_train_options){
+		.epochs = 10, .batch = 64, .patience = 3,
+		.schedule = rm_schedule_find("linear"),
+		.optim = rm_optim_defaults(),
+		.checkpoint_steps = 1000,
+	};
+}
+
+/* ---- evaluation ---- */
+
+static double mean(double sum, double n)
+{
+	return n > 0 ? sum / n : (double)NAN;
+}
+
+static void identity(size_t *order, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		order[i] = i;
+}
+
+struct evaluation {
+	struct rm_batch batch;
+	struct rm_target targets[VALID_BATCH];
+	size_t order[VALID_BATCH];
+};
+
+static int evaluate_batch(struct rm_model *m, const struct rm_loss *loss,
+			  const struct rm_subset *examples, size_t n,
+			  struct evaluation *e, struct rm_loss_sums *sums)
+{
+	const rm_real *scores;
+
+	if (rm_subset_batch(examples, e->order, n, m->backbone->share,
+			    &e->batch, e->targets) < 0)
+		return -1;
+	scores = rm_model_forward(m, &e->batch);
+	if (!scores)
+		return -1;
+	return rm_loss_forward(loss, e->targets, n, scores, 1, NULL, sums);
+}
+
+int rm_train_evaluate(struct rm_model *m, const struct rm_loss *loss,
+		      const struct rm_subset *examples,
+		      struct rm_train_report *report)
+{
+	struct evaluation *e = rm_calloc(1, sizeof(*e));
+	struct rm_loss_sums sums = {0};
+	int status = e ? 0 : -1;
+
+	for (size_t i = 0; status == 0 && i < examples->n; i += VALID_BATCH) {
+		size_t n = RM_MIN(examples->n - i, (size_t)VALID_BATCH);
+
+		for (size_t j = 0; j < n; j++)
+			e->order[j] = i + j;
+		status = evaluate_batch(m, loss, examples, n, e, &sums);
+	}
+	if (e)
+		rm_batch_fini(&e->batch);
+	free(e);
+	report->loss = mean(sums.loss, sums.weight);
+	report->accuracy = mean(sums.correct, sums.compared);
+	report->pairs = examples->n;
+	report->tokens = examples->tokens;
+	return status < 0 ? rm_wrap("validation") : 0;
+}
+
+/* The loss of equal rewards on the first examples. */
+static int take_baseline(struct loop *l)
+{
+	struct rm_loss_sums sums = {0};
+	size_t end = RM_MIN(l->train->n, (size_t)BASELINE_EXAMPLES), n;
+
+	memset(l->dscores, 0, 2 * l->o->batch * l->m->head->columns *
+	       sizeof(*l->dscores));
+	for (size_t i = 0; i < end; i += n) {
+		n = RM_MIN(end - i, l->o->batch);
+		if (rm_subset_batch(l->train, l->order + i, n,
+				    l->m->backbone->share, &l->batch,
+				    l->targets) < 0 ||
+		    rm_loss_forward(l->loss, l->targets, n, l->dscores, 1,
+				    NULL, &sums) < 0)
+			return -1;
+	}
+	l->result->baseline = mean(sums.loss, sums.weight);
+	return 0;
+}
+
+/* ---- one step ---- */
+
+/* "step 12: WHAT at record 17 (ID)" and how many more there are. */
+static int fail_step(const struct loop *l, const size_t *order, size_t n,
+		     const char *what)
+{
+	struct rm_buf names = {0};
+	size_t shown = RM_MIN(n, (size_t)8);
+
+	for (size_t i = 0; i < shown; i++) {
+		rm_buf_puts(&names, i ? ", " : "");
+		rm_subset_name(l->train, order[i], &names);
+	}
+	if (n > shown)
+		rm_buf_printf(&names, " and %zu more", n - shown);
+	rm_fail("step %llu: %s at %s: a lower --lr or --clip may help",
+		(unsigned long long)l->at.step + 1, what,
+		rm_buf_text(&names));
+	rm_buf_fini(&names);
+	return -1;
+}
+
+/* Gradients of the mean loss of the batch at hand, added up. */
+static int backward(struct loop *l, const size_t *order, size_t n,
+		    struct rm_loss_sums *sums)
+{
+	struct rm_backbone *backbone = l->m->backbone;
+	double weight = rm_loss_weight(l->loss, l->targets, n);
+	struct rm_hidden *hidden = rm_backbone_forward(backbone, &l->batch);
+	const rm_real *scores = hidden ?
+		rm_head_forward(l->m->head, &l->batch, hidden) : NULL;
+
+	if (!scores)
+		return -1;
+	if (rm_loss_forward(l->loss, l->targets, n, scores,
+			    weight > 0 ? 1 / weight : 0, l->dscores,
+			    sums) < 0)
+		return fail_step(l, order + sums->bad_group, 1,
+				 "the loss is NaN or infinite");
+	if (rm_head_backward(l->m->head, &l->batch, hidden, l->dscores) < 0)
+		return -1;
+	return rm_backbone_backward(backbone, &l->batch);
+}
+
+static void add_up(struct rm_progression *at, const struct rm_loss_sums *sums)
+{
+	at->loss += sums->loss;
+	at->weight += sums->weight;
+	at->correct += sums->correct;
+	at->compared += sums->compared;
+	at->step++;
+}
+
+static int report_step(struct loop *l, const struct rm_loss_sums *sums,
+		       size_t n, double lr, double norm)
+{
+	struct rm_train_report r = {
+		.step = l->at.step, .total = l->total,
+		.epoch = (double)l->at.step / (double)l->per_epoch,
+		.loss = mean(sums->loss, sums->weight),
+		.accuracy = mean(sums->correct, sums->compared),
+		.pairs = n, .tokens = l->batch.n_tokens,
+		.lr = lr, .grad_norm = norm,
+	};
+
+	l->result->tokens += l->batch.n_tokens;
+	return l->o->report ? l->o->report(l->o->arg, &r) : 0;
+}
+
+/* Step at.step of the run: one batch, one update. */
+static int step(struct loop *l)
+{
+	size_t start = (size_t)(l->at.step % l->per_epoch) * l->o->batch;
+	size_t n = RM_MIN(l->train->n - start, l->o->batch);
+	const size_t *order = l->order + start;
+	struct rm_loss_sums sums = {0};
+	double norm = 0, lr = l->o->optim.lr *
+		rm_schedule_factor(l->o->schedule, l->at.step, l->total,
+				   l->warmup);
+
+	if (rm_subset_batch(l->train, order, n, l->m->backbone->share,
+			    &l->batch, l->targets) < 0)
+		return -1;
+	l->batch.train = true;
+	l->batch.seed = (uint64_t)l->o->seed;
+	l->batch.step = l->at.step;
+	if (backward(l, order, n, &sums) < 0)
+		return -1;
+	if (rm_optim_step(l->optim, lr, &norm) < 0) {
+		if (isfinite(norm))
+			return -1;
+		return fail_step(l, order, n,
+				 "the gradient is NaN or infinite");
+	}
+	add_up(&l->at, &sums);
+	return report_step(l, &sums, n, lr, norm);
+}
+
+/* ---- between steps ---- */
+
+static bool epoch_ends(const struct loop *l)
+{
+	return l->at.step % l->per_epoch == 0;
+}
+
+static void begin_epoch(struct loop *l)
+{
+	identity(l->order, l->train->n);
+	rm_shuffle(l->order, l->train->n, (uint64_t)l->o->seed,
+		   RM_RANDOM_SHUFFLE, l->at.step / l->per_epoch);
+}
+
+static int validate(struct loop *l)
+{
+	struct rm_train_report r = {
+		.valid = true, .step = l->at.step, .total = l->total,
+		.epoch = (double)l->at.step / (double)l->per_epoch,
+	};
+
+	if (rm_train_evaluate(l->m, l->loss, l->valid, &r) < 0)
+		return -1;
+	r.best = l->at.best_step == 0 || r.loss < l->at.best_loss;
+	if (r.best) {
+		l->at.best_step = l->at.step;
+		l->at.best_loss = r.loss;
+		l->at.best_accuracy = r.accuracy;
+		l->at.stale = 0;
+		rm_params_state_get(&l->m->params, l->checkpoint.best);
+	} else {
+		l->at.stale++;
+	}
+	return l->o->report ? l->o->report(l->o->arg, &r) : 0;
+}
+
+static bool validation_is_due(const struct loop *l)
+{
+	if (!l->valid)
+		return false;
+	return epoch_ends(l) || (l->o->valid_steps > 0 &&
+				 l->at.step % l->o->valid_steps == 0);
+}
+
+static bool patience_is_over(const struct loop *l)
+{
+	return l->o->patience > 0 && l->at.stale >= l->o->patience;
+}
+
+static int finish_step(struct loop *l)
+{
+	const struct rm_train_options *o = l->o;
+	struct rm_train_result *result = l->result;
+	bool stop = o->stop && *o->stop;
+
+	if (validation_is_due(l) && validate(l) < 0)
+		return -1;
+	if (epoch_ends(l)) {
+		result->loss = mean(l->at.loss, l->at.weight);
+		result->accuracy = mean(l->at.correct, l->at.compared);
+		l->at.loss = l->at.weight = 0;
+		l->at.correct = l->at.compared = 0;
+	}
+	result->stopped = stop && l->at.step < l->total;
+	if (!o->checkpoint || l->at.step == l->total)
+		return 0;
+	if (!stop && l->at.step % o->checkpoint_steps != 0)
+		return 0;
+	result->saved = true;
+	return rm_checkpoint_write(&l->checkpoint);
+}
+
+static int run(struct loop *l)
+{
+	if (l->at.step < l->total)
+		begin_epoch(l);
+	while (l->at.step < l->total && !patience_is_over(l)) {
+		if (step(l) < 0 || finish_step(l) < 0)
+			return -1;
+		if (l->result->stopped)
+			break;
+		if (epoch_ends(l) && l->at.step < l->total)
+			begin_epoch(l);
+	}
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+static int make_directory(const char *dir)
+{
+	struct stat st;
+
+	if (mkdir(dir, 0777) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return rm_fail("%s: %s", dir, strerror(errno));
+	if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
+		return rm_fail("%s: not a directory", dir);
+	return 0;
+}
+
+int rm_train_check(const struct rm_train_options *o)
+{
+	int exists;
+
+	if (!o->checkpoint)
+		return o->resume ? rm_fail("--resume needs --checkpoint DIR")
+				 : 0;
+	if (make_directory(o->checkpoint) < 0)
+		return -1;
+	exists = rm_checkpoint_exists(o->checkpoint);
+	if (exists > 0 && !o->resume && !o->force)
+		return rm_fail("%s holds the checkpoint of an earlier run: "
+			       "--resume goes on from it, --force begins "
+			       "anew over it", o->checkpoint);
+	return exists < 0 ? -1 : 0;
+}
+
+static int resume(struct loop *l)
+{
+	int exists;
+
+	if (!l->o->checkpoint || !l->o->resume)
+		return 0;
+	exists = rm_checkpoint_exists(l->o->checkpoint);
+	if (exists <= 0)
+		return exists;
+	if (rm_checkpoint_read(&l->checkpoint) < 0)
+		return -1;
+	if (l->at.step > l->total)
+		return rm_fail("%s: the checkpoint is at step %llu of %llu",
+			       l->o->checkpoint,
+			       (unsigned long long)l->at.step,
+			       (unsigned long long)l->total);
+	l->result->resumed = l->at.step;
+	return 0;
+}
+
+/* The loop's own choices, beside the caller's settings. */
+static json_t *settings_of(const struct loop *l)
+{
+	const struct rm_train_options *o = l->o;
+	json_t *s = json_pack("{s:O, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f,"
+			      " s:f, s:f, s:I, s:I, s:I, s:I, s:I}",
+			      "loss", o->loss,
+			      "epochs", (json_int_t)o->epochs,
+			      "batch", (json_int_t)o->batch,
+			      "schedule", o->schedule->name,
+			      "warmup", o->warmup, "lr", o->optim.lr,
+			      "beta1", o->optim.beta1,
+			      "beta2", o->optim.beta2,
+			      "epsilon", o->optim.epsilon,
+			      "weight_decay", o->optim.weight_decay,
+			      "clip", o->optim.clip,
+			      "patience", (json_int_t)o->patience,
+			      "valid_steps", (json_int_t)o->valid_steps,
+			      "seed", (json_int_t)o->seed,
+			      "pairs", (json_int_t)l->train->n,
+			      "valid_pairs",
+			      (json_int_t)(l->valid ? l->valid->n : 0));
+
+	if (s && o->settings)
+		json_object_update(s, (json_t *)o->settings);
+	return s ? s : rm_fail_null("out of memory");
+}
+
+static int set_up(struct loop *l)
+{
+	const struct rm_train_options *o = l->o;
+	struct rm_params *params = &l->m->params;
+	json_t *settings = settings_of(l);
+	size_t K = l->m->head->columns;
+
+	l->checkpoint = (struct rm_checkpoint){
+		.dir = o->checkpoint, .params = params,
+		.settings = settings, .progression = &l->at,
+	};
+	if (!settings)
+		return -1;
+	l->per_epoch = (l->train->n + o->batch - 1) / o->batch;
+	if (__builtin_mul_overflow(l->per_epoch, o->epochs, &l->total))
+		return rm_fail("%zu epochs are too many", o->epochs);
+	l->warmup = (uint64_t)(o->warmup * (double)l->total);
+	l->loss = rm_loss_new(o->loss, K);
+	l->targets = rm_calloc(o->batch, sizeof(*l->targets));
+	l->dscores = rm_calloc(2 * o->batch * K, sizeof(*l->dscores));
+	l->order = rm_malloc(l->train->n, sizeof(*l->order));
+	if (!l->loss || !l->targets || !l->dscores || !l->order)
+		return -1;
+	if (l->valid) {
+		l->checkpoint.best = rm_malloc(rm_params_state_size(params),
+					       1);
+		if (!l->checkpoint.best)
+			return -1;
+	}
+	l->optim = rm_optim_new(params, &o->optim);
+	l->checkpoint.optim = l->optim;
+	identity(l->order, l->train->n);
+	return l->optim ? 0 : -1;
+}
+
+static void tear_down(struct loop *l)
+{
+	json_decref((json_t *)l->checkpoint.settings);
+	free(l->checkpoint.best);
+	rm_optim_free(l->optim);
+	rm_loss_free(l->loss);
+	rm_batch_fini(&l->batch);
+	free(l->targets);
+	free(l->dscores);
+	free(l->order);
+}
+
+static void conclude(struct loop *l)
+{
+	struct rm_train_result *r = l->result;
+
+	r->step = l->at.step;
+	r->early = !r->stopped && l->at.step < l->total;
+	r->valid_loss = r->valid_accuracy = (double)NAN;
+	r->best_step = l->at.best_step;
+	if (l->at.best_step == 0)
+		return;
+	r->valid_loss = l->at.best_loss;
+	r->valid_accuracy = l->at.best_accuracy;
+	if (!r->stopped)
+		rm_params_state_set(&l->m->params, l->checkpoint.best);
+}
+
+int rm_train(struct rm_model *m, const struct rm_subset *train,
+	     const struct rm_subset *valid,
+	     const struct rm_train_options *options,
+	     struct rm_train_result *result)
+{
+	struct loop l = {
+		.m = m, .train = train, .valid = valid, .o = options,
+		.result = result,
+	};
+	int status = -1;
+
+	memset(result, 0, sizeof(*result));
+	result->loss = result->accuracy = (double)NAN;
+	if (rm_train_check(options) == 0 && set_up(&l) == 0 &&
+	    take_baseline(&l) == 0 && resume(&l) == 0 && run(&l) == 0) {
+		conclude(&l);
+		status = 0;
+	}
+	tear_down(&l);
+	return status;
+}

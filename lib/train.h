@@ -1,0 +1,112 @@
+/*
+ * train: the loop that makes a loss small: epochs of shuffled batches,
+ * schedule, validation, early stopping, the best parameters kept,
+ * checkpoints from which a run goes on to the same bytes.
+ *
+ * Sees a model's backbone, head and parameters, and examples; knows nothing
+ * of streams, files but its checkpoint, or where the figures are shown.
+ * Everything that is random is keyed by (seed, purpose, step), so what a
+ * step does depends only on the step's number.  Errors as in base.h.
+ *
+ *	struct rm_train_options o = rm_train_defaults();
+ *	o.loss = rm_loss_parse("bt");
+ *	if (rm_train(model, &examples, NULL, &o, &result) < 0) ...
+ *	rm_model_save(model, dir, false);
+ */
+#ifndef RM_TRAIN_H
+#define RM_TRAIN_H
+
+#include "dataset.h"
+#include "model.h"
+#include "optim.h"
+
+#include <signal.h>
+
+/* What one step, or one pass over validation data, has shown. */
+struct rm_train_report {
+	bool valid;		/* of a validation pass, after `step` steps */
+	bool best;		/* valid: the lowest loss so far */
+	uint64_t step, total;	/* steps done; in all */
+	double epoch;		/* epochs done */
+	double loss, accuracy;	/* mean; NaN if nothing was compared */
+	uint64_t pairs, tokens;	/* of the step or the pass */
+	/* A step only: */
+	double lr, grad_norm;
+};
+
+struct rm_train_options {
+	const json_t *loss;	/* as rm_loss_parse gives it */
+	size_t epochs;
+	size_t batch;		/* pairs a step */
+	const struct rm_schedule *schedule;
+	double warmup;		/* share of all steps */
+	struct rm_optim_config optim;
+	size_t valid_steps;	/* a pass every so many; 0: every epoch */
+	/* Passes without a lower validation loss that end it; 0: never. */
+	size_t patience;
+	int64_t seed;
+
+	const char *checkpoint;	/* directory, made if missing; or NULL */
+	size_t checkpoint_steps;	/* steps from one to the next */
+	bool resume;		/* go on from the checkpoint, if there is one */
+	bool force;		/* begin anew over a checkpoint */
+	/*
+	 * What else decides the bytes of the model (backbone, head, base,
+	 * input): a checkpoint of other settings is refused.
+	 */
+	const json_t *settings;
+
+	/* Set by a signal handler: stop after this step.  NULL: never. */
+	const volatile sig_atomic_t *stop;
+	/* After each step and validation pass; 0, or -1 ends in failure. */
+	int (*report)(void *arg, const struct rm_train_report *report);
+	void *arg;
+};
+
+struct rm_train_options rm_train_defaults(void);
+
+struct rm_train_result {
+	uint64_t resumed;	/* step that the run began at */
+	uint64_t step;		/* steps done */
+	uint64_t tokens;	/* seen by this run's steps */
+	bool early;		/* ended by patience */
+	bool stopped;		/* ended by options.stop: no model */
+	bool saved;		/* stopped: and a checkpoint holds it */
+	double loss, accuracy;	/* of the last epoch's steps */
+	/*
+	 * The loss, on the same examples, of a model that gives all the same
+	 * reward (ln 2 for hard labels and plain Bradley-Terry).
+	 */
+	double baseline;
+	/* Of the best validation pass; NaN if there was none. */
+	double valid_loss, valid_accuracy;
+	uint64_t best_step;
+};
+
+/*
+ * Train the model's parameters as they stand (initialised, or those of a
+ * base) on `train`; afterwards they are those of the lowest validation loss,
+ * or the last ones without `valid` (NULL).  -1 with a message; a loss or
+ * gradient that is NaN or infinite names step and records, and leaves the
+ * last checkpoint as it is.
+ */
+int rm_train(struct rm_model *m, const struct rm_subset *train,
+	     const struct rm_subset *valid,
+	     const struct rm_train_options *options,
+	     struct rm_train_result *result);
+
+/*
+ * Whether a run with these options may begin: refuses, unless force or
+ * resume, to write over an earlier run's checkpoint.  To be asked before
+ * the input is read.
+ */
+int rm_train_check(const struct rm_train_options *options);
+
+/*
+ * The mean loss and accuracy of a model on examples, without changing it.
+ */
+int rm_train_evaluate(struct rm_model *m, const struct rm_loss *loss,
+		      const struct rm_subset *examples,
+		      struct rm_train_report *report);
+
+#endif

@@ -1,0 +1,192 @@
+/* dataset: what is kept of a stream, in memory and out of it. */
+#include "made.h"
+
+#include "dataset.h"
+
+#include <math.h>
+
+static struct rm_dataset *read_made(char *path, size_t memory)
+{
+	struct rm_reader *in = rm_reader_open(&path, 1, NULL);
+	struct rm_dataset *d;
+
+	assert_non_null(in);
+	d = rm_dataset_read(in, memory);
+	rm_reader_close(in);
+	return d;
+}
+
+static void test_batch(void **state)
+{
+	char *path = made_path("pairs");
+	struct rm_dataset *d;
+	struct rm_subset all = {0};
+	struct rm_batch batch = {0};
+	struct rm_target target[2];
+	const size_t order[] = { 2, 0 };
+	struct rm_buf name = {0};
+	char text[256];
+
+	(void)state;
+	made_pairs(path, 3, 1);
+	d = read_made(path, 1 << 20);
+	assert_non_null(d);
+	assert_int_equal(rm_dataset_counts(d)->records, 3);
+	assert_int_equal(rm_dataset_counts(d)->pairs, 3);
+	assert_int_equal(rm_subset_all(&all, d), 0);
+	assert_int_equal(all.n, 3);
+	assert_int_equal(rm_subset_batch(&all, order, 2, false, &batch,
+					 target), 0);
+	assert_int_equal(batch.n_leaves, 4);
+	assert_int_equal(batch.n_groups, 2);
+	/* The first leaf: prompt, then the chosen response of record 3. */
+	made_text(text, sizeof(text), "good", 1, 4);
+	assert_int_equal(batch.segment[batch.leaf[0]].length,
+			 4 + strlen(text));
+	for (size_t i = 0; i < strlen(text); i++)
+		assert_int_equal(batch.ids[4 + i], text[i]);
+	assert_int_equal(target[0].k, 2);
+	assert_true(target[0].p == 1);
+	assert_true(isnan(target[0].margin));
+	rm_subset_name(&all, 2, &name);
+	assert_string_equal(rm_buf_text(&name), "record 3 (made:3)");
+	rm_buf_fini(&name);
+	rm_batch_fini(&batch);
+	rm_subset_fini(&all);
+	rm_dataset_free(d);
+}
+
+/* Ids in memory and ids in a file are the same ids. */
+static void test_spilled(void **state)
+{
+	char *path = made_path("pairs");
+	struct rm_dataset *a, *b;
+	struct rm_subset sa = {0}, sb = {0};
+	struct rm_batch ba = {0}, bb = {0};
+	struct rm_target target[64];
+	size_t order[64];
+
+	(void)state;
+	made_pairs(path, 64, 2);
+	a = read_made(path, 1 << 20);
+	b = read_made(path, 1000);
+	assert_non_null(a);
+	assert_non_null(b);
+	assert_string_equal(rm_dataset_fingerprint(a).hex,
+			    rm_dataset_fingerprint(b).hex);
+	assert_int_equal(rm_subset_all(&sa, a), 0);
+	assert_int_equal(rm_subset_all(&sb, b), 0);
+	for (size_t i = 0; i < 64; i++)
+		order[i] = i * 37 % 64;
+	assert_int_equal(rm_subset_batch(&sa, order, 64, true, &ba, target),
+			 0);
+	assert_int_equal(rm_subset_batch(&sb, order, 64, true, &bb, target),
+			 0);
+	assert_int_equal(ba.n_tokens, bb.n_tokens);
+	assert_memory_equal(ba.ids, bb.ids, ba.n_tokens * sizeof(int32_t));
+	rm_batch_fini(&ba);
+	rm_batch_fini(&bb);
+	rm_subset_fini(&sa);
+	rm_subset_fini(&sb);
+	rm_dataset_free(a);
+	rm_dataset_free(b);
+}
+
+static void test_fingerprint_sees_content(void **state)
+{
+	char *path = made_path("a"), *other = made_path("b");
+	char *shorter = made_path("c");
+	struct rm_dataset *a, *b, *c;
+
+	(void)state;
+	made_pairs(path, 10, 1);
+	made_pairs(other, 10, 2);
+	made_pairs(shorter, 9, 1);
+	a = read_made(path, 1 << 20);
+	b = read_made(other, 1 << 20);
+	c = read_made(shorter, 1 << 20);
+	assert_string_not_equal(rm_dataset_fingerprint(a).hex,
+				rm_dataset_fingerprint(b).hex);
+	assert_string_not_equal(rm_dataset_fingerprint(a).hex,
+				rm_dataset_fingerprint(c).hex);
+	rm_dataset_free(a);
+	rm_dataset_free(b);
+	rm_dataset_free(c);
+}
+
+static void test_split(void **state)
+{
+	char *path = made_path("pairs");
+	struct rm_dataset *d;
+	struct rm_subset a = {0}, b = {0};
+	char seen[400] = {0};
+
+	(void)state;
+	made_pairs(path, 400, 3);
+	d = read_made(path, 1 << 20);
+	assert_int_equal(rm_subset_split(&a, &b, d, .25, 7), 0);
+	assert_int_equal(a.n + b.n, 400);
+	assert_int_equal(a.tokens + b.tokens, rm_dataset_counts(d)->tokens);
+	/* Binomial(400, .25): 100 with standard deviation 8.7. */
+	assert_in_range(b.n, 60, 140);
+	for (size_t i = 0; i < a.n; i++)
+		seen[a.example[i]]++;
+	for (size_t i = 0; i < b.n; i++)
+		seen[b.example[i]]++;
+	for (size_t i = 0; i < 400; i++)
+		assert_int_equal(seen[i], 1);
+	rm_subset_fini(&a);
+	rm_subset_fini(&b);
+	assert_int_equal(rm_subset_split(&a, &b, d, 1e-9, 7), -1);
+	assert_non_null(strstr(rm_error(), "nothing to validate on"));
+	rm_subset_fini(&a);
+	rm_subset_fini(&b);
+	rm_dataset_free(d);
+}
+
+static int count(void *arg, const struct rm_batch *batch)
+{
+	size_t *leaves = arg;
+
+	assert_int_equal(batch->n_groups, 1);
+	*leaves += batch->n_leaves;
+	return 0;
+}
+
+static void test_each(void **state)
+{
+	char *path = made_path("pairs");
+	struct rm_dataset *d;
+	size_t leaves = 0;
+
+	(void)state;
+	made_pairs(path, 20, 3);
+	d = read_made(path, 1 << 20);
+	assert_int_equal(rm_dataset_each(d, true, count, &leaves), 0);
+	assert_int_equal(leaves, 40);
+	rm_dataset_free(d);
+}
+
+static void test_empty(void **state)
+{
+	char *path = made_path("empty");
+
+	(void)state;
+	made_pairs(path, 0, 1);
+	assert_null(read_made(path, 1 << 20));
+	assert_non_null(strstr(rm_error(), "no records"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_spilled),
+		cmocka_unit_test(test_fingerprint_sees_content),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_each),
+		cmocka_unit_test(test_empty),
+	};
+
+	return cmocka_run_group_tests(tests, made_setup, made_teardown);
+}

@@ -1,0 +1,311 @@
+/* train: it learns, repeats itself to the byte, stops and goes on. */
+#include "made.h"
+
+#include "train.h"
+
+#include <math.h>
+#include <unistd.h>
+
+/* A run on made pairs. */
+struct run {
+	struct rm_reader *in;
+	struct rm_dataset *data;
+	struct rm_subset train, valid;
+	struct rm_model *m;
+	struct rm_train_options o;
+	struct rm_train_result result;
+	json_t *loss;
+};
+
+static void run_init(struct run *r, size_t n, const char *backbone,
+		     const char *head)
+{
+	char *path = made_path("pairs");
+	json_t *b = rm_backbone_parse(backbone), *h = rm_head_parse(head);
+
+	memset(r, 0, sizeof(*r));
+	made_pairs(path, n, 1);
+	r->in = rm_reader_open(&path, 1, NULL);
+	assert_non_null(r->in);
+	r->data = rm_dataset_read(r->in, 1 << 20);
+	assert_non_null(r->data);
+	assert_int_equal(rm_subset_split(&r->train, &r->valid, r->data, .2,
+					 1), 0);
+	r->m = rm_model_new(b, h, rm_reader_header(r->in), true);
+	assert_non_null(r->m);
+	rm_params_init(&r->m->params, 1);
+	r->loss = rm_loss_parse("bt");
+	r->o = rm_train_defaults();
+	r->o.loss = r->loss;
+	r->o.epochs = 4;
+	r->o.batch = 8;
+	r->o.patience = 0;
+	json_decref(b);
+	json_decref(h);
+}
+
+static void run_fini(struct run *r)
+{
+	rm_subset_fini(&r->train);
+	rm_subset_fini(&r->valid);
+	rm_model_free(r->m);
+	rm_dataset_free(r->data);
+	rm_reader_close(r->in);
+	json_decref(r->loss);
+}
+
+static void train(struct run *r)
+{
+	if (rm_train(r->m, &r->train, &r->valid, &r->o, &r->result) < 0)
+		fail_msg("%s", rm_error());
+}
+
+#define BAG "bag:rows=4096,dim=3"
+#define HEAD "mlp:hidden=4,dropout=.2"
+
+static void test_learns(void **state)
+{
+	struct run r;
+
+	(void)state;
+	run_init(&r, 300, "bag", "linear");
+	train(&r);
+	assert_true(fabs(r.result.baseline - log(2)) < 1e-12);
+	assert_true(r.result.loss < .5);
+	assert_true(r.result.accuracy > .95);
+	assert_true(r.result.valid_accuracy > .95);
+	assert_int_equal(r.result.step, 4 * ((r.train.n + 7) / 8));
+	assert_false(r.result.early);
+	run_fini(&r);
+}
+
+static struct rm_fingerprint trained(size_t threads, int64_t seed)
+{
+	struct rm_fingerprint fp;
+	struct run r;
+
+	run_init(&r, 100, BAG, HEAD);
+	r.o.seed = seed;
+	rm_threads_set(threads);
+	train(&r);
+	fp = rm_model_fingerprint(r.m);
+	run_fini(&r);
+	rm_threads_set(1);
+	return fp;
+}
+
+static void test_same_bytes(void **state)
+{
+	struct rm_fingerprint a = trained(1, 5), b = trained(3, 5);
+	struct rm_fingerprint c = trained(1, 6);
+
+	(void)state;
+	assert_string_equal(a.hex, b.hex);
+	assert_string_not_equal(a.hex, c.hex);
+}
+
+/* A stop as a signal handler would ask for it. */
+static volatile sig_atomic_t stop;
+static uint64_t stop_at;
+
+static int stop_then(void *arg, const struct rm_train_report *r)
+{
+	(void)arg;
+	stop = !r->valid && r->step == stop_at;
+	return 0;
+}
+
+static void stop_and_resume(uint64_t at, struct rm_fingerprint *fp)
+{
+	struct run r;
+
+	run_init(&r, 100, BAG, HEAD);
+	r.o.checkpoint = made_path("state");
+	r.o.stop = &stop;
+	r.o.report = stop_then;
+	r.o.force = true;
+	stop_at = at;
+	train(&r);
+	assert_true(r.result.stopped);
+	assert_true(r.result.saved);
+	assert_int_equal(r.result.step, at);
+	run_fini(&r);
+
+	run_init(&r, 100, BAG, HEAD);
+	/* Whatever the parameters were, the checkpoint's come. */
+	rm_params_init(&r.m->params, 99);
+	r.o.checkpoint = made_path("state");
+	r.o.resume = true;
+	train(&r);
+	assert_int_equal(r.result.resumed, at);
+	assert_false(r.result.stopped);
+	*fp = rm_model_fingerprint(r.m);
+	run_fini(&r);
+}
+
+/* Within an epoch, at its end, in the last one. */
+static void test_resume_gives_same_bytes(void **state)
+{
+	struct run r;
+	struct rm_fingerprint whole, parts;
+	uint64_t per_epoch;
+
+	(void)state;
+	run_init(&r, 100, BAG, HEAD);
+	train(&r);
+	whole = rm_model_fingerprint(r.m);
+	per_epoch = r.result.step / 4;
+	run_fini(&r);
+	stop_and_resume(1, &parts);
+	assert_string_equal(parts.hex, whole.hex);
+	stop_and_resume(per_epoch, &parts);
+	assert_string_equal(parts.hex, whole.hex);
+	stop_and_resume(3 * per_epoch + 2, &parts);
+	assert_string_equal(parts.hex, whole.hex);
+}
+
+static void refused(struct run *r, const char *message)
+{
+	assert_int_equal(rm_train(r->m, &r->train, &r->valid, &r->o,
+				  &r->result), -1);
+	if (!strstr(rm_error(), message))
+		fail_msg("\"%s\" has no \"%s\"", rm_error(), message);
+}
+
+static void test_other_settings_refused(void **state)
+{
+	struct rm_fingerprint fp;
+	struct run r;
+	json_t *input = json_pack("{s:s}", "input", "another");
+
+	(void)state;
+	stop_and_resume(2, &fp);
+	run_init(&r, 100, BAG, HEAD);
+	r.o.checkpoint = made_path("state");
+	refused(&r, "--resume goes on from it");
+	r.o.resume = true;
+	r.o.batch = 9;
+	refused(&r, "another batch: 8, now 9");
+	r.o.batch = 8;
+	r.o.optim.lr = .5;
+	refused(&r, "another lr");
+	r.o.optim.lr = rm_train_defaults().optim.lr;
+	r.o.settings = input;
+	refused(&r, "another input");
+	run_fini(&r);
+	json_decref(input);
+}
+
+static void test_damaged_checkpoint(void **state)
+{
+	char *file = made_path("state/checkpoint.safetensors");
+	struct rm_fingerprint fp;
+	struct run r;
+
+	(void)state;
+	stop_and_resume(2, &fp);
+	assert_int_equal(truncate(file, 5000), 0);
+	run_init(&r, 100, BAG, HEAD);
+	r.o.checkpoint = made_path("state");
+	r.o.resume = true;
+	refused(&r, "checkpoint.safetensors");
+	/* No checkpoint: from the beginning. */
+	assert_int_equal(unlink(file), 0);
+	train(&r);
+	assert_int_equal(r.result.resumed, 0);
+	run_fini(&r);
+}
+
+/* The best epoch's parameters are kept, not the last one's. */
+static void test_best_is_kept(void **state)
+{
+	struct rm_train_report report = {0};
+	struct rm_loss *loss;
+	struct run r;
+
+	(void)state;
+	run_init(&r, 60, "bag:rows=4096", "linear");
+	/* So fast that it soon is too sure of itself. */
+	r.o.optim.lr = .1;
+	r.o.epochs = 12;
+	train(&r);
+	loss = rm_loss_new(r.loss, r.m->head->columns);
+	assert_int_equal(rm_train_evaluate(r.m, loss, &r.valid, &report), 0);
+	assert_true(fabs(report.loss - r.result.valid_loss) < 1e-9);
+	rm_loss_free(loss);
+	run_fini(&r);
+}
+
+struct seen {
+	double best;
+	uint64_t passes, since;
+};
+
+static int watch(void *arg, const struct rm_train_report *r)
+{
+	struct seen *seen = arg;
+
+	if (!r->valid)
+		return 0;
+	seen->passes++;
+	seen->since = r->best ? 0 : seen->since + 1;
+	if (r->best)
+		seen->best = r->loss;
+	else
+		assert_true(r->loss >= seen->best);
+	return 0;
+}
+
+static void test_patience(void **state)
+{
+	struct seen seen = {0};
+	struct run r;
+
+	(void)state;
+	run_init(&r, 60, "bag:rows=4096", "linear");
+	/* Rewards that run away: validation cannot go on improving. */
+	r.o.optim.lr = 10;
+	r.o.epochs = 50;
+	r.o.patience = 2;
+	r.o.report = watch;
+	r.o.arg = &seen;
+	train(&r);
+	assert_true(r.result.early);
+	assert_int_equal(seen.since, 2);
+	assert_true(seen.passes < 50);
+	run_fini(&r);
+}
+
+static void test_nan_names_step_and_record(void **state)
+{
+	struct run r;
+	size_t first;
+
+	(void)state;
+	run_init(&r, 40, "bag:rows=4096", "linear");
+	first = (size_t)rm_params_find(&r.m->params,
+				       r.m->params.param[0].name);
+	for (size_t i = 0; i < r.m->params.param[first].size; i++)
+		r.m->params.param[first].value[i] = (rm_real)NAN;
+	refused(&r, "step 1:");
+	assert_non_null(strstr(rm_error(), "record "));
+	assert_non_null(strstr(rm_error(), "(made:"));
+	run_fini(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_learns),
+		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_resume_gives_same_bytes),
+		cmocka_unit_test(test_other_settings_refused),
+		cmocka_unit_test(test_damaged_checkpoint),
+		cmocka_unit_test(test_best_is_kept),
+		cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_nan_names_step_and_record),
+	};
+
+	rm_threads_set(1);
+	return cmocka_run_group_tests(tests, made_setup, made_teardown);
+}
