@@ -1,0 +1,552 @@
+/* rm-score: rewards of a model for every response of a stream. */
+#include "cli.h"
+#include "encode.h"
+#include "model.h"
+#include "tokenizer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+	const char *model, *field, *output;
+	bool prob, rank, keep_ids, force, no_history, quiet;
+	size_t best, batch, threads;
+} o = { .field = "reward", .batch = 65536, .threads = 1 };
+
+static const struct rm_option options[] = {
+	RM_OPT_STRING('m', "model", &o.model, "MODEL",
+		      "the model directory"),
+	RM_OPT_STRING(0, "field", &o.field, "NAME",
+		      "field that takes the rewards"),
+	RM_OPT_FLAG(0, "prob", &o.prob,
+		    "add prob, P(first preferred), where k = 2"),
+	RM_OPT_FLAG(0, "rank", &o.rank,
+		    "add reward_rank, 0 for the highest reward"),
+	RM_OPT_SIZE(0, "best", &o.best, 0, 1e9, "N",
+		    "keep the N best responses, best first; 0: all as is"),
+	RM_OPT_FLAG(0, "keep-ids", &o.keep_ids,
+		    "keep the token ids (prompt, responses)"),
+	RM_OPT_SIZE(0, "batch", &o.batch, 1, 1e9, "TOKENS",
+		    "tokens scored at once"),
+	RM_OPT_THREADS(&o.threads),
+	RM_OPT_FLAG(0, "force", &o.force,
+		    "replace the field; mix tokenizers and policies"),
+	RM_OPT_NO_HISTORY(&o.no_history),
+	RM_OPT_OUTPUT(&o.output),
+	RM_OPT_QUIET(&o.quiet),
+	RM_OPT_END
+};
+
+static const struct rm_tool tool = {
+	"rm-score", "score responses with a reward model",
+	"-m MODEL [FILE...]", options,
+	"Reads groups or pairs and writes them with a field reward; reads\n"
+	"JSON lines of text {\"prompt\": ..., \"response\": ...} (or\n"
+	"\"responses\": [...]) and writes JSON lines at once.\n"
+};
+
+/* ---- what waits to be scored ---- */
+
+/*
+ * A record whose kept fields live in an arena, those not kept being empty.
+ * Its responses are leaves of the batch from first_leaf on.
+ */
+struct waiting {
+	struct rm_record rec;
+	size_t first_leaf;
+};
+
+struct scorer {
+	struct rm_model *model;
+	const struct rm_schema *schema;	/* of the input */
+	int prompt, responses;
+	size_t *keep;			/* [n_keep] fields that go on */
+	size_t n_keep;
+	struct rm_header header;	/* of the output */
+
+	struct rm_arena arena;
+	struct waiting *waiting;
+	size_t n_waiting, cap_waiting;
+	struct rm_batch batch;
+	struct rm_slice *response;	/* scratch */
+	size_t cap_response;
+	double *reward;
+	size_t *order;
+	int32_t *rank;
+	size_t cap_reward, cap_order, cap_rank;
+	struct rm_buf payload;
+
+	struct rm_output *out;
+	struct rm_writer *writer;	/* NULL: JSON lines */
+	struct rm_record line;		/* the payload, indexed for those */
+	struct rm_buf json;
+	size_t done;
+	struct rm_progress progress;
+};
+
+/* ---- the fields that come out ---- */
+
+/* Fields of the input that the output does not have. */
+static bool is_dropped(const struct scorer *s, size_t f)
+{
+	const char *name = s->schema->field[f].name;
+
+	if (!o.keep_ids && ((int)f == s->prompt || (int)f == s->responses))
+		return true;
+	/* --best changes the order that these speak of. */
+	if (o.best && (strcmp(name, "p") == 0 || strcmp(name, "margin") == 0))
+		return true;
+	return strcmp(name, o.field) == 0 ||
+	       (o.prob && strcmp(name, "prob") == 0) ||
+	       (o.rank && strcmp(name, "reward_rank") == 0);
+}
+
+static int check_new(const struct rm_schema *schema, const char *name,
+		     const char *in)
+{
+	if (o.force || rm_schema_find(schema, name) < 0)
+		return 0;
+	return rm_fail("%s: field %s is there already: --force replaces it",
+		       in, name);
+}
+
+static int choose_fields(struct scorer *s, const char *in)
+{
+	struct rm_schema *to = &s->header.schema;
+	size_t n = s->schema->n;
+
+	if (check_new(s->schema, o.field, in) < 0 ||
+	    (o.prob && check_new(s->schema, "prob", in) < 0) ||
+	    (o.rank && check_new(s->schema, "reward_rank", in) < 0))
+		return -1;
+	s->keep = rm_calloc(n, sizeof(*s->keep));
+	if (!s->keep)
+		return -1;
+	for (size_t f = 0; f < n; f++) {
+		if (!is_dropped(s, f))
+			s->keep[s->n_keep++] = f;
+	}
+	for (size_t f = n; f-- > 0;) {
+		if (is_dropped(s, f))
+			rm_schema_drop(to, f);
+	}
+	if (rm_schema_add_typed(to, o.field, RM_F64_K) < 0 ||
+	    (o.prob && rm_schema_add(to, "prob") < 0) ||
+	    (o.rank && rm_schema_add(to, "reward_rank") < 0))
+		return -1;
+	return 0;
+}
+
+static int add_history(struct scorer *s, int argc, char **argv)
+{
+	struct rm_fingerprint fp = rm_model_fingerprint(s->model);
+	json_t *history = s->header.history;
+
+	if (o.no_history)
+		return 0;
+	if (rm_header_add_history(&s->header, tool.name, argc, argv, -1) < 0)
+		return -1;
+	return json_object_set_new(json_array_get(history,
+		json_array_size(history) - 1), "model", json_string(fp.hex));
+}
+
+/* From the input's header and the model to the output's header. */
+static int set_up(struct scorer *s, const struct rm_header *h,
+		  const char *in, int argc, char **argv)
+{
+	s->schema = &h->schema;
+	s->responses = rm_schema_need(s->schema, "responses",
+				      ": run rm-tokenize first, or keep the "
+				      "ids with --keep-ids");
+	if (s->responses < 0)
+		return rm_wrap("%s", in);
+	s->prompt = rm_schema_find(s->schema, "prompt");
+	if (rm_header_match(h, in, &s->model->origin, o.model, o.force) < 0 ||
+	    rm_header_copy(&s->header, h) < 0 ||
+	    choose_fields(s, in) < 0)
+		return -1;
+	if (o.best)
+		s->header.pairs = false;
+	return add_history(s, argc, argv);
+}
+
+/* ---- writing ---- */
+
+/* P(first preferred) of two rewards. */
+static double probability(const struct scorer *s, const double *reward)
+{
+	double d = reward[0] - reward[1];
+
+	(void)s;
+	return d >= 0 ? 1 / (1 + exp(-d)) : exp(d) / (1 + exp(d));
+}
+
+/* Higher rewards first, earlier responses first among equals. */
+static int by_reward(const void *a, const void *b, void *rewards)
+{
+	size_t i = *(const size_t *)a, j = *(const size_t *)b;
+	const double *reward = rewards;
+
+	if (reward[i] != reward[j])
+		return reward[i] > reward[j] ? -1 : 1;
+	return i < j ? -1 : i > j;
+}
+
+/* order[n]: the responses, best first. */
+static void fill_order(struct scorer *s, double *reward, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		s->order[i] = i;
+	qsort_r(s->order, n, sizeof(*s->order), by_reward, reward);
+}
+
+/* rank[n]: how many have a higher reward. */
+static void fill_ranks(struct scorer *s, double *reward, size_t n)
+{
+	fill_order(s, reward, n);
+	for (size_t i = 0; i < n; i++) {
+		size_t this = s->order[i];
+		bool tie = i > 0 && !(reward[s->order[i - 1]] > reward[this]);
+
+		s->rank[this] = tie ? s->rank[s->order[i - 1]] : (int32_t)i;
+	}
+}
+
+static void put_fields(struct scorer *s, const struct rm_record *rec,
+		       size_t n)
+{
+	for (size_t i = 0; i < s->n_keep; i++) {
+		size_t f = s->keep[i];
+
+		if (o.best)
+			rm_put_selected(&s->payload, rec, f, s->order, n);
+		else
+			rm_put_raw(&s->payload, rec->field[f]);
+	}
+}
+
+/* The record with its rewards as a payload. */
+static void build(struct scorer *s, const struct rm_record *rec)
+{
+	size_t n = o.best ? RM_MIN(o.best, rec->k) : rec->k;
+	double *reward = s->reward;
+
+	rm_buf_clear(&s->payload);
+	rm_put_array(&s->payload, s->header.schema.n);
+	if (o.best)
+		fill_order(s, reward, rec->k);
+	put_fields(s, rec, n);
+	if (o.best) {
+		/* The second half of the scratch holds them in order. */
+		for (size_t i = 0; i < n; i++)
+			reward[rec->k + i] = reward[s->order[i]];
+		reward += rec->k;
+	}
+	rm_put_f64s(&s->payload, reward, n);
+	if (o.prob && n == 2)
+		rm_put_f64(&s->payload, probability(s, reward));
+	else if (o.prob)
+		rm_put_nil(&s->payload);
+	if (o.rank) {
+		fill_ranks(s, reward, n);
+		rm_put_i32s(&s->payload, s->rank, n);
+	}
+}
+
+static int write_line(struct scorer *s)
+{
+	if (s->payload.failed ||
+	    rm_record_index(&s->line, &s->header.schema, s->payload.data,
+			    s->payload.len) < 0)
+		return -1;
+	rm_buf_clear(&s->json);
+	if (rm_record_print(&s->json, &s->line) < 0)
+		return -1;
+	rm_buf_putc(&s->json, '\n');
+	if (s->json.failed)
+		return -1;
+	return rm_output_write(s->out, s->json.data, s->json.len);
+}
+
+static int make_room(struct scorer *s, size_t k)
+{
+	if (rm_grow(&s->reward, &s->cap_reward, 2 * k,
+		    sizeof(*s->reward)) < 0 ||
+	    rm_grow(&s->order, &s->cap_order, k, sizeof(*s->order)) < 0 ||
+	    rm_grow(&s->rank, &s->cap_rank, k, sizeof(*s->rank)) < 0)
+		return -1;
+	return 0;
+}
+
+static int write_one(struct scorer *s, const struct waiting *w,
+		     const rm_real *scores)
+{
+	size_t K = s->model->head->columns, k = w->rec.k;
+
+	if (make_room(s, k) < 0)
+		return -1;
+	for (size_t i = 0; i < k; i++)
+		s->reward[i] = (double)scores[(w->first_leaf + i) * K];
+	build(s, &w->rec);
+	return s->writer ? rm_writer_write(s->writer, &s->payload) :
+			   write_line(s);
+}
+
+/* Score and write all that waits. */
+static int score_waiting(struct scorer *s)
+{
+	const rm_real *scores;
+
+	if (s->n_waiting == 0)
+		return 0;
+	scores = rm_model_forward(s->model, &s->batch);
+	if (!scores)
+		return rm_wrap("records %zu to %zu", s->done + 1,
+			       s->done + s->n_waiting);
+	for (size_t i = 0; i < s->n_waiting; i++) {
+		if (write_one(s, &s->waiting[i], scores) < 0)
+			return -1;
+	}
+	s->done += s->n_waiting;
+	s->n_waiting = 0;
+	rm_batch_clear(&s->batch);
+	rm_arena_reset(&s->arena);
+	rm_progress_update(&s->progress, (double)s->done, NULL);
+	return 0;
+}
+
+/* The input pauses: whoever feeds us may wait for an answer. */
+static int on_pause(void *arg)
+{
+	struct scorer *s = arg;
+
+	return score_waiting(s) < 0 ? -1 : rm_output_flush(s->out);
+}
+
+/* ---- reading ---- */
+
+/* Copy what goes on; the ids go into the batch instead. */
+static int copy_fields(struct scorer *s, struct rm_record *to,
+		       const struct rm_record *rec)
+{
+	size_t size = 0;
+	unsigned char *at;
+
+	for (size_t i = 0; i < s->n_keep; i++)
+		size += rec->field[s->keep[i]].len;
+	*to = (struct rm_record){ .schema = s->schema, .k = rec->k };
+	to->field = rm_arena_alloc(&s->arena, s->schema->n,
+				   sizeof(*to->field));
+	at = rm_arena_alloc(&s->arena, size, 1);
+	if (!to->field || !at)
+		return -1;
+	memset(to->field, 0, s->schema->n * sizeof(*to->field));
+	to->data = at;
+	to->len = size;
+	for (size_t i = 0; i < s->n_keep; i++) {
+		struct rm_slice from = rec->field[s->keep[i]];
+
+		memcpy(at, from.data, from.len);
+		to->field[s->keep[i]] = (struct rm_slice){ at, from.len };
+		at += from.len;
+	}
+	return 0;
+}
+
+static int take(struct scorer *s, const struct rm_record *rec)
+{
+	struct waiting *w;
+
+	if (rm_record_is_nil(rec, s->responses))
+		return rm_fail("field responses is nil");
+	if (rm_grow(&s->waiting, &s->cap_waiting, s->n_waiting + 1,
+		    sizeof(*s->waiting)) < 0 ||
+	    rm_grow(&s->response, &s->cap_response, rec->k,
+		    sizeof(*s->response)) < 0)
+		return -1;
+	w = &s->waiting[s->n_waiting];
+	w->first_leaf = s->batch.n_leaves;
+	rm_record_elements(rec, s->responses, s->response);
+	if (copy_fields(s, &w->rec, rec) < 0 ||
+	    rm_batch_add(&s->batch, rm_record_bytes(rec, s->prompt),
+			 s->response, rec->k, s->model->backbone->share) < 0)
+		return -1;
+	s->n_waiting++;
+	if (s->batch.n_tokens < o.batch && s->n_waiting < o.batch)
+		return 0;
+	return score_waiting(s);
+}
+
+static int score_stream(struct scorer *s, struct rm_reader *in, int argc,
+			char **argv)
+{
+	const struct rm_record *rec;
+	int got;
+
+	if (set_up(s, rm_reader_header(in), rm_reader_name(in), argc,
+		   argv) < 0)
+		return -1;
+	s->writer = rm_writer_open(s->out, &s->header);
+	if (!s->writer)
+		return -1;
+	rm_reader_on_pause(in, on_pause, s);
+	while ((got = rm_reader_next(in, &rec)) > 0) {
+		if (take(s, rec) < 0)
+			return rm_reader_wrap(in);
+	}
+	if (got < 0 || score_waiting(s) < 0)
+		return -1;
+	return rm_writer_finish(s->writer);
+}
+
+/* ---- text ---- */
+
+static int score_lines(struct scorer *s, struct rm_encode *e,
+		       const char *name)
+{
+	struct rm_record rec = {0};
+	const struct rm_buf *payload;
+	int got, status = 0;
+
+	rm_encode_on_pause(e, on_pause, s);
+	while (status == 0 && (got = rm_encode_next(e, &payload)) != 0) {
+		if (got < 0)
+			status = -1;
+		else if (rm_record_index(&rec, s->schema, payload->data,
+					 payload->len) < 0 ||
+			 take(s, &rec) < 0)
+			status = rm_wrap("%s", name);
+	}
+	rm_record_fini(&rec);
+	return status < 0 ? -1 : score_waiting(s);
+}
+
+/* The model's own tokenizer, and the policy it was trained under. */
+static struct rm_tokenizer *own_tokenizer(const struct rm_model *m)
+{
+	struct rm_tokenizer *t =
+		rm_tokenizer_from_files(&m->origin.tokenizer);
+	struct rm_fingerprint fp;
+
+	if (!t)
+		return NULL;
+	fp = rm_tokenizer_fingerprint(t);
+	if (strcmp(fp.hex, m->origin.tokenizer_fp.hex) == 0)
+		return t;
+	rm_tokenizer_free(t);
+	return rm_fail_null("%s/tokenizer.json: not the tokenizer that the "
+			    "model was trained with", o.model);
+}
+
+static int score_text(struct scorer *s, struct rm_input *in, int argc,
+		      char **argv)
+{
+	struct rm_encode_options how = { .text.format = "jsonl" };
+	struct rm_tokenizer *t = own_tokenizer(s->model);
+	char *name = rm_strdup(rm_input_name(in));
+	struct rm_encode *e = NULL;
+	json_t *keep = NULL;
+	int status = -1;
+
+	if (t && name && rm_encode_policy(o.model, &how, &keep) == 0)
+		e = rm_encode_open_input(in, t, &how);
+	else
+		rm_input_close(in);
+	if (e && set_up(s, rm_encode_header(e), name, argc, argv) == 0)
+		status = score_lines(s, e, name);
+	rm_encode_close(e);
+	json_decref(keep);
+	rm_tokenizer_free(t);
+	free(name);
+	return status;
+}
+
+/* ---- main ---- */
+
+/*
+ * One input may be text: its first byte tells.  Of several, all are
+ * streams.
+ */
+static int score_one(struct scorer *s, const char *path, int argc,
+		     char **argv)
+{
+	struct rm_reader_options how = { .force = o.force };
+	struct rm_input *in = rm_input_open(path);
+	const unsigned char *first;
+	struct rm_reader *r;
+	ssize_t n;
+	int status;
+
+	n = in ? rm_input_peek(in, &first, 1) : -1;
+	if (n < 0) {
+		rm_input_close(in);
+		return -1;
+	}
+	if (n > 0 && *first == '{')
+		return score_text(s, in, argc, argv);
+	r = rm_reader_open_input(in, &how);
+	status = r ? score_stream(s, r, argc, argv) : -1;
+	rm_reader_close(r);
+	return status;
+}
+
+static int score(struct scorer *s, int argc, char **argv, int first)
+{
+	struct rm_reader_options how = { .force = o.force };
+	struct rm_reader *r;
+	int status;
+
+	s->model = rm_model_load(o.model, false);
+	if (!s->model)
+		return -1;
+	s->out = rm_output_open(o.output);
+	if (!s->out)
+		return -1;
+	rm_progress_start(&s->progress, &tool, "records", 0, o.quiet);
+	if (argc - first < 2) {
+		status = score_one(s, first < argc ? argv[first] : "-", argc,
+				   argv);
+	} else {
+		r = rm_reader_open(argv + first, (size_t)(argc - first),
+				   &how);
+		status = r ? score_stream(s, r, argc, argv) : -1;
+		rm_reader_close(r);
+	}
+	rm_progress_end(&s->progress);
+	return status;
+}
+
+static void fini(struct scorer *s)
+{
+	rm_writer_free(s->writer);
+	rm_header_fini(&s->header);
+	rm_record_fini(&s->line);
+	rm_arena_fini(&s->arena);
+	rm_batch_fini(&s->batch);
+	rm_buf_fini(&s->payload);
+	rm_buf_fini(&s->json);
+	rm_model_free(s->model);
+	free(s->keep);
+	free(s->waiting);
+	free(s->response);
+	free(s->reward);
+	free(s->order);
+	free(s->rank);
+}
+
+int main(int argc, char **argv)
+{
+	struct scorer s = {0};
+	int first, status;
+
+	first = rm_cli_parse(&tool, argc, argv);
+	if (!o.model)
+		rm_cli_usage(&tool, "-m MODEL is needed");
+	rm_cli_need_input(&tool, argc, first);
+	rm_threads_set(o.threads);
+	status = score(&s, argc, argv, first);
+	fini(&s);
+	return rm_cli_end(&tool, s.out, status == 0);
+}

@@ -1,0 +1,584 @@
+/* rm-train: a stream of preferences into a reward model. */
+#include "cli.h"
+#include "train.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char valid_default[] = ".05";
+/* Validation pairs from which on their loss is more than noise. */
+#define VALID_TELLS 200
+
+static struct {
+	const char *output, *base, *backbone, *head, *loss, *valid, *schedule;
+	const char *dropout, *log;
+	size_t log_steps, threads, memory;
+	bool force, no_history, quiet;
+	struct rm_train_options train;
+} o = {
+	.backbone = "bag", .head = "linear", .loss = "bt",
+	.valid = valid_default, .log_steps = 10, .threads = 1,
+	.memory = (size_t)1 << 30,
+};
+
+static const struct rm_option options[] = {
+	RM_OPT_STRING('o', "output", &o.output, "MODEL",
+		      "write the model directory MODEL"),
+	RM_OPT_STRING('b', "base", &o.base, "MODEL",
+		      "go on from the parameters of MODEL"),
+	RM_OPT_STRING(0, "backbone", &o.backbone, "NAME[:k=v,...]",
+		      "ids into hidden rows; list explains them"),
+	RM_OPT_STRING(0, "head", &o.head, "NAME[:k=v,...]",
+		      "hidden rows into rewards; list explains them"),
+	RM_OPT_STRING(0, "loss", &o.loss, "NAME[:k=v,...]",
+		      "what is made small; list explains them"),
+	RM_OPT_STRING(0, "valid", &o.valid, "STREAM|FRACTION",
+		      "validate on STREAM, or a fraction of the keys; 0: none"),
+	RM_OPT_SIZE(0, "valid-steps", &o.train.valid_steps, 0, 1e15, "N",
+		    "validate every N steps too; 0: after each epoch"),
+	RM_OPT_SIZE(0, "epochs", &o.train.epochs, 1, 1e6, "N",
+		    "passes over the data"),
+	RM_OPT_SIZE(0, "batch", &o.train.batch, 1, 1e6, "PAIRS",
+		    "pairs a step"),
+	RM_OPT_DOUBLE(0, "lr", &o.train.optim.lr, 0, 1e9, "X",
+		      "peak learning rate"),
+	RM_OPT_STRING(0, "schedule", &o.schedule, "NAME",
+		      "course of the learning rate; list explains them"),
+	RM_OPT_DOUBLE(0, "warmup", &o.train.warmup, 0, 1, "F",
+		      "share of the steps over which the rate rises"),
+	RM_OPT_DOUBLE(0, "weight-decay", &o.train.optim.weight_decay, 0, 1e3,
+		      "X", "decoupled weight decay"),
+	RM_OPT_STRING(0, "dropout", &o.dropout, "P",
+		      "dropout of the head"),
+	RM_OPT_DOUBLE(0, "clip", &o.train.optim.clip, 0, 1e9, "X",
+		      "largest norm of the gradient; 0: no clipping"),
+	RM_OPT_SIZE(0, "patience", &o.train.patience, 0, 1e6, "N",
+		    "stop after N validations without a lower loss; 0: never"),
+	RM_OPT_STRING(0, "checkpoint", &o.train.checkpoint, "DIR",
+		      "save what a run needs to go on in DIR"),
+	RM_OPT_SIZE(0, "checkpoint-steps", &o.train.checkpoint_steps, 1, 1e15,
+		    "N", "a checkpoint every N steps"),
+	RM_OPT_FLAG(0, "resume", &o.train.resume,
+		    "go on from the checkpoint, if there is one"),
+	RM_OPT_STRING(0, "log", &o.log, "FILE", "figures as JSON lines"),
+	RM_OPT_SIZE(0, "log-steps", &o.log_steps, 1, 1e15, "N",
+		    "a line every N steps"),
+	RM_OPT_SIZE(0, "memory", &o.memory, 0, 1e15, "BYTES",
+		    "ids kept in memory before a temporary file"),
+	RM_OPT_SEED(&o.train.seed),
+	RM_OPT_THREADS(&o.threads),
+	RM_OPT_FLAG(0, "force", &o.force,
+		    "replace what is not ours; mix tokenizers"),
+	RM_OPT_NO_HISTORY(&o.no_history),
+	RM_OPT_QUIET(&o.quiet),
+	RM_OPT_END
+};
+
+static const struct rm_tool tool = {
+	"rm-train", "train a reward model on preferences",
+	"-o MODEL [FILE...]", options,
+	"Reads groups or pairs, writes a model directory.\n"
+};
+
+/* ---- figures ---- */
+
+/* Where the figures of the steps since the last line go. */
+struct monitor {
+	struct rm_progress progress;
+	int log;			/* -1: none */
+	char *failed;			/* first failure to write it */
+	double start, since;		/* seconds */
+	double pairs;
+	struct {
+		double loss, correct, pairs;
+		uint64_t steps, tokens;
+	} window;
+	double valid_accuracy;
+};
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int open_log(struct monitor *m)
+{
+	int how = o.train.resume ? O_APPEND : O_TRUNC;
+
+	m->log = -1;
+	if (!o.log)
+		return 0;
+	m->log = open(o.log, O_WRONLY | O_CREAT | O_CLOEXEC | how, 0666);
+	return m->log < 0 ? rm_fail("%s: %s", o.log, strerror(errno)) : 0;
+}
+
+/*
+ * A line of the log, whole.  A log that cannot be written costs the exit
+ * status, not the run.
+ */
+static void write_log(struct monitor *m, const struct rm_buf *line)
+{
+	if (line->failed || m->failed)
+		return;
+	if (write(m->log, line->data, line->len) == (ssize_t)line->len)
+		return;
+	rm_fail("%s: %s", o.log, strerror(errno));
+	m->failed = rm_strdup(rm_error());
+}
+
+static void put_number(struct rm_buf *b, const char *name, double x)
+{
+	rm_buf_printf(b, ", \"%s\": ", name);
+	rm_json_number(b, x);
+}
+
+static void log_step(struct monitor *m, const struct rm_train_report *r)
+{
+	double now = seconds(), took = now - m->since;
+	struct rm_buf b = {0};
+
+	rm_buf_printf(&b, "{\"step\": %llu", (unsigned long long)r->step);
+	put_number(&b, "epoch", r->epoch);
+	put_number(&b, "loss", m->window.loss / m->window.pairs);
+	put_number(&b, "accuracy", m->window.correct / m->window.pairs);
+	put_number(&b, "lr", r->lr);
+	put_number(&b, "grad_norm", r->grad_norm);
+	put_number(&b, "tokens_per_s", took > 0 ? round(
+		   (double)m->window.tokens / took) : 0);
+	rm_buf_puts(&b, "}\n");
+	write_log(m, &b);
+	rm_buf_fini(&b);
+	memset(&m->window, 0, sizeof(m->window));
+	m->since = now;
+}
+
+static void log_valid(struct monitor *m, const struct rm_train_report *r)
+{
+	struct rm_buf b = {0};
+
+	rm_buf_printf(&b, "{\"step\": %llu", (unsigned long long)r->step);
+	put_number(&b, "epoch", r->epoch);
+	put_number(&b, "valid_loss", r->loss);
+	put_number(&b, "valid_accuracy", r->accuracy);
+	rm_buf_printf(&b, ", \"best\": %s}\n", r->best ? "true" : "false");
+	write_log(m, &b);
+	rm_buf_fini(&b);
+}
+
+static void show_progress(struct monitor *m, const struct rm_train_report *r)
+{
+	char extra[160];
+	int n = snprintf(extra, sizeof(extra), "epoch %.2f, loss %.4f",
+			 r->epoch, r->loss);
+
+	if (isfinite(m->valid_accuracy))
+		snprintf(extra + n, sizeof(extra) - (size_t)n,
+			 ", valid accuracy %.4f", m->valid_accuracy);
+	rm_progress_update(&m->progress, m->pairs, extra);
+}
+
+static int report(void *arg, const struct rm_train_report *r)
+{
+	struct monitor *m = arg;
+
+	if (r->valid) {
+		m->valid_accuracy = r->accuracy;
+		if (m->log >= 0)
+			log_valid(m, r);
+		/* Its time is not the next steps'. */
+		m->since = seconds();
+		return 0;
+	}
+	m->pairs += (double)r->pairs;
+	show_progress(m, r);
+	if (m->log < 0)
+		return 0;
+	m->window.loss += r->loss * (double)r->pairs;
+	m->window.correct += r->accuracy * (double)r->pairs;
+	m->window.pairs += (double)r->pairs;
+	m->window.tokens += r->tokens;
+	m->window.steps++;
+	if (m->window.steps == o.log_steps || r->step == r->total)
+		log_step(m, r);
+	return 0;
+}
+
+/* ---- what is trained on what ---- */
+
+struct run {
+	json_t *backbone, *head, *loss, *settings;
+	struct rm_reader *in;
+	struct rm_dataset *data, *valid_data;
+	struct rm_subset train, valid;
+	bool has_valid;
+	struct rm_model *model;
+	struct monitor monitor;
+	struct rm_train_result result;
+};
+
+static int parse_parts(struct run *r)
+{
+	r->backbone = rm_backbone_parse(o.backbone);
+	r->head = rm_head_parse(o.head);
+	r->loss = rm_loss_parse(o.loss);
+	o.train.schedule = rm_schedule_find(o.schedule);
+	if (!r->backbone || !r->head || !r->loss || !o.train.schedule)
+		return -1;
+	if (o.dropout && rm_head_set(r->head, "dropout", o.dropout) < 0)
+		return -1;
+	o.train.loss = r->loss;
+	return 0;
+}
+
+static int read_data(struct run *r, char **paths, size_t n)
+{
+	struct rm_reader_options how = { .force = o.force };
+
+	r->in = rm_reader_open(paths, n, &how);
+	if (!r->in)
+		return -1;
+	r->data = rm_dataset_read(r->in, o.memory);
+	return r->data ? 0 : -1;
+}
+
+static int read_valid(struct run *r)
+{
+	const struct rm_header *h = rm_reader_header(r->in);
+	char *path = (char *)o.valid;
+	struct rm_reader *in = rm_reader_open(&path, 1, NULL);
+	int status = in ? rm_header_match(rm_reader_header(in), o.valid, h,
+					  rm_reader_name(r->in),
+					  o.force) : -1;
+
+	if (status == 0)
+		r->valid_data = rm_dataset_read(in, o.memory);
+	rm_reader_close(in);
+	if (!r->valid_data || rm_subset_all(&r->valid, r->valid_data) < 0)
+		return -1;
+	r->has_valid = true;
+	return rm_subset_all(&r->train, r->data);
+}
+
+/*
+ * --valid: a fraction, a stream, or the default fraction, which data of too
+ * few keys do without.
+ */
+static int divide_data(struct run *r)
+{
+	double fraction;
+
+	if (rm_parse_double(o.valid, 0, 1, &fraction) < 0) {
+		rm_error_clear();
+		return read_valid(r);
+	}
+	if (fraction <= 0)
+		return rm_subset_all(&r->train, r->data);
+	if (rm_subset_split(&r->train, &r->valid, r->data, fraction,
+			    (uint64_t)o.train.seed) == 0) {
+		r->has_valid = true;
+		return 0;
+	}
+	rm_subset_fini(&r->train);
+	rm_subset_fini(&r->valid);
+	if (o.valid != valid_default)
+		return -1;
+	if (!o.quiet)
+		rm_cli_note(&tool, "warning: too few keys to hold some out: "
+			    "no validation");
+	return rm_subset_all(&r->train, r->data);
+}
+
+static int observe(void *arg, const struct rm_batch *batch)
+{
+	struct rm_model *m = arg;
+
+	return rm_backbone_observe(m->backbone, batch);
+}
+
+static int new_model(struct run *r)
+{
+	struct rm_backbone *b;
+
+	r->model = rm_model_new(r->backbone, r->head,
+				rm_reader_header(r->in), true);
+	if (!r->model)
+		return -1;
+	rm_params_init(&r->model->params, (uint64_t)o.train.seed);
+	b = r->model->backbone;
+	if (!rm_backbone_wants_observe(b))
+		return 0;
+	if (rm_dataset_each(r->data, b->share, observe, r->model) < 0)
+		return -1;
+	return rm_backbone_observed(b);
+}
+
+static int load_base(struct run *r)
+{
+	const struct rm_header *h = rm_reader_header(r->in);
+
+	r->model = rm_model_load(o.base, true);
+	if (!r->model ||
+	    rm_header_match(h, rm_reader_name(r->in), &r->model->origin,
+			    o.base, o.force) < 0)
+		return -1;
+	json_array_extend(r->model->origin.history, h->history);
+	/* What the base was calibrated to is no longer what it says. */
+	json_decref(r->model->calibration);
+	r->model->calibration = json_null();
+	return 0;
+}
+
+static int make_model(struct run *r)
+{
+	if ((o.base ? load_base(r) : new_model(r)) < 0)
+		return -1;
+	rm_model_set_objective(r->model, r->loss);
+	r->settings = json_pack("{s:O, s:O, s:s, s:s, s:s, s:s}",
+		"backbone", r->model->backbone_config,
+		"head", r->model->head_config,
+		"base", o.base ? rm_model_fingerprint(r->model).hex : "none",
+		"input", rm_dataset_fingerprint(r->data).hex,
+		"valid", r->valid_data ?
+		rm_dataset_fingerprint(r->valid_data).hex : o.valid,
+		"version", RM_VERSION);
+	o.train.settings = r->settings;
+	return r->settings ? 0 : rm_fail("out of memory");
+}
+
+static void fini(struct run *r)
+{
+	rm_subset_fini(&r->train);
+	rm_subset_fini(&r->valid);
+	rm_dataset_free(r->data);
+	rm_dataset_free(r->valid_data);
+	rm_reader_close(r->in);
+	rm_model_free(r->model);
+	json_decref(r->backbone);
+	json_decref(r->head);
+	json_decref(r->loss);
+	json_decref(r->settings);
+	free(r->monitor.failed);
+	if (r->monitor.log >= 0)
+		close(r->monitor.log);
+}
+
+/* ---- training ---- */
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+	stop = number;
+}
+
+/* The first signal asks for an orderly end, a second one ends at once. */
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal,
+				    .sa_flags = (int)SA_RESETHAND };
+
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	o.train.stop = &stop;
+}
+
+static void warn_of_data(const struct run *r)
+{
+	const struct rm_dataset_counts *c = rm_dataset_counts(r->data);
+	uint64_t even = c->ties + c->even;
+
+	if (2 * even > c->pairs + c->ties)
+		rm_cli_note(&tool, "warning: %llu of %llu comparisons are "
+			    "ties: there is little to learn from",
+			    (unsigned long long)even,
+			    (unsigned long long)(c->pairs + c->ties));
+	if (c->missing > 0)
+		rm_cli_note(&tool, "%llu pairs left out: a response has no "
+			    "label", (unsigned long long)c->missing);
+}
+
+static void warn_of_result(const struct run *r)
+{
+	const struct rm_train_result *t = &r->result;
+
+	if (t->loss > .995 * t->baseline)
+		rm_cli_note(&tool, "warning: the loss, %.4f, is no better "
+			    "than %.4f, that of equal rewards for all: "
+			    "nothing was learnt", t->loss, t->baseline);
+	else if (r->valid.n >= VALID_TELLS &&
+		 t->valid_loss > .995 * t->baseline)
+		rm_cli_note(&tool, "warning: the validation loss never fell "
+			    "below %.4f: what was learnt does not carry over "
+			    "to other prompts", t->valid_loss);
+}
+
+static void summarize(const struct run *r, double took)
+{
+	const struct rm_train_result *t = &r->result;
+
+	if (t->resumed > 0)
+		rm_cli_note(&tool, "went on from step %llu",
+			    (unsigned long long)t->resumed);
+	rm_cli_note(&tool, "%zu pairs, %llu steps%s in %.1f s, %.2f million "
+		    "tokens/s", r->train.n, (unsigned long long)t->step,
+		    t->early ? " (stopped early)" : "", took,
+		    took > 0 ? 1e-6 * (double)t->tokens / took : 0);
+	rm_cli_note(&tool, "loss %.4f, accuracy %.4f in the last epoch",
+		    t->loss, t->accuracy);
+	if (r->has_valid)
+		rm_cli_note(&tool, "validation loss %.4f, accuracy %.4f on "
+			    "%zu pairs, best at step %llu", t->valid_loss,
+			    t->valid_accuracy, r->valid.n,
+			    (unsigned long long)t->best_step);
+}
+
+static int fail_stopped(const struct run *r)
+{
+	unsigned long long step = r->result.step;
+	const char *name = stop == SIGINT ? "SIGINT" : "SIGTERM";
+
+	if (!o.train.checkpoint)
+		return rm_fail("stopped by %s after step %llu: nothing is "
+			       "saved (--checkpoint DIR would)", name, step);
+	return rm_fail("stopped by %s after step %llu: the checkpoint is in "
+		       "%s, --resume goes on from it", name, step,
+		       o.train.checkpoint);
+}
+
+static int train(struct run *r)
+{
+	struct monitor *m = &r->monitor;
+	double start = seconds();
+	int status;
+
+	rm_progress_start(&m->progress, &tool, "pairs", (double)r->train.n *
+			  (double)o.train.epochs, o.quiet);
+	m->start = m->since = start;
+	m->valid_accuracy = (double)NAN;
+	o.train.report = report;
+	o.train.arg = m;
+	catch_signals();
+	status = rm_train(r->model, &r->train, r->has_valid ? &r->valid :
+			  NULL, &o.train, &r->result);
+	rm_progress_end(&m->progress);
+	if (status < 0)
+		return -1;
+	if (r->result.stopped)
+		return fail_stopped(r);
+	if (!o.quiet) {
+		summarize(r, seconds() - start);
+		warn_of_result(r);
+	}
+	return 0;
+}
+
+/*
+ * The history, without --resume: a run that was interrupted gives the bytes
+ * of one that was not.
+ */
+static int add_history(struct run *r, int argc, char **argv)
+{
+	char **kept = rm_calloc((size_t)argc + 1, sizeof(*kept));
+	int n = 0, status;
+
+	if (!kept)
+		return -1;
+	for (int i = 0; i < argc; i++) {
+		if (i == 0 || strcmp(argv[i], "--resume") != 0)
+			kept[n++] = argv[i];
+	}
+	status = rm_header_add_history(&r->model->origin, tool.name, n, kept,
+				       o.train.seed);
+	free(kept);
+	return status;
+}
+
+static int run(struct run *r, int argc, char **argv, int first)
+{
+	if (rm_model_check_target(o.output, o.force) < 0 ||
+	    rm_train_check(&o.train) < 0 || parse_parts(r) < 0 ||
+	    read_data(r, argv + first, (size_t)(argc - first)) < 0 ||
+	    divide_data(r) < 0 || make_model(r) < 0 ||
+	    open_log(&r->monitor) < 0)
+		return -1;
+	if (!o.quiet)
+		warn_of_data(r);
+	if (train(r) < 0)
+		return -1;
+	if (!o.no_history && add_history(r, argc, argv) < 0)
+		return -1;
+	if (rm_model_save(r->model, o.output, o.force) < 0)
+		return -1;
+	return r->monitor.failed ? rm_fail("%s (the model is written)",
+					   r->monitor.failed) : 0;
+}
+
+/* ---- main ---- */
+
+static void list_schedules(struct rm_buf *b)
+{
+	for (const struct rm_schedule *s = rm_schedules; s->name; s++)
+		rm_buf_printf(b, "%-10s %s\n", s->name, s->help);
+}
+
+/* `--backbone list` and its like: print and exit. */
+static void list_parts(void)
+{
+	static const char list[] = "list";
+	struct rm_buf b = {0};
+	struct rm_output *out;
+
+	if (strcmp(o.backbone, list) == 0)
+		rm_backbone_list(&b);
+	else if (strcmp(o.head, list) == 0)
+		rm_head_list(&b);
+	else if (strcmp(o.loss, list) == 0)
+		rm_loss_list(&b);
+	else if (strcmp(o.schedule, list) == 0)
+		list_schedules(&b);
+	else
+		return;
+	out = b.failed ? NULL : rm_output_open(NULL);
+	exit(rm_cli_end(&tool, out, out &&
+			rm_output_write(out, b.data, b.len) == 0));
+}
+
+static void check_usage(int argc, int first)
+{
+	if (!o.output)
+		rm_cli_usage(&tool, "-o MODEL is needed");
+	if (o.base && (strcmp(o.backbone, "bag") != 0 ||
+		       strcmp(o.head, "linear") != 0 || o.dropout))
+		rm_cli_usage(&tool, "--backbone, --head and --dropout are "
+			     "the base's: leave them out with --base");
+	if (o.train.resume && !o.train.checkpoint)
+		rm_cli_usage(&tool, "--resume needs --checkpoint DIR");
+	rm_cli_need_input(&tool, argc, first);
+}
+
+int main(int argc, char **argv)
+{
+	struct run r = { .monitor.log = -1 };
+	int first, status;
+
+	o.train = rm_train_defaults();
+	o.schedule = o.train.schedule->name;
+	first = rm_cli_parse(&tool, argc, argv);
+	list_parts();
+	check_usage(argc, first);
+	o.train.force = o.force;
+	rm_threads_set(o.threads);
+	status = run(&r, argc, argv, first);
+	fini(&r);
+	return rm_cli_end(&tool, NULL, status == 0);
+}
