@@ -3,7 +3,7 @@
  *
  * A text goes through the parts in the order of this file: added tokens are
  * found (added.c), the text between them is cut into words (split.c), a
- * model turns each word into ids (one drop-in file a model: bpe.c).  Normal-
+ * model turns each word into ids (one drop-in row a model: bpe.c).  Normal-
  * izers would stand between the first two: they would rewrite a piece into
  * the scratch text and map the ends back.
  *
