@@ -221,13 +221,12 @@ static int parse_header(struct rm_safetensors *st, size_t len)
 static int map_file(struct rm_safetensors *st, const char *path)
 {
 	struct stat s;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), ok = 0;
 
 	if (fd < 0)
 		return rm_fail("%s", strerror(errno));
-	int ok = fstat(fd, &s);
-	if (ok < 0)
-		rm_fail("%s", strerror(errno));
+	if (fstat(fd, &s) < 0)
+		ok = rm_fail("%s", strerror(errno));
 	else if (!S_ISREG(s.st_mode))
 		ok = rm_fail("not a plain file");
 	else if (s.st_size < 8)

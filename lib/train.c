@@ -38,7 +38,7 @@ struct rm_train_options rm_train_defaults(void)
 		.epochs = 10, .batch = 64, .patience = 3,
 		.schedule = rm_schedule_find("linear"),
 		.optim = rm_optim_defaults(),
-		.checkpoint_steps = 1000,
+		.seed = 1, .checkpoint_steps = 1000,
 	};
 }
 

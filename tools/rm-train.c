@@ -24,8 +24,8 @@ static struct {
 	struct rm_train_options train;
 } o = {
 	.backbone = "bag", .head = "linear", .loss = "bt",
-	.valid = valid_default, .log_steps = 10, .threads = 1,
-	.memory = (size_t)1 << 30,
+	.valid = valid_default, .schedule = "linear", .log_steps = 10,
+	.threads = 1, .memory = (size_t)1 << 30,
 };
 
 static const struct rm_option options[] = {
@@ -395,13 +395,12 @@ static void catch_signals(void)
 static void warn_of_data(const struct run *r)
 {
 	const struct rm_dataset_counts *c = rm_dataset_counts(r->data);
-	uint64_t even = c->ties + c->even;
+	unsigned long long all = c->pairs + c->ties;
+	unsigned long long even = c->even + c->ties;
 
-	if (2 * even > c->pairs + c->ties)
+	if (2 * even > all)
 		rm_cli_note(&tool, "warning: %llu of %llu comparisons are "
-			    "ties: there is little to learn from",
-			    (unsigned long long)even,
-			    (unsigned long long)(c->pairs + c->ties));
+			    "ties: there is little to learn from", even, all);
 	if (c->missing > 0)
 		rm_cli_note(&tool, "%llu pairs left out: a response has no "
 			    "label", (unsigned long long)c->missing);
@@ -572,7 +571,6 @@ int main(int argc, char **argv)
 	int first, status;
 
 	o.train = rm_train_defaults();
-	o.schedule = o.train.schedule->name;
 	first = rm_cli_parse(&tool, argc, argv);
 	list_parts();
 	check_usage(argc, first);
