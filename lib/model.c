@@ -90,11 +90,26 @@ void rm_model_set_objective(struct rm_model *m, const json_t *objective)
 	m->objective = json_deep_copy(objective);
 }
 
+/* Ids of another tokenizer; in a form that vectorises. */
+static int check_ids(const struct rm_model *m, const struct rm_batch *batch)
+{
+	int32_t most = -1;
+
+	for (size_t i = 0; i < batch->n_tokens; i++)
+		most = RM_MAX(most, batch->ids[i]);
+	if (most >= 0 && (size_t)most >= m->vocab)
+		return rm_fail("token id %d, the model's vocabulary has %zu",
+			       most, m->vocab);
+	return 0;
+}
+
 const rm_real *rm_model_forward(struct rm_model *m,
 				const struct rm_batch *batch)
 {
-	struct rm_hidden *hidden = rm_backbone_forward(m->backbone, batch);
+	struct rm_hidden *hidden = NULL;
 
+	if (check_ids(m, batch) == 0)
+		hidden = rm_backbone_forward(m->backbone, batch);
 	return hidden ? rm_head_forward(m->head, batch, hidden) : NULL;
 }
 

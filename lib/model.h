@@ -60,7 +60,7 @@ void rm_model_set_objective(struct rm_model *m, const json_t *objective);
 
 /*
  * Scores [n_leaves, K] of a batch, valid until the next call; NULL with a
- * message.
+ * message (memory, an id outside the vocabulary).
  */
 const rm_real *rm_model_forward(struct rm_model *m,
 				const struct rm_batch *batch);

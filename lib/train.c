@@ -150,9 +150,7 @@ static int backward(struct loop *l, const size_t *order, size_t n,
 {
 	struct rm_backbone *backbone = l->m->backbone;
 	double weight = rm_loss_weight(l->loss, l->targets, n);
-	struct rm_hidden *hidden = rm_backbone_forward(backbone, &l->batch);
-	const rm_real *scores = hidden ?
-		rm_head_forward(l->m->head, &l->batch, hidden) : NULL;
+	const rm_real *scores = rm_model_forward(l->m, &l->batch);
 
 	if (!scores)
 		return -1;
@@ -161,7 +159,8 @@ static int backward(struct loop *l, const size_t *order, size_t n,
 			    sums) < 0)
 		return fail_step(l, order + sums->bad_group, 1,
 				 "the loss is NaN or infinite");
-	if (rm_head_backward(l->m->head, &l->batch, hidden, l->dscores) < 0)
+	if (rm_head_backward(l->m->head, &l->batch, &backbone->hidden,
+			     l->dscores) < 0)
 		return -1;
 	return rm_backbone_backward(backbone, &l->batch);
 }

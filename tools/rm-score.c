@@ -1,4 +1,5 @@
 /* rm-score: rewards of a model for every response of a stream. */
+#include "calib.h"
 #include "cli.h"
 #include "encode.h"
 #include "model.h"
@@ -60,6 +61,7 @@ struct waiting {
 
 struct scorer {
 	struct rm_model *model;
+	struct rm_calib *calib;		/* for --prob; NULL: the sigmoid */
 	const struct rm_schema *schema;	/* of the input */
 	int prompt, responses;
 	size_t *keep;			/* [n_keep] fields that go on */
@@ -179,7 +181,8 @@ static double probability(const struct scorer *s, const double *reward)
 {
 	double d = reward[0] - reward[1];
 
-	(void)s;
+	if (s->calib)
+		return rm_calib_prob(s->calib, d);
 	return d >= 0 ? 1 / (1 + exp(-d)) : exp(d) / (1 + exp(d));
 }
 
@@ -492,14 +495,29 @@ static int score_one(struct scorer *s, const char *path, int argc,
 	return status;
 }
 
+static int load_model(struct scorer *s)
+{
+	s->model = rm_model_load(o.model, false);
+	if (!s->model)
+		return -1;
+	if (!o.prob || json_is_null(s->model->calibration))
+		return 0;
+	s->calib = rm_calib_from_json(s->model->calibration);
+	if (!s->calib)
+		return rm_wrap("%s/rm.json: calibration", o.model);
+	if (!rm_calib_pairs(s->calib))
+		return rm_fail("%s: its calibration is of single responses: "
+			       "it has no P(first preferred)", o.model);
+	return 0;
+}
+
 static int score(struct scorer *s, int argc, char **argv, int first)
 {
 	struct rm_reader_options how = { .force = o.force };
 	struct rm_reader *r;
 	int status;
 
-	s->model = rm_model_load(o.model, false);
-	if (!s->model)
+	if (load_model(s) < 0)
 		return -1;
 	s->out = rm_output_open(o.output);
 	if (!s->out)
@@ -527,6 +545,7 @@ static void fini(struct scorer *s)
 	rm_batch_fini(&s->batch);
 	rm_buf_fini(&s->payload);
 	rm_buf_fini(&s->json);
+	rm_calib_free(s->calib);
 	rm_model_free(s->model);
 	free(s->keep);
 	free(s->waiting);

@@ -1,0 +1,217 @@
+#!/usr/bin/env bats
+# Rewards: added to a stream, the same in any batch, of text, as a co-process.
+load common
+
+setup_file() {
+	"$BATS_TEST_DIRNAME/../../examples/generate" |
+		head -n 200 > "$BATS_FILE_TMPDIR/text.jsonl"
+	PATH=$RM_BIN:$PATH
+	cd "$BATS_FILE_TMPDIR" || return
+	rm-tokenize -q text.jsonl > groups.rms
+	rm-train -q -o m groups.rms
+	printf '%s\n' \
+		'{"prompt":"p","responses":["one fish","two fish","","one fish"],"scores":[1,2,3,4]}' \
+		'{"prompt":"q","responses":["red","blue"],"scores":[2,1]}' |
+		rm-tokenize -q > k.rms
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	cp -r "$BATS_FILE_TMPDIR"/{m,*.rms} .
+}
+
+@test "reward is added, ids are dropped, all else stays as it is" {
+	rm-score -q -m m groups.rms > s.rms
+	run bash -c 'diff <(rm-view groups.rms | jq -c "del(.prompt, .responses)") \
+		<(rm-view s.rms | jq -c "del(.reward)")'
+	assert_success
+	run bash -c 'rm-view s.rms | jq -s "all(.reward | length == 2)"'
+	assert_output true
+	run bash -c 'rm-view -H s.rms | jq -r ".fields[-1], .history[-1].tool, .history[-1].model"'
+	assert_line --index 0 reward
+	assert_line --index 1 rm-score
+	assert_line --index 2 "$(jq -r .fingerprints.model m/rm.json)"
+	run bash -c 'rm-score -q --no-history -m m groups.rms | rm-view -H | jq -r ".history[-1].tool"'
+	assert_output rm-tokenize
+	rm-score -q -m m --keep-ids groups.rms -o kept.rms
+	run bash -c 'rm-view kept.rms | jq -c "del(.reward)" | cmp - <(rm-view groups.rms | jq -c .)'
+	assert_success
+}
+
+@test "rewards have the same bits in any batch, for any number of threads" {
+	rm-score -q --no-history -m m groups.rms > a.rms
+	rm-score -q --no-history -m m --batch 1 -@ 1 groups.rms > b.rms
+	rm-score -q --no-history -m m --batch 777 -@ 3 < groups.rms > c.rms
+	cmp a.rms b.rms
+	cmp a.rms c.rms
+}
+
+@test "several streams are one" {
+	rm-score -q --no-history -m m k.rms k.rms | rm-view > two
+	run wc -l < two
+	assert_output 4
+	cmp <(head -n 2 two) <(tail -n 2 two)
+}
+
+@test "a field that is there is refused, and replaced if forced" {
+	rm-score -q -m m --keep-ids k.rms > s.rms
+	run rm-score -q -m m s.rms -o t.rms
+	assert_failure 1
+	assert_output --partial "s.rms: field reward is there already"
+	[ ! -e t.rms ]
+	run bash -c 'rm-score -q -m m --force s.rms | rm-view -H | jq -c "[.fields[] | select(. == \"reward\")]"'
+	assert_output '["reward"]'
+	run bash -c 'rm-score -q -m m --field teacher s.rms | rm-view | jq -s -c "all(.reward == .teacher)"'
+	assert_output true
+	# Without ids there is nothing to score.
+	rm-score -q -m m k.rms > bare.rms
+	run rm-score -q -m m --field teacher bare.rms
+	assert_failure 1
+	assert_output --partial "no field responses: run rm-tokenize first"
+}
+
+@test "ranks and probabilities" {
+	rm-score -q -m m --rank --prob k.rms | rm-view > s
+	run jq -sc '.[0].reward as $r | .[0].reward_rank == [$r[] as $x |
+		[$r[] | select(. > $x)] | length]' s
+	assert_output true
+	# Equal texts tie.
+	run jq -sc '.[0].reward_rank | .[0] == .[3]' s
+	assert_output true
+	run jq -sc '.[0].prob' s
+	assert_output null
+	run jq -sc '.[1] | (.reward[0] - .reward[1]) as $d |
+		(.prob - 1 / (1 + (-$d | exp))) | fabs < 1e-12' s
+	assert_output true
+}
+
+@test "the model's calibration decides probabilities" {
+	if ! command -v rm-calibrate > /dev/null; then
+		skip "no rm-calibrate"
+	fi
+	rm-score -q -m m groups.rms |
+		rm-calibrate --fit temperature --into m
+	rm-score -q -m m --prob groups.rms > s.rms
+	rm-calibrate -q --apply <(jq .calibration m/rm.json) --force s.rms |
+		rm-view | jq .prob > want
+	cmp want <(rm-view s.rms | jq .prob)
+	run bash -c 'rm-view s.rms | jq -s "any(.[]; (.reward[0] - .reward[1]) as \$d | (.prob - 1 / (1 + (-\$d | exp))) | fabs > 1e-6)"'
+	assert_output true
+}
+
+@test "the best N, best first, with all that is theirs" {
+	rm-score -q -m m k.rms | rm-view > all
+	rm-score -q -m m --best 2 --rank k.rms > best.rms
+	run bash -c 'rm-view best.rms | jq -sc ".[0].reward" '
+	assert_output "$(jq -sc '.[0].reward | sort | reverse | .[:2]' all)"
+	run bash -c 'rm-view best.rms | jq -sc ".[0].reward_rank | .[0]"'
+	assert_output 0
+	# Scores and positions moved along.
+	run bash -c 'rm-view best.rms | jq -sc "all(.[]; (.score | length) == 2 and (.position | length) == 2)"'
+	assert_output true
+	run bash -c 'rm-view best.rms | jq -sc ".[0] | [.position, .score]"'
+	assert_output "$(jq -sc '.[0] | . as $g | [range(4)] |
+		sort_by([-$g.reward[.], .])[:2] | [., [.[] | $g.score[.]]]' all)"
+	rm-pair -q groups.rms | rm-score -q -m m --best 1 > one.rms
+	run bash -c 'rm-view -H one.rms | jq -c "[.kind, (.fields | index(\"p\"))]"'
+	assert_output '["groups",null]'
+}
+
+@test "another tokenizer or policy is refused unless forced" {
+	rm-tokenize -q --learn 300 -o tokenizer.json "$BATS_FILE_TMPDIR/text.jsonl"
+	rm-tokenize -q -t tokenizer.json "$BATS_FILE_TMPDIR/text.jsonl" > other.rms
+	run rm-score -q -m m other.rms
+	assert_failure 1
+	assert_output --partial tokenizer
+	# Even then its ids must be the model's.
+	run rm-score -q -m m --force other.rms -o s.rms
+	assert_failure 1
+	assert_output --partial "vocabulary"
+	[ ! -e s.rms ]
+	rm-tokenize -q -l 20 "$BATS_FILE_TMPDIR/text.jsonl" > cut.rms
+	run rm-score -q -m m cut.rms -o s.rms
+	assert_failure 1
+	assert_output --partial policy
+	run rm-score -q -m m --force cut.rms -o s.rms
+	assert_success
+}
+
+@test "text in, rewards out, the same as the stream's" {
+	rm-score -q -m m k.rms | rm-view | jq -c .reward > want
+	printf '%s\n' \
+		'{"prompt":"p","responses":["one fish","two fish","","one fish"]}' \
+		'{"prompt":"q","responses":["red","blue"]}' > in.jsonl
+	run bash -c 'rm-score -q -m m in.jsonl | jq -c .reward | cmp - want'
+	assert_success
+	run bash -c 'rm-score -q -m m < in.jsonl | jq -c .reward | cmp - want'
+	assert_success
+	run bash -c "echo '{\"prompt\": \"q\", \"response\": \"red\"}' | rm-score -q -m m | jq .reward[0]"
+	assert_output "$(jq -s '.[1][0]' want)"
+	run bash -c "echo '{\"prompt\": \"q\", \"nothing\": 1}' | rm-score -q -m m"
+	assert_failure 1
+	run bash -c "echo '{\"prompt\": ' | rm-score -q -m m"
+	assert_failure 1
+}
+
+@test "a co-process: each line is answered before the next is asked" {
+	coproc rm-score -q -m m
+	for text in one two three; do
+		echo "{\"prompt\": \"q\", \"response\": \"$text\"}" >&"${COPROC[1]}"
+		read -r -t 10 answer <&"${COPROC[0]}"
+		run jq -e '.reward | length == 1' <<< "$answer"
+		assert_success
+	done
+	exec {COPROC[1]}>&-
+	wait
+}
+
+@test "a stream is answered when its producer pauses" {
+	mkfifo in
+	rm-score -q -m m < in > out &
+	exec 7> in
+	size=$(wc -c < k.rms)
+	# All but the trailer: both records are due.
+	head -c $((size - 20)) k.rms >&7
+	for _ in $(seq 100); do
+		[ -s out ] && break
+		sleep .05
+	done
+	[ -s out ]
+	tail -c 20 k.rms >&7
+	exec 7>&-
+	wait
+	run rm-view -c out
+	assert_output 2
+}
+
+@test "bad models and bad streams" {
+	run rm-score -q -m nowhere groups.rms
+	assert_failure 1
+	assert_output --partial "nowhere: No such file or directory"
+	run rm-score -q groups.rms
+	assert_failure 2
+	run rm-score -q -m groups.rms groups.rms
+	assert_failure 1
+	assert_output --partial "not a directory"
+	head -c 5000 groups.rms > cut.rms
+	run rm-score -q -m m cut.rms -o s.rms
+	assert_failure 1
+	assert_output --partial cut.rms
+	[ ! -e s.rms ]
+	: > empty
+	run rm-score -q -m m empty
+	assert_failure 1
+	printf '\200\1\2\3' | dd of=m/model.safetensors bs=1 seek=5000 \
+		conv=notrunc status=none
+	run rm-score -q -m m groups.rms
+	assert_failure 1
+	assert_output --partial "fingerprint"
+}
+
+@test "a full disk and a reader that went away" {
+	run bash -c 'rm-score -q -m m groups.rms > /dev/full'
+	assert_failure 1
+	assert_output --partial "No space left on device"
+	run bash -c 'rm-score -q -m m --keep-ids groups.rms | head -c 1 > /dev/null; echo ${PIPESTATUS[0]}'
+	[ "$output" = 141 ] || [ "$output" = 0 ]
+}

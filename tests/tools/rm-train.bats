@@ -1,0 +1,292 @@
+#!/usr/bin/env bats
+# Preferences to a model directory: what it learns, repeats, refuses and saves.
+load common
+
+# pairs.rms: 300 pairs whose true reward is known to the generator.
+setup_file() {
+	"$BATS_TEST_DIRNAME/../../examples/generate" |
+		head -n 300 > "$BATS_FILE_TMPDIR/text.jsonl"
+	PATH=$RM_BIN:$PATH
+	cd "$BATS_FILE_TMPDIR" || return
+	rm-tokenize -q text.jsonl > groups.rms
+	rm-pair -q --split train=.8,test=.2 --take train groups.rms > pairs.rms
+	rm-pair -q --split train=.8,test=.2 --take test groups.rms > test.rms
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	cp "$BATS_FILE_TMPDIR"/*.rms .
+}
+
+accuracy() {
+	rm-score -q -m "$1" test.rms | rm-eval --format json | jq .accuracy
+}
+
+@test "it learns what was planted" {
+	run rm-train -o m pairs.rms
+	assert_success
+	assert_output --partial "validation loss"
+	run accuracy m
+	jq -en "$output > .6" || fail "accuracy $output"
+	run rm-model check -q m
+	assert_success
+	assert_output ""
+}
+
+@test "groups train as their pairs do" {
+	rm-pair -q groups.rms > all.rms
+	rm-train -q --no-history -o a all.rms
+	rm-train -q --no-history -o b groups.rms
+	cmp a/model.safetensors b/model.safetensors
+	# Three responses are three pairs.
+	printf '%s\n' '{"prompt":"p","responses":["a b","b c","c d"],"scores":[3,2,1]}' |
+		rm-tokenize -q > three.rms
+	run rm-train --valid 0 -o c three.rms
+	assert_success
+	assert_output --partial "3 pairs"
+}
+
+@test "same seed, same bytes, for any number of threads; another seed, others" {
+	rm-train -q --no-history -o a pairs.rms
+	rm-train -q --no-history -o b -@ 3 < pairs.rms
+	rm-train -q --no-history -o c -s 7 pairs.rms
+	for f in config.json model.safetensors rm.json tokenizer.json; do
+		cmp a/$f b/$f
+	done
+	run cmp a/model.safetensors c/model.safetensors
+	assert_failure
+}
+
+@test "ids in a temporary file give the same model" {
+	rm-train -q --no-history -o a pairs.rms
+	TMPDIR=$PWD rm-train -q --no-history -o b --memory 1000 pairs.rms
+	cmp a/model.safetensors b/model.safetensors
+	run bash -c "ls | grep -c spool"
+	assert_output 0
+}
+
+@test "a run stopped by SIGTERM goes on to the same bytes" {
+	args=(-q -o m --epochs 4000 --patience 0 --checkpoint state
+		--backbone bag:rows=1024,dim=2 --head mlp:hidden=2 --dropout .1)
+	rm-train "${args[@]}" pairs.rms 2> err &
+	pid=$!
+	# The input is read and steps are taken before the signal is of use.
+	for _ in $(seq 100); do
+		[ -d state ] && break
+		sleep .05
+	done
+	sleep 1
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	assert_equal "$status" 1
+	run cat err
+	assert_output --regexp "stopped by SIGTERM after step [0-9]+: the checkpoint is in state"
+	[ ! -e m ]
+	# The long run is only begun; a short one is finished both ways.
+	args[4]=3
+	rm -r state
+	rm-train "${args[@]}" --checkpoint-steps 5 pairs.rms
+	mv m whole
+	run rm-train "${args[@]}" --checkpoint-steps 5 pairs.rms
+	assert_failure 1
+	assert_output --partial "--resume goes on from it"
+	rm-train "${args[@]}" --checkpoint-steps 5 --resume pairs.rms
+	for f in config.json model.safetensors rm.json; do
+		cmp m/$f whole/$f
+	done
+}
+
+@test "a checkpoint refuses another input and other options" {
+	rm-train -q -o m --checkpoint state --checkpoint-steps 2 --epochs 2 pairs.rms
+	run rm-train -q -o m --checkpoint state --checkpoint-steps 2 \
+		--epochs 2 --resume test.rms
+	assert_failure 1
+	assert_output --partial "checkpoint.safetensors: it was made with another"
+	run rm-train -q -o m --checkpoint state --checkpoint-steps 2 \
+		--epochs 2 --resume --lr .5 pairs.rms
+	assert_failure 1
+	assert_output --partial "another lr"
+	run rm-train -q -o m --checkpoint state --epochs 2 --force pairs.rms
+	assert_success
+	run rm-train -q -o m --resume pairs.rms
+	assert_failure 2
+	assert_output --partial "--checkpoint"
+}
+
+@test "the log has steps and validations" {
+	rm-train -q -o m --log log --log-steps 1 --epochs 2 pairs.rms
+	run jq -s 'map(select(has("loss"))) | length' log
+	[ "$output" -ge 8 ]
+	run jq -s 'map(select(has("valid_loss"))) | length' log
+	assert_output 2
+	run jq -es 'map(select(has("loss"))) | all(has("step") and
+		has("epoch") and has("accuracy") and has("lr") and
+		has("grad_norm") and has("tokens_per_s"))' log
+	assert_success
+	# The first step of zero rewards has a loss of ln 2.
+	run jq -s '.[0].loss | . > .693 and . < .6932' log
+	assert_output true
+}
+
+@test "a log on a full disk costs the exit status, not the model" {
+	run rm-train -q -o m --log /dev/full pairs.rms
+	assert_failure 1
+	assert_output --partial "/dev/full: No space left on device"
+	run rm-model check -q m
+	assert_success
+}
+
+@test "validation on a stream, a fraction, or none" {
+	run rm-train -o m --valid test.rms pairs.rms
+	assert_success
+	n=$(rm-view -c test.rms)
+	assert_output --partial "on $n pairs"
+	run rm-train -o m --valid .3 pairs.rms
+	assert_success
+	assert_output --partial "validation loss"
+	run rm-train -o m --valid 0 pairs.rms
+	assert_success
+	refute_output --partial "validation loss"
+	run rm-train -o m --valid nowhere pairs.rms
+	assert_failure 1
+	assert_output --partial nowhere
+}
+
+@test "too few keys to hold some out: a note, and an error if it was asked for" {
+	rm-view --header pairs.rms | head -n 3 | rm-view -S -q > two.rms
+	run rm-train -o m two.rms
+	assert_success
+	assert_output --partial "no validation"
+	run rm-train -q -o m --valid .0001 two.rms
+	assert_failure 1
+	assert_output --partial "nothing to validate on"
+}
+
+@test "a base is trained further" {
+	rm-train -q -o base --epochs 1 pairs.rms
+	rm-train -q -o m -b base --lr 1e-9 --epochs 1 --valid 0 pairs.rms
+	# So small a rate that it is still the base.
+	run bash -c 'diff <(rm-score --no-history -q -m base test.rms | rm-view | jq -c "[.reward[] * 1000 | round]") \
+		<(rm-score --no-history -q -m m test.rms | rm-view | jq -c "[.reward[] * 1000 | round]")'
+	assert_success
+	run jq -r '[.history[].tool] | join(" ")' m/rm.json
+	assert_output "rm-tokenize rm-pair rm-train rm-tokenize rm-pair rm-train"
+	run rm-train -q -o m -b base --head mlp pairs.rms
+	assert_failure 2
+	mkdir bert
+	echo '{"model_type": "bert"}' > bert/config.json
+	run rm-train -q -o m -b bert pairs.rms
+	assert_failure 1
+	assert_output --partial 'model_type "bert" is not supported yet'
+}
+
+@test "a base of another tokenizer is refused" {
+	rm-tokenize -q --learn 300 -o tokenizer.json "$BATS_FILE_TMPDIR/text.jsonl"
+	rm-tokenize -q -t tokenizer.json "$BATS_FILE_TMPDIR/text.jsonl" > other.rms
+	rm-train -q -o base pairs.rms
+	run rm-train -q -o m -b base other.rms
+	assert_failure 1
+	assert_output --partial tokenizer
+	[ ! -e m ]
+}
+
+@test "what is not ours is not replaced, and refused before training" {
+	mkdir m
+	echo mine > m/thesis.txt
+	run rm-train -q -o m < /dev/null
+	assert_failure 1
+	assert_output --partial thesis.txt
+	run rm-train -q -o m --force pairs.rms
+	assert_success
+	assert_equal "$(cat m~/thesis.txt)" mine
+	run rm-train -q -o no/such/place < /dev/null
+	assert_failure 1
+	assert_output --partial "No such file or directory"
+}
+
+@test "an earlier model survives a full disk" {
+	rm-train -q -o m pairs.rms
+	cp -r m before
+	run bash -c 'ulimit -f 100; trap "" XFSZ; rm-train -q -o m -s 3 pairs.rms'
+	assert_failure 1
+	assert_output --partial "m is not written"
+	diff -r m before
+	run bash -c "ls -d m.tmp.* 2>&1"
+	assert_failure
+}
+
+@test "a cut or damaged stream leaves no model" {
+	head -c 20000 pairs.rms > cut.rms
+	run rm-train -q -o m cut.rms
+	assert_failure 1
+	assert_output --regexp "cut.rms: .* after [0-9]+ records"
+	[ ! -e m ]
+	run bash -c '(head -c 20000 pairs.rms; false) | rm-train -q -o m'
+	assert_failure 1
+	[ ! -e m ]
+}
+
+@test "streams that cannot train say why" {
+	: > empty
+	run rm-train -q -o m empty
+	assert_failure 1
+	assert_output --partial empty
+	run bash -c 'rm-view --header pairs.rms | head -n 1 | rm-view -S -q | rm-train -q -o m'
+	assert_failure 1
+	assert_output --partial "no records"
+	rm-train -q -o m pairs.rms
+	rm-score -q -m m pairs.rms > scored.rms
+	run rm-train -q -o n scored.rms
+	assert_failure 1
+	assert_output --partial "no field responses: run rm-tokenize first"
+	printf '%s\n' '{"prompt":"p","responses":["a b","b c"],"scores":[1,1]}' |
+		rm-tokenize -q > tie.rms
+	run rm-train -q -o n tie.rms
+	assert_failure 1
+	assert_output --partial "prefers one response to another"
+	[ ! -e n ]
+}
+
+@test "noise is called noise" {
+	# Labels that the text says nothing of: the same texts both ways round.
+	for i in $(seq 100); do
+		printf '{"prompt":"q%d","chosen":"a b c","rejected":"d e f"}\n' "$i"
+		printf '{"prompt":"r%d","chosen":"d e f","rejected":"a b c"}\n' "$i"
+	done | rm-tokenize -q > noise.rms
+	run rm-train -o m --valid 0 noise.rms
+	assert_success
+	assert_output --partial "nothing was learnt"
+	for i in $(seq 20); do
+		printf '{"prompt":"q%d","responses":["a b c", "d e f %d"],"scores":[1,%d]}\n' \
+			"$i" "$i" $((i % 5 == 0 ? 2 : 1))
+	done | rm-tokenize -q > ties.rms
+	run rm-train -o m --valid 0 ties.rms
+	assert_success
+	assert_output --partial "16 of 20 comparisons are ties"
+}
+
+@test "a rate that explodes names the step and records" {
+	run rm-train -q -o m --lr 1e9 --backbone bag:rate=1000000000 \
+		--head mlp --epochs 50 --patience 0 pairs.rms
+	assert_failure 1
+	assert_output --regexp "step [0-9]+: .* (NaN|infinite) at record [0-9]+ \("
+	[ ! -e m ]
+}
+
+@test "lists of parts, and errors that list them" {
+	for what in backbone head loss schedule; do
+		run rm-train --$what list
+		assert_success
+		refute_output ""
+		run rm-train -q -o m --$what nonsense pairs.rms
+		assert_failure 1
+		assert_output --partial "nonsense"
+	done
+	run rm-train -q -o m --dropout 2 pairs.rms
+	assert_failure 1
+	assert_output --partial dropout
+	run rm-train pairs.rms
+	assert_failure 2
+	assert_output --partial "-o MODEL is needed"
+}
