@@ -16,41 +16,83 @@ static int print_text(struct rm_buf *json, const unsigned char *p, size_t n)
 	return 0;
 }
 
-static void print_u64(struct rm_buf *json, uint64_t v)
+/* v in decimal at p, at most 20 digits; where they end. */
+static unsigned char *put_digits(unsigned char *p, uint64_t v)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	unsigned char digits[20];
+	size_t n = 0;
 
 	do {
-		digits[--at] = (char)('0' + v % 10);
+		digits[n++] = (unsigned char)('0' + v % 10);
 		v /= 10;
 	} while (v);
-	rm_buf_append(json, digits + at, sizeof(digits) - at);
+	while (n)
+		*p++ = digits[--n];
+	return p;
+}
+
+static unsigned char *put_i64(unsigned char *p, int64_t v)
+{
+	if (v >= 0)
+		return put_digits(p, (uint64_t)v);
+	*p++ = '-';
+	return put_digits(p, 0 - (uint64_t)v);
+}
+
+static void print_u64(struct rm_buf *json, uint64_t v)
+{
+	unsigned char digits[20];
+
+	rm_buf_append(json, digits, (size_t)(put_digits(digits, v) - digits));
 }
 
 static void print_i64(struct rm_buf *json, int64_t v)
 {
-	if (v < 0)
-		rm_buf_putc(json, '-');
-	print_u64(json, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+	unsigned char digits[21];
+
+	rm_buf_append(json, digits, (size_t)(put_i64(digits, v) - digits));
+}
+
+/* Most of what is printed are ids: straight into the buffer. */
+static void print_i32s(struct rm_buf *json, const unsigned char *v, size_t n)
+{
+	enum { WIDEST = sizeof("-2147483648,") - 1 };
+	unsigned char *p;
+	size_t i;
+
+	if (rm_buf_reserve(json, WIDEST * n) < 0)
+		return;
+	p = json->data + json->len;
+	for (i = 0; i < n; i++) {
+		p = put_i64(p, rm_get_i32(v + 4 * i));
+		*p++ = ',';
+	}
+	json->len = (size_t)(p - json->data) - (n > 0);
+}
+
+static void print_f64s(struct rm_buf *json, const unsigned char *v, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (i)
+			rm_buf_putc(json, ',');
+		rm_json_number(json, rm_get_f64(v + 8 * i));
+	}
 }
 
 static int print_ext(struct rm_buf *json, const struct rm_scan *s)
 {
-	size_t i, size = s->ext == RM_EXT_I32 ? 4 : 8;
+	size_t size = s->ext == RM_EXT_I32 ? 4 : 8;
 
 	if ((s->ext != RM_EXT_I32 && s->ext != RM_EXT_F64) || s->n % size)
 		return rm_fail("ext %d of %zu bytes has no form in JSON",
 			       s->ext, s->n);
 	rm_buf_putc(json, '[');
-	for (i = 0; i < s->n / size; i++) {
-		if (i)
-			rm_buf_putc(json, ',');
-		if (s->ext == RM_EXT_I32)
-			print_i64(json, rm_get_i32(s->body + 4 * i));
-		else
-			rm_json_number(json, rm_get_f64(s->body + 8 * i));
-	}
+	if (s->ext == RM_EXT_I32)
+		print_i32s(json, s->body, s->n / 4);
+	else
+		print_f64s(json, s->body, s->n / 8);
 	rm_buf_putc(json, ']');
 	return 0;
 }
@@ -160,14 +202,24 @@ int rm_msgpack_print(struct rm_buf *json, struct rm_slice value)
  * A u64 is a hash; as a number it would lose its low bits in every JSON
  * reader that holds numbers as doubles, so it is a string of hex digits.
  */
+static void print_hash(struct rm_buf *json, uint64_t v)
+{
+	char text[18] = "\"", *p = text + 1;
+	int shift;
+
+	for (shift = 60; shift >= 0; shift -= 4)
+		*p++ = "0123456789abcdef"[v >> shift & 15];
+	*p = '"';
+	rm_buf_append(json, text, sizeof(text));
+}
+
 int rm_record_print_field(struct rm_buf *json, const struct rm_record *rec,
 			  size_t f)
 {
 	if (rec->schema->field[f].type != RM_U64 ||
 	    rm_record_is_nil(rec, (int)f))
 		return rm_msgpack_print(json, rec->field[f]);
-	rm_buf_printf(json, "\"%016llx\"",
-		      (unsigned long long)rm_record_u64(rec, (int)f));
+	print_hash(json, rm_record_u64(rec, (int)f));
 	return 0;
 }
 
