@@ -2,6 +2,13 @@
 
 -include config.mk
 
+# As many jobs as processors, unless told otherwise.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+# One short line a file; V=1 shows the commands.
+Q = $(if $(V),,@echo "  $(1) $@";)
+
 PREFIX ?= /usr/local
 DESTDIR ?=
 ifeq ($(origin CC),default)
@@ -50,6 +57,7 @@ all: deps ## build the tools into bin/ (the default)
 
 .PHONY: tools
 tools: $(TOOLS:%=$(BIN)/%) $(LIBRM)
+	@:
 
 deps: ## install the Debian packages that are missing, or say how
 	@mk/deps.sh
@@ -69,6 +77,7 @@ check-long: ## the tests that take longer than `make check` may
 
 .PHONY: tests
 tests: $(TEST_BIN)
+	@:
 
 lint: ## clang-tidy, cppcheck, layer order, banned functions, man pages
 	@mk/deps.sh lint
@@ -90,42 +99,42 @@ $(BUILD)/gen/%_table.h: $(wildcard lib/*/*.c) mk/table.sh Makefile
 
 $(BUILD)/lib/%.o: lib/%.c | $(TABLES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call Q,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/double/lib/%.o: lib/%.c | $(TABLES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DRM_DOUBLE -MMD -MP -c -o $@ $<
+	$(call Q,CC)$(CC) $(ALL_CFLAGS) -DRM_DOUBLE -MMD -MP -c -o $@ $<
 
 $(BUILD)/tools/%.o: tools/%.c | $(TABLES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call Q,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIBRM): $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call Q,AR)$(AR) rcs $@ $^
 
 $(BUILD)/librm-double.a: $(DOUBLE_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call Q,AR)$(AR) rcs $@ $^
 
 $(BIN)/%: $(BUILD)/tools/%.o $(LIBRM)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call Q,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/%_double: tests/lib/%_double.c $(BUILD)/librm-double.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DRM_DOUBLE -MMD -MP $(ALL_LDFLAGS) -o $@ $< \
+	$(call Q,CC)$(CC) $(ALL_CFLAGS) -DRM_DOUBLE -MMD -MP $(ALL_LDFLAGS) -o $@ $< \
 		$(BUILD)/librm-double.a -lcmocka $(LIBS)
 
 $(BUILD)/tests/%: tests/lib/%.c $(LIBRM)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRM) \
+	$(call Q,CC)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRM) \
 		-lcmocka $(LIBS)
 
 # Programs that benches run.
 $(BUILD)/bench/bin/%: tests/bench/%.c $(LIBRM)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRM) $(LIBS)
+	$(call Q,CC)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRM) $(LIBS)
 
 install: all ## tools, man pages, completions, librm.a (PREFIX=, DESTDIR=)
 	@mk/install.sh "$(DESTDIR)" "$(PREFIX)" "$(BIN)" "$(LIBRM)" "$(VERSION)"
