@@ -6,7 +6,8 @@ struct rm_template {
 	const char *name, *help;
 	bool joins_strings, takes_transcripts;
 	void (*begin)(struct rm_buf *out, struct rm_slice role, bool first);
-	const char *end;	/* after a message's content */
+	const char *gap;	/* before a message's content */
+	const char *end;	/* and after it */
 };
 
 /* ShareGPT's names for the roles that all others call user, assistant. */
@@ -44,7 +45,7 @@ static void begin_hh(struct rm_buf *out, struct rm_slice role, bool first)
 	    out->data[start] <= 'z')
 		out->data[start] = (unsigned char)(out->data[start] -
 						   ('a' - 'A'));
-	rm_buf_puts(out, ": ");
+	rm_buf_putc(out, ':');
 }
 
 static void begin_chatml(struct rm_buf *out, struct rm_slice role, bool first)
@@ -57,11 +58,11 @@ static void begin_chatml(struct rm_buf *out, struct rm_slice role, bool first)
 
 static const struct rm_template templates[] = {
 	{ "plain", "contents with an empty line between; strings as they are",
-	  true, true, begin_plain, "" },
+	  true, true, begin_plain, "", "" },
 	{ "hh", "\\n\\nHuman: ... \\n\\nAssistant: ...", false, true,
-	  begin_hh, "" },
+	  begin_hh, " ", "" },
 	{ "chatml", "<|im_start|>role\\n...<|im_end|>\\n", false, false,
-	  begin_chatml, "<|im_end|>\n" },
+	  begin_chatml, "", "<|im_end|>\n" },
 };
 
 bool rm_template_at(size_t i, const char **name, const char **help)
@@ -114,6 +115,7 @@ int rm_template_render(const struct rm_template *t,
 
 	for (size_t i = 0; i < n; i++) {
 		t->begin(out, role_name(message[i].role), i == 0);
+		rm_buf_puts(out, t->gap);
 		rm_buf_append(out, message[i].content.data,
 			      message[i].content.len);
 		rm_buf_puts(out, t->end);
