@@ -37,7 +37,8 @@ static const struct rm_option options[] = {
 	RM_OPT_STRING('m', "model", &o.model, "MODEL",
 		      "tokenizer, template and limit of this model"),
 	RM_OPT_CHOICE('f', "format", &o.format, "FORMAT",
-		      "by content, then suffix, or", rm_text_formats),
+		      "format of the files; auto goes by content, then suffix",
+		      rm_text_formats),
 	RM_OPT_LIST(0, "prompt", &o.prompt, "COL",
 		    "column of the prompt; several are joined"),
 	RM_OPT_LIST(0, "chosen", &o.chosen, "COL",
@@ -91,7 +92,7 @@ static const struct rm_tool tool = {
 	"rm-tokenize", "text files of preferences to a stream of groups",
 	"[FILE...]", options,
 	"Reads CSV, TSV, JSON lines and JSON arrays, also .gz and .zst, and "
-	"knows many data\nsets by their columns: see rm-tokenize(1).  Writes "
+	"knows many\ndata sets by their columns: see rm-tokenize(1).  Writes "
 	"groups.\n"
 };
 
@@ -173,10 +174,11 @@ static int learn(char **paths, size_t n, const struct rm_text_options *text,
 
 /* ---- encoding ---- */
 
-static void append(struct rm_buf *b, size_t n, const char *what)
+static void append(struct rm_buf *b, size_t n, const char *one,
+		   const char *more)
 {
 	if (n)
-		rm_buf_printf(b, ", %zu %s", n, what);
+		rm_buf_printf(b, ", %zu %s", n, n == 1 ? one : more);
 }
 
 static void report(const struct rm_encode *e)
@@ -188,11 +190,14 @@ static void report(const struct rm_encode *e)
 	rm_buf_printf(&b, "%zu kept, %zu cut, %zu dropped, %zu empty "
 		      "response%s", c->kept, c->cut, c->dropped, c->empty,
 		      c->empty == 1 ? "" : "s");
-	append(&b, t->bad, "bad rows skipped");
-	append(&b, t->as_json, "booleans or numbers taken as text");
-	append(&b, t->replaced, "rows with invalid UTF-8");
-	append(&b, t->unforeseen, "rows with columns that the first row "
-	       "lacks, which are left out");
+	append(&b, t->bad, "bad row skipped", "bad rows skipped");
+	append(&b, t->as_json, "boolean or number taken as text",
+	       "booleans or numbers taken as text");
+	append(&b, t->replaced, "row with invalid UTF-8",
+	       "rows with invalid UTF-8");
+	append(&b, t->unforeseen, "row with columns that the first row lacks, "
+	       "left out", "rows with columns that the first row lacks, left "
+	       "out");
 	if (rm_buf_text(&b))
 		rm_cli_note(&tool, "%s", (char *)b.data);
 	rm_buf_fini(&b);
@@ -270,6 +275,8 @@ int main(int argc, char **argv)
 		rm_cli_usage(&tool, "-t and -m both name a tokenizer");
 	if (o.learn && !o.output)
 		rm_cli_usage(&tool, "--learn needs -o tokenizer.json");
+	if (o.template && !rm_template_find(o.template))
+		rm_cli_usage(&tool, "--template: %s", rm_error());
 	if (set_text_options(&eo.text, bind) < 0)
 		rm_cli_usage(&tool, "%s", rm_error());
 	eo.template = o.template;

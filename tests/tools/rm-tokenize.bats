@@ -1,0 +1,341 @@
+#!/usr/bin/env bats
+# Rows of text to groups: the real data sets, options, bad input, pauses.
+load common
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	printf '%s\n' \
+		'{"prompt":"What?","chosen":"This.","rejected":"That."}' \
+		'{"prompt":"Why?","chosen":"","rejected":"Because."}' > two.jsonl
+}
+
+# The records as JSON, without ids; arguments are rm-tokenize's.
+records() {
+	rm-tokenize -q --no-history --keep-text "$@" | rm-view |
+		jq -c 'del(.prompt, .responses, .n_tokens)'
+}
+
+unpack() {
+	case $1 in
+	*.gz)	zcat "$data/$1" ;;
+	*)	cat "$data/$1" ;;
+	esac
+}
+
+# The records' part $3 (jq) is the part $2 (jq) of the source's rows.
+same() {
+	diff <(unpack "$1" | jq -c "$2") <(records "$data/$1" | jq -c "$3") \
+		> diff.out || fail "$1: $(head -5 diff.out)"
+}
+
+# ---- the data as it stands ----
+
+@test "HH: whole transcripts, cut where both still agree" {
+	need_data hh
+	for f in harmless-base:1500 helpful-online:1137 \
+			helpful-rejection-sampled:2749; do
+		run rm-tokenize -o hh.rms "$data/hh/${f%:*}.jsonl.gz"
+		assert_success
+		assert_output "rm-tokenize: ${f#*:} kept, 0 cut, 0 dropped, 0 empty responses"
+		same "hh/${f%:*}.jsonl.gz" '[.chosen, .rejected]' \
+			'[.prompt_text + .response_texts[]]'
+		run bash -c "records() { $(declare -f records | tail -n +2); }
+			records '$data/hh/${f%:*}.jsonl.gz' |
+			jq -r 'select(.rank != [0,1] or
+				(.prompt_text | endswith(\"\n\nAssistant:\") |
+				not))' | wc -l"
+		assert_output 0
+	done
+}
+
+@test "arena: ratings of k responses, 27 of them empty" {
+	need_data arena
+	run rm-tokenize -o a.rms "$data/arena/ratings.jsonl.gz"
+	assert_success
+	assert_output "rm-tokenize: 300 kept, 0 cut, 0 dropped, 27 empty responses"
+	same arena/ratings.jsonl.gz \
+		'[.id, .prompt, .responses, .scores, .models]' \
+		'[.id, .prompt_text, .response_texts, .score, .extra.models]'
+	same arena/ratings.jsonl.gz '[.scores[] as $s |
+		[.scores[] | select(. > $s)] | length]' '.rank'
+	same arena/ratings.jsonl.gz '[.responses[] | length]' '.length'
+	run bash -c "rm-view -H a.rms | jq -c .per_response"
+	assert_output '["models"]'
+}
+
+@test "convarg: annotators' votes and the gold label" {
+	need_data convarg
+	run rm-tokenize -o c.rms "$data/convarg/pairs.jsonl.gz"
+	assert_success
+	assert_output "rm-tokenize: 16927 kept, 0 cut, 0 dropped, 0 empty responses"
+	same convarg/pairs.jsonl.gz '[.id, .subset, .prompt,
+		[.response_a, .response_b]]' \
+		'[.id, .subset, .prompt_text, .response_texts]'
+	same convarg/pairs.jsonl.gz '.votes | map(.vote) as $v |
+		[["a", "b", "tie"][] as $x | [$v[] | select(. == $x)] | length]' \
+		'.votes'
+	same convarg/pairs.jsonl.gz '[.votes[] | [.annotator, .vote]]' \
+		'[.annotations[] | [.annotator, (["a", "b", "tie"][.choice])]]'
+	# The label; where it is null, the votes.
+	same convarg/pairs.jsonl.gz '(.votes | map(.vote)) as $v |
+		([$v[] | select(. == "a")] | length) as $a |
+		([$v[] | select(. == "b")] | length) as $b |
+		(.gold // (if $a > $b then "a" elif $b > $a then "b"
+			   else "tie" end)) |
+		{a: [0, 1], b: [1, 0], tie: [0, 0]}[.]' .rank
+}
+
+@test "humour: vote counts, ties among them, no prompt" {
+	need_data humour
+	run rm-tokenize -o h.rms "$data/humour/pairs.csv.gz"
+	assert_success
+	assert_output "rm-tokenize: 28118 kept, 0 cut, 0 dropped, 0 empty responses"
+	rm-view h.rms > h.jsonl
+	run jq -cs '[(map(select(.rank == [0, 0])) | length),
+		(map(select(.rank == [0, 1])) | length),
+		(map(select(.prompt != [])) | length),
+		(map(.key) | unique | length) == (map(.id) | unique | length)]' \
+		h.jsonl
+	assert_output '[3426,24692,0,true]'
+	run jq -cs '[.[] | select(.votes[2] != 0 or
+		(.rank == [0, 0]) != (.votes[0] == .votes[1]))] | length' h.jsonl
+	assert_output 0
+}
+
+@test "gsm8k: graded solutions" {
+	need_data gsm8k
+	same gsm8k/solutions.jsonl.gz '[.id, .responses, .scores, .models]' \
+		'[.id, .response_texts, .score, .extra.models]'
+	run bash -c "rm-tokenize -q '$data/gsm8k/solutions.jsonl.gz' | rm-view -c"
+	assert_output 1319
+}
+
+@test "LLMBar: the label says which output" {
+	need_data llmbar
+	same llmbar/natural.json '.[] | [.input, [.output_1, .output_2],
+		(if .label == 1 then [0, 1] else [1, 0] end)]' \
+		'[.prompt_text, .response_texts, .rank]'
+	run bash -c "rm-tokenize -q '$data/llmbar/natural.json' | rm-view | jq -r .id | tail -1"
+	assert_output natural:100
+}
+
+@test "PandaLM: three annotators, 54 empty responses, six booleans" {
+	need_data pandalm
+	run rm-tokenize -o p.rms "$data/pandalm/testset-v1.json"
+	assert_success
+	assert_output "rm-tokenize: 999 kept, 0 cut, 0 dropped, 54 empty responses, 6 booleans or numbers taken as text"
+	same pandalm/testset-v1.json '.[] | [(.idx | tostring),
+		([.instruction, .input] | map(select(. != "")) | join("\n\n")),
+		([.response1, .response2] | map(tostring)),
+		[.annotator1, .annotator2, .annotator3]]' \
+		'[.id, .prompt_text, .response_texts,
+		  [.annotations[] | [1, 2, 0][.choice]]]'
+	same pandalm/testset-v1.json '.[] |
+		[.annotator1, .annotator2, .annotator3] as $a |
+		[(1, 2, 0) as $x | [$a[] | select(. == $x)] | length]' .votes
+}
+
+@test "all data sets together: the union of their fields" {
+	need_data arena
+	run bash -c "rm-tokenize -q '$data'/{hh/*,arena/*,convarg/*,humour/*,gsm8k/*,llmbar/*,pandalm/*} | rm-view -c"
+	assert_success
+	assert_output $((1500 + 1137 + 2749 + 300 + 16927 + 28118 + 1319 + 100 + 999))
+	run bash -c "rm-tokenize -q '$data'/{arena/*,humour/*,pandalm/*} | rm-view |
+		jq -r .subset | sort | uniq -c | tr -s ' '"
+	assert_output ' 28118 pairs
+ 300 ratings
+ 999 testset-v1'
+}
+
+# ---- tokens ----
+
+@test "the default is bytes, and ids decode to the text" {
+	run bash -c "rm-tokenize -q two.jsonl | rm-view | jq -c '[.prompt, .responses[0]]'"
+	assert_output '[[87,104,97,116,63],[84,104,105,115,46]]
+[[87,104,121,63],[]]'
+	run bash -c "rm-tokenize -q two.jsonl | rm-view --text | jq -c '[.prompt_text, .response_texts]'"
+	assert_output '["What?",["This.","That."]]
+["Why?",["","Because."]]'
+}
+
+@test "learn a BPE, use it; key and text are the same as with bytes" {
+	need_data hh
+	in=$data/hh/helpful-online.jsonl.gz
+	run rm-tokenize --learn 600 -o t/tokenizer.json "$in"
+	assert_failure 1
+	mkdir t
+	run rm-tokenize --learn 600 -o t/tokenizer.json "$in"
+	assert_success
+	assert_output ""
+	rm-tokenize -q -t t "$in" -o bpe.rms
+	rm-tokenize -q -t t/tokenizer.json "$in" --no-history | rm-view > file
+	rm-view bpe.rms > bpe
+	cmp bpe file
+	rm-tokenize -q "$in" | rm-view > bytes
+	cmp <(jq -c '[.id, .key, .rank, .length]' bpe) \
+		<(jq -c '[.id, .key, .rank, .length]' bytes)
+	run jq -s '(map(.n_tokens | add) | add)' bpe
+	few=$output
+	run jq -s '(map(.n_tokens | add) | add)' bytes
+	[ "$few" -lt $((output / 2)) ]
+	cmp <(rm-view --text bpe.rms | jq -c '.prompt_text + .response_texts[]') \
+		<(zcat "$in" | jq -c '.chosen, .rejected')
+	run rm-tokenize --learn 600 "$in"
+	assert_failure 2
+	assert_output --partial "--learn needs -o"
+}
+
+@test "-m: tokenizer, template and limit of a model" {
+	mkdir m
+	rm-tokenize --learn 300 --min-count 1 -o m/tokenizer.json two.jsonl
+	echo '{"policy": {"template": "hh", "max_length": 9}}' > m/rm.json
+	run rm-tokenize -m m two.jsonl -o m.rms
+	assert_success
+	assert_output --partial "2 kept, 2 cut"
+	run bash -c "rm-view -H m.rms | jq -c .policy"
+	assert_output '{"template":"hh","max_length":9,"overlong":"left"}'
+	rm-tokenize -q -t m --template hh -l 9 two.jsonl -o t.rms
+	cmp <(rm-view m.rms) <(rm-view t.rms)
+	run rm-tokenize -m m -t m two.jsonl
+	assert_failure 2
+	run rm-tokenize -m none two.jsonl
+	assert_failure 1
+}
+
+@test "-l and --overlong" {
+	run bash -c "rm-tokenize -l 8 two.jsonl 2> err | rm-view --text |
+		jq -c '[.prompt_text, .response_texts]'; cat err"
+	assert_output '["at?",["This.","That."]]
+["",["","Because."]]
+rm-tokenize: 2 kept, 2 cut, 0 dropped, 1 empty response'
+	run bash -c "rm-tokenize -l 10 --overlong drop two.jsonl 2>&1 > x"
+	assert_output 'rm-tokenize: 1 kept, 0 cut, 1 dropped, 0 empty responses'
+	run rm-tokenize -l 10 --overlong error two.jsonl -o x.rms
+	assert_failure 1
+	assert_output 'rm-tokenize: two.jsonl: line 2: 12 tokens, the limit is 10'
+	[ ! -e x.rms ]
+}
+
+@test "any number of threads, the same bytes" {
+	need_data hh
+	rm-tokenize --learn 500 -o t.json "$data/hh/helpful-online.jsonl.gz"
+	for n in 1 3; do
+		rm-tokenize -q --no-history -t t.json -@ $n \
+			"$data"/{hh/helpful-online.jsonl.gz,humour/pairs.csv.gz,llmbar/natural.json} \
+			> $n.rms
+	done
+	cmp 1.rms 3.rms
+}
+
+# ---- input ----
+
+@test "stdin, gzip and zstd are read alike" {
+	rm-tokenize -q --no-history < two.jsonl | rm-view > plain
+	gzip -k two.jsonl
+	zstd -q two.jsonl -o packed
+	run bash -c "rm-tokenize -q two.jsonl.gz | rm-view | sed s/two:/stdin:/ | cmp - plain"
+	assert_success
+	run bash -c "rm-tokenize -q - < packed | rm-view | cmp - plain"
+	assert_success
+	run bash -c "cat two.jsonl.gz | rm-tokenize -q | rm-view | cmp - plain"
+	assert_success
+	run bash -c "head -c 60 two.jsonl.gz | rm-tokenize -q"
+	assert_failure 1
+	assert_output --partial "cut short"
+}
+
+@test "a pipe among the files is read once" {
+	run bash -c "rm-tokenize -q two.jsonl <(cat two.jsonl) two.jsonl | rm-view -c"
+	assert_output 6
+}
+
+@test "the first row of a file may be damaged with --skip-bad" {
+	{ echo '{"prompt":'; cat two.jsonl; } > bad.jsonl
+	run rm-tokenize bad.jsonl
+	assert_failure 1
+	assert_output --partial "bad.jsonl: line 1: "
+	run bash -c "rm-tokenize --skip-bad bad.jsonl 2>&1 > x.rms"
+	assert_output "rm-tokenize: 2 kept, 0 cut, 0 dropped, 1 empty response, 1 bad row skipped"
+}
+
+@test "typed lines are answered at once" {
+	mkfifo in out
+	bash -c 'rm-tokenize -q < in | rm-view > out' &
+	exec 8> in 9< out
+	for word in one two; do
+		echo "{\"prompt\":\"p\",\"response\":\"$word\"}" >&8
+		read -r -t 20 line <&9
+		[ "$(jq -c .length <<< "$line")" = '[3]' ]
+	done
+	exec 8>&- 9<&-
+	wait
+}
+
+@test "memory does not grow with the number of lines" {
+	case $RM_BIN in */san/*) skip "sanitizers need the address space" ;; esac
+	line=$(head -1 two.jsonl)
+	run bash -c "ulimit -v 150000
+		yes '$line' | head -n 2000000 | rm-tokenize -q | rm-view -c"
+	assert_success
+	assert_output 2000000
+}
+
+# ---- columns and bad rows ----
+
+@test "named columns are taken, absent ones refused" {
+	printf '%s\n' 'ask,a,b,c,best,w' 'Q,1,2,3,b,5' > own.csv
+	run bash -c "records() { $(declare -f records | tail -n +2); }
+		records --prompt ask --responses a,b --rank best own.csv |
+		jq -c '[.prompt_text, .response_texts, .rank, .extra]'"
+	assert_output '["Q",["1","2"],[1,0],{"c":"3","w":"5"}]'
+	run rm-tokenize --prompt ask --responses a,nope own.csv
+	assert_failure 1
+	assert_output "rm-tokenize: own.csv: line 2: there is no column nope; the columns are ask, a, b, c, best, w"
+	run rm-tokenize own.csv
+	assert_failure 1
+	assert_output --partial "the columns are ask, a, b, c, best, w"
+}
+
+@test "bad rows name file, line and column, and leave no output" {
+	bad() {	# content, message
+		printf '%b' "$1" > bad
+		run rm-tokenize bad -o out.rms
+		assert_failure 1
+		assert_output --partial "rm-tokenize: bad: $2"
+		[ ! -e out.rms ]
+	}
+	bad 'chosen,rejected\na,b\n"c,d\ne,f\n' 'line 3: a quote'
+	bad 'chosen,rejected\na,b\nc\n' 'line 3: row 2 has 1 column, the header has 2'
+	bad 'chosen,rejected\na,\xff\n' 'line 2: column rejected: invalid UTF-8'
+	bad '{"chosen":"a","rejected":null}\n' 'line 1: column rejected: null'
+	bad '{"chosen":"a","rejected":{"x":1}}' 'line 1: column rejected: an object'
+	bad '{"responses":["a","b"],"scores":[1]}' 'line 1: score: 1 value for 2 responses'
+	bad '{"chosen":"a","rejected":"b","p":2}' 'line 1: column p: 2 is no probability'
+	bad '{"chosen":"a"' 'line 1: JSON'
+	bad '[{"chosen":"a","rejected":"b"},{}]' 'row 2: column chosen is missing'
+	bad '' 'the file is empty'
+	bad '\n \n' 'there are no rows'
+	bad "$(printf '[%.0s' {1..100})" 'JSON: nested deeper'
+}
+
+@test "wrong usage exits 2" {
+	run rm-tokenize --template nope two.jsonl
+	assert_failure 2
+	assert_output --partial "--template: no template 'nope'; there are plain, hh, chatml"
+	run rm-tokenize -f xml two.jsonl
+	assert_failure 2
+	assert_output --partial "auto, csv, tsv, jsonl, json"
+	run rm-tokenize --overlong middle two.jsonl
+	assert_failure 2
+	run rm-tokenize -@ 0 two.jsonl
+	assert_failure 2
+}
+
+@test "a full disk and a reader that went away" {
+	run bash -c "rm-tokenize -q two.jsonl > /dev/full"
+	assert_failure 1
+	assert_output --partial "No space left"
+	yes "$(head -1 two.jsonl)" | head -n 200000 > long.jsonl
+	run bash -c "rm-tokenize -q long.jsonl | head -c 100 > x; echo \${PIPESTATUS[0]}"
+	assert_output 141
+}
