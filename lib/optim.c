@@ -257,9 +257,10 @@ const struct rm_schedule *rm_schedule_find(const char *name)
 	for (s = rm_schedules; s->name; s++) {
 		if (!strcmp(s->name, name))
 			return s;
+	}
+	for (s = rm_schedules; s->name; s++)
 		rm_buf_printf(&list, "%s%s", s == rm_schedules ? "" : ", ",
 			      s->name);
-	}
 	char *names = rm_buf_text(&list);
 	rm_fail("unknown schedule %s: valid are %s", name,
 		names ? names : "");
