@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	AHEAD = 32		/* scattered codes fetched before their turn */
+};
+
 /* ---- rank correlation ---- */
 
 /* Average rank of each code, less the mean of all ranks. */
@@ -162,8 +166,11 @@ static int correlate(const struct rm_order *x, const struct rm_codes *y,
 	if (!z)
 		return -1;
 #pragma omp parallel for if (x->n > 1 << 15)
-	for (j = 0; j < x->n; j++)
+	for (j = 0; j < x->n; j++) {
+		if (j + AHEAD < x->n)
+			__builtin_prefetch(&y->code[x->index[j + AHEAD]]);
 		z[j] = y->code[x->index[j]];
+	}
 	if (rho)
 		status = spearman(x, y, z, rho);
 	if (tau && status == 0)
