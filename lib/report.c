@@ -97,12 +97,14 @@ static void put_title(struct rm_buf *out, const struct rm_report *r)
 	if (r->keyed)
 		put_things(out, r->clusters, "prompt");
 	else
-		rm_buf_puts(out, "no key: each record taken as a prompt");
+		rm_buf_puts(out, "prompts unknown (no key)");
 	rm_buf_puts(out, "\n  [95 % intervals] by ");
 	if (r->bootstrap)
-		rm_buf_printf(out, "%zu resamples of prompts", r->bootstrap);
+		rm_buf_printf(out, "%zu resamples of %ss", r->bootstrap,
+			      r->keyed ? "prompt" : "record");
 	else
-		rm_buf_puts(out, "influence functions, clustered by prompt");
+		rm_buf_printf(out, "influence functions, clustered by %s",
+			      r->keyed ? "prompt" : "record");
 	rm_buf_printf(out, "\n  P(first preferred) is %s\n", r->calibrated ?
 		      "the calibrated field prob, else sigmoid(d)" :
 		      "sigmoid(d), d the difference of rewards");

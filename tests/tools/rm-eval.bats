@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+# rm-eval: reports of scored streams, and what it refuses.
+load common
+
+# Four pairs of three prompts, in two subsets.
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	cat > pairs.jsonl <<- END
+	{"id":"a","key":1,"subset":"x","rank":[0,1],"length":[10,5],"reward":[1.5,0.5]}
+	{"id":"b","key":1,"subset":"x","rank":[0,1],"length":[10,50],"reward":[0.5,0.7]}
+	{"id":"c","key":2,"subset":"y","rank":[0,1],"length":[10,5],"reward":[1.5,1.5]}
+	{"id":"d","key":3,"subset":"y","rank":[0,1],"length":[10,9],"reward":[3,-1]}
+	END
+	rm-view -S pairs.jsonl > pairs.scores
+}
+
+# near A B: equal to 1e-12.
+near() {
+	awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; exit !(d * d < 1e-24) }' ||
+		fail "$1 is not $2"
+}
+
+@test "JSON has the promised keys, and the figures are right" {
+	rm-eval --format json pairs.scores > r.json
+	for key in n accuracy accuracy_ci ties log_loss brier ece ece_seed auc \
+		spearman kendall length_corr subsets accuracy_macro; do
+		jq -e "has(\"$key\")" r.json > /dev/null || fail "no $key"
+	done
+	assert_equal "$(jq -c '[.n, .ties, .accuracy, .longer_wins]' r.json)" \
+		'[4,1,0.625,0.75]'
+	assert_equal "$(jq '.accuracy_ci | length' r.json)" 2
+	assert_equal "$(jq -c '.subsets | keys' r.json)" '["x","y"]'
+	assert_equal "$(jq '.subsets.y.accuracy' r.json)" 0.75
+	near "$(jq .brier r.json)" "$(awk 'BEGIN {
+		a = 1 / (1 + exp(1)); b = 1 / (1 + exp(-.2)); c = .5
+		d = 1 / (1 + exp(4))
+		printf "%.15f", (a * a + b * b + c * c + d * d) / 4 }')"
+}
+
+@test "a figure that cannot be computed is null, with a reason" {
+	rm-eval --format json pairs.scores > r.json
+	assert_equal "$(jq .spearman r.json)" null
+	assert_equal "$(jq -r .missing.spearman r.json)" \
+		"no group of three or more responses that vary"
+	run rm-eval pairs.scores
+	assert_line --regexp '^  spearman +n/a  no group of three'
+}
+
+@test "the text page names each figure and fits 80 columns" {
+	run rm-eval pairs.scores
+	assert_success
+	assert_line --index 0 "Report on pairs.scores"
+	assert_line --regexp '^  accuracy +62\.5 %  \[34\.4, 90\.6\]'
+	assert_line --regexp '^  x +2 +50\.0 %'
+	for line in "${lines[@]}"; do
+		[ "${#line}" -le 80 ] || fail "$line"
+	done
+}
+
+@test "TSV has a line for each figure of each part" {
+	run rm-eval --metrics accuracy,ties --format tsv pairs.scores
+	assert_success
+	assert_line --index 0 $'subset\tmetric\tvalue\tlow\thigh'
+	assert_line $'*\tties\t1\t\t'
+	assert_line $'y\taccuracy\t0.75\t0.2600090038649865\t1'
+	assert_equal "${#lines[@]}" 10
+}
+
+@test "--ties says how equal rewards count" {
+	for t in half:0.625 wrong:0.5 right:0.75; do
+		assert_equal "$(rm-eval --ties "${t%:*}" --format json \
+			pairs.scores | jq .accuracy)" "${t#*:}"
+	done
+}
+
+@test "--metrics chooses, lists and refuses" {
+	run rm-eval --metrics auc --format json pairs.scores
+	assert_success
+	assert_equal "$(jq 'has("auc") and (has("accuracy") | not)' \
+		<<< "$output")" true
+	run rm-eval --metrics list
+	assert_success
+	assert_line "kendall_pooled"
+	assert_output --partial "one-sided form"
+	run rm-eval --metrics auc,f1 pairs.scores
+	assert_failure 2
+	assert_output --partial 'unknown metric "f1" (there are accuracy,'
+}
+
+@test "--by takes a field or a column of extra" {
+	run rm-eval --by id --metrics accuracy --format tsv pairs.scores
+	assert_success
+	assert_line $'d\taccuracy\t1\t\t'
+	jq -c '.extra = {model: (.reward[0] | tostring)}' pairs.jsonl |
+		rm-view -S > extra.scores
+	run rm-eval --by model --metrics accuracy --format tsv extra.scores
+	assert_success
+	assert_line --partial $'1.5\taccuracy\t0.75'
+	run rm-eval --by colour extra.scores
+	assert_failure 1
+	assert_output --partial 'no record has a column "colour" in extra'
+	run rm-eval --by colour pairs.scores
+	assert_failure 1
+	assert_output --partial "no field colour"
+}
+
+@test "the same bytes for any number of threads, and by seed" {
+	for i in $(seq 1 400); do
+		cat pairs.jsonl
+	done | jq -c '.key = .key * 1000 + (input_line_number % 97)' |
+		rm-view -S > many.scores
+	for f in text json tsv; do
+		rm-eval --no-history --bootstrap 100 --format $f -@ 1 \
+			many.scores > one
+		rm-eval --no-history --bootstrap 100 --format $f -@ 3 \
+			many.scores > three
+		cmp one three
+	done
+	rm-eval --bootstrap 100 --format json many.scores > a
+	rm-eval --bootstrap 100 -s 2 --format json many.scores > b
+	[ "$(jq -c .accuracy_ci a)" != "$(jq -c .accuracy_ci b)" ]
+	assert_equal "$(jq .accuracy a)" "$(jq .accuracy b)"
+	assert_equal "$(jq '.ece_ci | length' a)" 2
+	assert_equal "$(jq -r .interval a)" bootstrap
+}
+
+@test "files one after another count as one stream" {
+	assert_equal "$(rm-eval --format json pairs.scores pairs.scores |
+		jq .n)" 8
+	assert_equal "$(cat pairs.scores | rm-eval --format json | jq .n)" 4
+}
+
+@test "the history ends in the report, unless told otherwise" {
+	assert_equal "$(rm-eval --format json pairs.scores |
+		jq -r '[.history[].tool] | join(" ")')" "rm-view rm-eval"
+	assert_equal "$(rm-eval --no-history --format json pairs.scores |
+		jq 'has("history")')" false
+	run rm-eval --no-history pairs.scores
+	refute_output --partial "Made by"
+}
+
+@test "rewards are needed, and NaN is no reward" {
+	jq -c 'del(.reward)' pairs.jsonl | rm-view -S > none.scores
+	run rm-eval none.scores
+	assert_failure 1
+	assert_output --partial "rm-eval: no field reward: run rm-score first"
+	jq -c 'if .id == "c" then .reward[1] = null else . end' pairs.jsonl |
+		rm-view -S > nan.scores
+	run rm-eval nan.scores
+	assert_failure 1
+	assert_output "rm-eval: nan.scores: record 3: field reward: that of response 1 is missing (NaN)"
+}
+
+@test "a stream without comparisons is an error" {
+	echo '{"id":"a","reward":[1]}' | rm-view -S > single.scores
+	run rm-eval single.scores
+	assert_failure 1
+	assert_output --partial "single.scores: no comparisons in 1 records"
+	echo '{"id":"a","rank":[1,1,1],"reward":[1,2,3]}' |
+		rm-view -S > tied.scores
+	run rm-eval tied.scores
+	assert_failure 1
+	assert_output --partial "no comparisons"
+}
+
+@test "damage is an error, and -o leaves what was there" {
+	echo old > report
+	head -c -20 pairs.scores > cut.scores
+	run rm-eval -o report cut.scores
+	assert_failure 1
+	assert_output --partial "cut.scores"
+	assert_equal "$(cat report)" old
+	rm-eval -o report pairs.scores
+	assert_equal "$(head -n 1 report)" "Report on pairs.scores"
+	run bash -c "rm-eval pairs.scores > /dev/full"
+	assert_failure 1
+	assert_output --partial "No space left on device"
+}
+
+@test "wrong usage exits 2" {
+	run rm-eval --ties maybe pairs.scores
+	assert_failure 2
+	assert_output --partial "half, wrong, right"
+	run rm-eval --format html pairs.scores
+	assert_failure 2
+}
