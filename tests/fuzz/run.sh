@@ -26,7 +26,7 @@ one() {
 	local out scratch=$2.out status=0
 	out=$2.$(cksum <<< "$1" | cut -d' ' -f1).err
 	command=${1//@/$2}
-	(eval "timeout 20 ${command//SCRATCH/$scratch}") \
+	timeout 20 bash -c "${command//SCRATCH/$scratch}" \
 		> /dev/null 2> "$out" < /dev/null || status=$?
 	if [ $status -gt 3 ] || grep -qE 'Sanitizer|runtime error' "$out" ||
 		{ [ $status -ne 0 ] && [ ! -s "$out" ]; }; then
@@ -78,6 +78,8 @@ corpus=tests/fuzz/corpus
 examples/generate 12 > $build/examples.jsonl
 rm-tokenize -q --keep-text $build/examples.jsonl > $build/groups.rms
 rm-pair -q $build/groups.rms > $build/pairs.rms
+rm-train -q --epochs 1 --backbone bag:rows=64,dim=2 -o $build/model \
+	$build/pairs.rms
 for lines in all-types scored-pairs; do
 	rm-view -S $corpus/lines/$lines.jsonl > $build/$lines.rms
 done
@@ -90,6 +92,16 @@ try groups $build/groups.rms -m 'rm-view --text @' \
 	'rm-pair --balance length @'
 try scored $build/scored-pairs.rms -m 'rm-eval @' 'rm-eval --by subset @'
 try lines $corpus/lines/all-types.jsonl 'rm-view -S @'
+try train $build/pairs.rms -m \
+	'rm-train -q --epochs 1 --backbone bag:rows=64,dim=2 -o SCRATCH @'
+try score $build/groups.rms -m "rm-score -m $build/model @"
+for part in $(ls $build/model); do
+	try "$part" "$build/model/$part" \
+		"cp -r $build/model SCRATCH && cp @ SCRATCH/$part &&
+		 rm-score -m SCRATCH $build/pairs.rms" \
+		"cp -r $build/model SCRATCH && cp @ SCRATCH/$part &&
+		 rm-model check SCRATCH"
+done
 try text $build/examples.jsonl 'rm-tokenize -q @' 'rm-tokenize -q --skip-bad @'
 
 echo "$total runs, $failed failed"
