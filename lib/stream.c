@@ -138,9 +138,10 @@ static int next_frame(struct rm_reader *r, bool header,
 		rm_fail("damaged: byte %02x where a length should begin", *p);
 		return wrap_next(r, header);
 	}
-	if (len > r->max_record) {
-		rm_fail("%zu bytes, more than --max-record %zu", len,
-			r->max_record);
+	if (len > (header ? RM_MAX_RECORD : r->max_record)) {
+		rm_fail("%zu bytes, more than %s %zu", len,
+			header ? "the limit" : "--max-record",
+			header ? RM_MAX_RECORD : r->max_record);
 		return wrap_next(r, header);
 	}
 	got = fill(r, len + 2 * HEAD);

@@ -139,7 +139,7 @@ setup() {
 @test "--max-record refuses what is larger" {
 	run rm-view --max-record 64 pairs.rms
 	assert_failure 1
-	assert_output --partial "more than --max-record 64"
+	assert_output --partial "record 1: 151 bytes, more than --max-record 64"
 	run rm-view -S --max-record 64 lines
 	assert_failure 1
 	assert_output --partial "64"
