@@ -294,40 +294,86 @@ int rm_subset_all(struct rm_subset *s, struct rm_dataset *d)
 	return 0;
 }
 
-/* Tokens of an example whose group is unpacked. */
-static uint64_t count_tokens(const struct rm_dataset *d,
-			     const struct example *e, const struct group *g)
+/* Where a key falls in [0, 1), and the tokens of example i. */
+static int look_at(struct rm_dataset *d, size_t i, uint64_t seed, double *u,
+		   uint64_t *tokens)
 {
-	size_t bytes = 2 * (size_t)g->prompt + d->response[e->pick[0]].len +
-		       d->response[e->pick[1]].len;
+	const struct example *e = &d->example[i];
+	struct rm_slice prompt, id;
+	struct group g;
 
-	return bytes / sizeof(int32_t);
+	if (unpack(d, e->group, &g, &prompt, &id) < 0)
+		return -1;
+	/* Step 1: independent of rm-pair's split of the same seed. */
+	*u = rm_random_uniform(seed, RM_RANDOM_SPLIT, 1, g.key);
+	*tokens = (2 * prompt.len + d->response[e->pick[0]].len +
+		   d->response[e->pick[1]].len) / sizeof(int32_t);
+	return 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Below which place in [0, 1) that fraction of the distinct keys falls;
+ * place[n] is sorted.
+ */
+static double threshold(double *place, size_t n, double fraction)
+{
+	size_t distinct = 0, take;
+
+	qsort(place, n, sizeof(*place), by_value);
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || place[i] > place[distinct - 1])
+			place[distinct++] = place[i];
+	}
+	take = (size_t)round(fraction * (double)distinct);
+	return take < distinct ? place[take] : 1;
+}
+
+/* The two sides, given where each example's key falls. */
+static int divide(struct rm_subset *a, struct rm_subset *b,
+		  struct rm_dataset *d, double end, uint64_t seed)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		struct rm_subset *to;
+		uint64_t tokens;
+		double u;
+
+		if (look_at(d, i, seed, &u, &tokens) < 0)
+			return -1;
+		to = u < end ? b : a;
+		to->example[to->n++] = (uint32_t)i;
+		to->tokens += tokens;
+	}
+	return 0;
 }
 
 int rm_subset_split(struct rm_subset *a, struct rm_subset *b,
 		    struct rm_dataset *d, double fraction, uint64_t seed)
 {
-	struct rm_slice prompt, id;
-	struct rm_subset *to;
-	struct group g;
+	double *place = rm_malloc(d->n, sizeof(*place));
+	uint64_t tokens;
+	int status = place ? 0 : -1;
 
-	if (subset_new(a, d) < 0 || subset_new(b, d) < 0)
-		return -1;
-	for (size_t i = 0; i < d->n; i++) {
-		if (unpack(d, d->example[i].group, &g, &prompt, &id) < 0)
-			return -1;
-		/* Step 1: independent of rm-pair's split of the same seed. */
-		to = rm_random_uniform(seed, RM_RANDOM_SPLIT, 1, g.key) <
-		     fraction ? b : a;
-		to->example[to->n++] = (uint32_t)i;
-		to->tokens += count_tokens(d, &d->example[i], &g);
-	}
-	if (a->n == 0 || b->n == 0)
-		return rm_fail("a validation fraction of %g leaves %s: %zu "
-			       "pairs are too few, or share one key",
-			       fraction, b->n ? "nothing to train on" :
+	for (size_t i = 0; i < d->n && status == 0; i++)
+		status = look_at(d, i, seed, &place[i], &tokens);
+	if (status == 0 && (subset_new(a, d) < 0 || subset_new(b, d) < 0))
+		status = -1;
+	if (status == 0)
+		status = divide(a, b, d, threshold(place, d->n, fraction),
+				seed);
+	free(place);
+	if (status == 0 && (a->n == 0 || b->n == 0))
+		return rm_fail("a validation fraction of %g leaves %s: the "
+			       "%zu pairs have too few keys", fraction,
+			       b->n ? "nothing to train on" :
 			       "nothing to validate on", d->n);
-	return 0;
+	return status;
 }
 
 void rm_subset_fini(struct rm_subset *s)

@@ -64,8 +64,9 @@ struct rm_subset {
 
 int rm_subset_all(struct rm_subset *s, struct rm_dataset *d);
 /*
- * `fraction` of the keys into b, the others into a: by the hash of key and
- * seed, so that no prompt stands on both sides.  An empty side is an error.
+ * `fraction` of the distinct keys, rounded, into b, the others into a: by
+ * the hash of key and seed, so that no prompt stands on both sides.  An empty
+ * side is an error.
  */
 int rm_subset_split(struct rm_subset *a, struct rm_subset *b,
 		    struct rm_dataset *d, double fraction, uint64_t seed);
