@@ -426,7 +426,7 @@ static void read_rows(struct rm_text_reader *r)
 static int emit(struct rm_text_reader *r, struct rm_text_group *g)
 {
 	if (rm_grow(&r->group, &r->cap_groups, r->n_groups + 1,
-		    sizeof(*r->group)) < 0)
+		    sizeof(void *)) < 0)
 		return -1;
 	r->group[r->n_groups++] = g;
 	return 0;
@@ -445,7 +445,7 @@ static int emit_run(struct rm_text_reader *r)
 		return -1;
 	r->n_run = 0;
 	if (g->extra && rm_grow(&r->owned, &r->cap_owned, r->n_owned + 1,
-				sizeof(*r->owned)) < 0) {
+				sizeof(void *)) < 0) {
 		json_decref(g->extra);
 		return -1;
 	}
@@ -476,7 +476,7 @@ static int add_to_run(struct rm_text_reader *r, size_t i)
 		return rm_text_row_wrap(row);
 	}
 	if (rm_grow(&r->run, &r->cap_run, r->n_run + 1,
-		    sizeof(*r->run)) < 0 ||
+		    sizeof(void *)) < 0 ||
 	    rm_grow(&r->run_row, &r->cap_run_row, r->n_run + 1,
 		    sizeof(*r->run_row)) < 0)
 		return -1;

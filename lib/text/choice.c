@@ -49,7 +49,7 @@ static bool is_comparison(const char *s, size_t n, size_t *choice)
 {
 	size_t left, right, at = 0, end;
 
-	while (at < n && !memchr("<>=", s[at], 3))
+	while (at < n && s[at] != '<' && s[at] != '>' && s[at] != '=')
 		at++;
 	end = at;
 	while (end < n && s[end] == s[at])

@@ -239,7 +239,7 @@ static const struct tag {
 /* The tag that stands at s, NULL if none does. */
 static const struct tag *tag_at(const unsigned char *s, size_t n)
 {
-	for (size_t i = 0; i < RM_COUNT(tags); i++)
+	for (size_t i = 0; s && i < RM_COUNT(tags); i++)
 		if (n >= strlen(tags[i].text) &&
 		    memcmp(s, tags[i].text, strlen(tags[i].text)) == 0)
 			return &tags[i];

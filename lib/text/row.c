@@ -205,14 +205,14 @@ static int read_prompt(struct reading *r, const json_t *v)
 		*p = more;
 		return 0;
 	}
-	n = p->text.len + 2 + more.text.len;
-	text = rm_arena_alloc(r->arena, n, 1);
+	n = p->text.len;
+	text = rm_arena_alloc(r->arena, n + 2 + more.text.len, 1);
 	if (!text)
 		return -1;
-	memcpy(text, p->text.data, p->text.len);
-	memcpy(text + p->text.len, "\n\n", 2);
-	memcpy(text + p->text.len + 2, more.text.data, more.text.len);
-	p->text = (struct rm_slice){ text, n };
+	memcpy(text, p->text.data, n);
+	text[n] = text[n + 1] = '\n';
+	memcpy(text + n + 2, more.text.data, more.text.len);
+	p->text = (struct rm_slice){ text, n + 2 + more.text.len };
 	return 0;
 }
 
@@ -678,19 +678,16 @@ static int read_extra(struct reading *r)
 
 static int make_id(struct reading *r, const char *stem, size_t number)
 {
-	char digits[32];
-	size_t n = strlen(stem), len;
+	size_t room = strlen(stem) + 32;
 	char *id;
 
 	if (r->g->id.data)
 		return 0;
-	len = (size_t)snprintf(digits, sizeof(digits), ":%zu", number);
-	id = rm_arena_alloc(r->arena, n + len, 1);
+	id = rm_arena_alloc(r->arena, room, 1);
 	if (!id)
 		return -1;
-	memcpy(id, stem, n);
-	memcpy(id + n, digits, len);
-	r->g->id = (struct rm_slice){ (unsigned char *)id, n + len };
+	snprintf(id, room, "%s:%zu", stem, number);
+	r->g->id = (struct rm_slice){ (unsigned char *)id, strlen(id) };
 	return 0;
 }
 
