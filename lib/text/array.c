@@ -30,18 +30,13 @@ static int read_all(struct rm_text_source *s, struct rm_buf *text)
 	return 0;
 }
 
-static json_t *parse_all(struct rm_text_source *s, struct rm_buf *text)
+static json_t *parse_all(const struct rm_text_source *s,
+			 const struct rm_buf *text)
 {
-	struct rm_buf copy = {0};
 	bool replaced = false;
-	json_t *root = NULL;
-	int changed = rm_text_utf8(text->data, text->len, s->replace, &copy,
-				   &replaced);
+	json_t *root = rm_text_json(text->data, text->len, s->replace,
+				    &replaced);
 
-	if (changed >= 0)
-		root = changed ? rm_json_parse(copy.data, copy.len)
-			       : rm_json_parse(text->data, text->len);
-	rm_buf_fini(&copy);
 	if (json_is_object(root)) {
 		json_t *one = json_array();
 

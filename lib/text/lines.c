@@ -120,18 +120,9 @@ static json_t *parse_line(const struct rm_text_source *s,
 			  const struct rm_text_row *row, bool *replaced)
 {
 	const struct lines *l = s->state;
-	const unsigned char *data = l->text.data + row->start;
-	struct rm_buf copy = {0};
-	json_t *value = NULL;
-	int changed = rm_text_utf8(data, row->len, s->replace, &copy,
-				   replaced);
 
-	if (changed > 0)
-		value = rm_json_parse(copy.data, copy.len);
-	else if (changed == 0)
-		value = rm_json_parse(data, row->len);
-	rm_buf_fini(&copy);
-	return value;
+	return rm_text_json(l->text.data + row->start, row->len, s->replace,
+			    replaced);
 }
 
 static void close_lines(struct rm_text_source *s)

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How far a look goes, as rm_input_peek does. */
+enum { LOOK = 64 * 1024 };
+
 static const struct rm_text_format *const formats[] = {
 	&rm_text_csv, &rm_text_tsv, &rm_text_lines, &rm_text_array
 };
@@ -72,6 +75,78 @@ int rm_text_utf8(const void *data, size_t n, bool replace,
 	return copy->failed ? -1 : 1;
 }
 
+/* The code unit of an escape \uXXXX at s, -1 if there is none. */
+static long escaped_unit(const unsigned char *s, size_t n)
+{
+	long unit = 0;
+
+	if (n < 6 || s[0] != '\\' || s[1] != 'u')
+		return -1;
+	for (size_t i = 2; i < 6; i++) {
+		int c = s[i] | 0x20;
+
+		if (c >= '0' && c <= '9')
+			unit = 16 * unit + c - '0';
+		else if (c >= 'a' && c <= 'f')
+			unit = 16 * unit + c - 'a' + 10;
+		else
+			return -1;
+	}
+	return unit;
+}
+
+static bool is_high(long unit)
+{
+	return unit >= 0xd800 && unit < 0xdc00;
+}
+
+static bool is_low(long unit)
+{
+	return unit >= 0xdc00 && unit < 0xe000;
+}
+
+/* Escapes of half a surrogate pair become those of U+FFFD, in place. */
+static void mend_surrogates(unsigned char *s, size_t n, bool *replaced)
+{
+	for (size_t i = 0; i + 1 < n; i++) {
+		long unit;
+
+		if (s[i] != '\\')
+			continue;
+		unit = escaped_unit(s + i, n - i);
+		if (is_high(unit) &&
+		    is_low(escaped_unit(s + i + 6, n - i - 6))) {
+			i += 11;
+		} else if (is_high(unit) || is_low(unit)) {
+			memcpy(s + i + 2, "fffd", 4);
+			*replaced = true;
+		} else {
+			i++;	/* the escaped character, maybe a backslash */
+		}
+	}
+}
+
+json_t *rm_text_json(const void *data, size_t n, bool replace,
+		     bool *replaced)
+{
+	struct rm_buf copy = {0};
+	json_t *value = NULL;
+	int changed = rm_text_utf8(data, n, replace, &copy, replaced);
+
+	if (changed == 0 && !replace) {
+		value = rm_json_parse(data, n);
+	} else if (changed >= 0) {
+		if (changed == 0)
+			rm_buf_append(&copy, data, n);
+		if (!copy.failed) {
+			mend_surrogates(copy.data, copy.len, replaced);
+			value = rm_json_parse(copy.data, copy.len);
+		}
+	}
+	rm_buf_fini(&copy);
+	return value;
+}
+
 /* ---- formats ---- */
 
 static bool ends_in(const char *s, size_t n, const char *suffix)
@@ -118,29 +193,39 @@ static char *make_stem(const char *path)
 	return rm_strndup(base, dot > 1 ? dot - 1 : n);
 }
 
-/* Peek until the first n bytes that matter or the end are there: at least one
- * byte that is no white space; to the end of the line if `line`. */
-static ssize_t look(struct rm_text_source *s, const unsigned char **data,
-		    bool line)
+static bool is_space(unsigned char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool in_line(unsigned char c)
+{
+	return c != '\n';
+}
+
+/*
+ * Peek past the bytes that `skip` is true for: how many they are, -1 on error.
+ * *next is the byte after them, -1 if the end or the limit of peeking is.
+ */
+static ssize_t look_past(struct rm_text_source *s, bool (*skip)(unsigned char),
+			 const unsigned char **data, int *next)
 {
 	size_t want = 1, at = 0;
 	ssize_t got;
 
-	for (;;) {
+	*next = -1;
+	for (; want <= LOOK; want = (size_t)got + 1) {
 		got = rm_input_peek(s->in, data, want);
 		if (got < 0)
 			return -1;
-		while (at < (size_t)got &&
-		       (line ? (*data)[at] != '\n'
-			     : strchr(" \t\r\n", (*data)[at]) != NULL &&
-			       (*data)[at]))
+		while (at < (size_t)got && skip((*data)[at]))
 			at++;
+		if (at < (size_t)got)
+			*next = (*data)[at];
 		if (at < (size_t)got || (size_t)got < want)
-			return (ssize_t)at;
-		want = (size_t)got + 1;
-		if (want > 64 * 1024)
-			return (ssize_t)at;
+			break;
 	}
+	return (ssize_t)at;
 }
 
 static int skip_mark(struct rm_text_source *s)
@@ -161,19 +246,24 @@ static int detect(struct rm_text_source *s)
 {
 	const struct rm_text_format *named = by_suffix(s->path);
 	const unsigned char *data;
-	ssize_t at = look(s, &data, false);
+	int first;
+	ssize_t at = look_past(s, is_space, &data, &first);
 	bool tab, comma;
 
 	if (at < 0)
 		return -1;
-	if (data[at] == '{' || data[at] == '[') {
-		s->format = data[at] == '[' ? &rm_text_array : &rm_text_lines;
+	if (first == '{' || first == '[') {
+		s->format = first == '[' ? &rm_text_array : &rm_text_lines;
 		/* One object over many lines, said to be a whole file. */
-		if (data[at] == '{' && named == &rm_text_array)
+		if (first == '{' && named == &rm_text_array)
 			s->format = named;
 		return 0;
 	}
-	at = look(s, &data, true);
+	if (rm_input_peek(s->in, &data, 2) >= 2 && data[0] == 0xce &&
+	    data[1] < 0x80)	/* a frame's length, and invalid UTF-8 */
+		return rm_fail("this is no text; if it is an rmtools stream, "
+			       "it is tokenized already");
+	at = look_past(s, in_line, &data, &first);
 	if (at < 0)
 		return -1;
 	tab = memchr(data, '\t', (size_t)at) != NULL;

@@ -91,5 +91,9 @@ void rm_text_source_fini(struct rm_text_source *s);
  */
 int rm_text_utf8(const void *data, size_t n, bool replace,
 		 struct rm_buf *copy, bool *replaced);
+/* n bytes as a JSON value; `replace` mends escaped surrogates without their
+ * other half as well. */
+json_t *rm_text_json(const void *data, size_t n, bool replace,
+		     bool *replaced);
 
 #endif

@@ -203,6 +203,8 @@ static void test_json_array(void **state)
 	fails("a.json", "[{\"chosen\":\"a\",\"rejected\":\"b\"}", NULL,
 	      "a.json: JSON: ");
 	fails("a.json", "[]", NULL, "there are no rows");
+	fails("a", " \n\t ", NULL, "there are no rows");
+	fails("a.rms", "\xce\x01", NULL, "tokenized already");
 }
 
 static void test_replace(void **state)
@@ -215,6 +217,14 @@ static void test_replace(void **state)
 	is_text(batch.group[0]->response[0].text, "a\xef\xbf\xbd" "b");
 	assert_int_equal(rm_text_counts(reader)->replaced, 1);
 	done();
+	groups_of("a.jsonl", "{\"chosen\":\"\\ud83d\\ude00 \\ud83d \\\\ud83d\","
+		  "\"rejected\":\"\\uDE00\"}\n", &o);
+	is_text(batch.group[0]->response[0].text,
+		"\xf0\x9f\x98\x80 \xef\xbf\xbd \\ud83d");
+	is_text(batch.group[0]->response[1].text, "\xef\xbf\xbd");
+	done();
+	fails("a.jsonl", "{\"chosen\":\"\\ud83d\",\"rejected\":\"\"}", NULL,
+	      "a.jsonl: line 1: JSON");
 	groups_of("a.csv", "chosen,rejected\n\xc3,b\nc,d\n", &o);
 	is_text(batch.group[0]->response[0].text, "\xef\xbf\xbd");
 	assert_int_equal(rm_text_counts(reader)->replaced, 1);
