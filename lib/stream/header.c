@@ -6,8 +6,9 @@
 #include <string.h>
 #include <zstd.h>
 
-/* What a tokenizer's files may come to, unpacked. */
-#define MAX_FILES ((size_t)256 << 20)
+/* What a tokenizer's files may come to, unpacked, and how many there are. */
+#define MAX_BYTES ((size_t)256 << 20)
+#define MAX_FILES 16
 
 /* A tokenizer.json of a few MiB should cost a stage some milliseconds. */
 enum { LEVEL = 3, DEPTH = RM_JSON_DEPTH + 4 };
@@ -160,6 +161,21 @@ int rm_header_pack_files(struct rm_files *packed, const struct rm_header *h)
 	return 0;
 }
 
+/*
+ * Such a file is written into a model directory by its name, which therefore
+ * may not lead out of it.
+ */
+static int check_file_name(const struct rm_header *h, const char *name)
+{
+	if (!name[0] || name[0] == '.' || strchr(name, '/'))
+		return rm_fail("not a plain file name");
+	if (rm_files_find(&h->tokenizer, name))
+		return rm_fail("stands there twice");
+	if (h->tokenizer.n >= MAX_FILES)
+		return rm_fail("more than %d files", MAX_FILES);
+	return 0;
+}
+
 /* One file of `size` bytes, into h's tokenizer and packed files. */
 static int unpack_file(struct rm_header *h, const char *name, size_t size,
 		       const void *zstd, size_t n)
@@ -170,8 +186,8 @@ static int unpack_file(struct rm_header *h, const char *name, size_t size,
 
 	for (i = 0; i < h->tokenizer.n; i++)
 		total += h->tokenizer.file[i].len;
-	if (size > MAX_FILES || total > MAX_FILES)
-		return rm_fail("larger than %zu MiB", MAX_FILES >> 20);
+	if (size > MAX_BYTES || total > MAX_BYTES)
+		return rm_fail("larger than %zu MiB", MAX_BYTES >> 20);
 	data = rm_malloc(size, 1);
 	if (!data)
 		return -1;
@@ -434,8 +450,9 @@ static const unsigned char *get_file(struct rm_header *h,
 	text = get_text(&name);
 	if (!text)
 		return NULL;
-	if (unpack_file(h, text, (size_t)size.u, zstd.body, zstd.n) < 0) {
-		rm_wrap("%s", text);
+	if (check_file_name(h, text) < 0 ||
+	    unpack_file(h, text, (size_t)size.u, zstd.body, zstd.n) < 0) {
+		rm_wrap("tokenizer: %s", text);
 		p = NULL;
 	}
 	free(text);

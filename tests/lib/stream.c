@@ -743,7 +743,12 @@ static void test_header_text_refused(void **state)
 		{ "\"size\":7", "\"size\":9000000000000", "larger than 256" },
 		{ "\"size\":7", "\"size\":-7", "size is a number" },
 		{ "\"fingerprint\":\"", "\"fingerprint\":\"x", "32 hex" },
-		{ "\"version\":1", "\"version\":9", "stream version 9" }
+		{ "\"version\":1", "\"version\":9", "stream version 9" },
+		{ "tokenizer.json", "../tokenizer", "plain file name" },
+		{ "tokenizer.json", "/etc/passwd", "plain file name" },
+		{ "tokenizer.json", "..", "plain file name" },
+		{ "tokenizer.json", "", "plain file name" },
+		{ "tokenizer.json", "tokenizer_config.json", "twice" }
 	};
 	struct rm_header h;
 
