@@ -414,7 +414,7 @@ static void warn_of_result(const struct run *r)
 		rm_cli_note(&tool, "warning: the loss, %.4f, is no better "
 			    "than %.4f, that of equal rewards for all: "
 			    "nothing was learnt", t->loss, t->baseline);
-	else if (r->valid.n >= VALID_TELLS &&
+	else if (r->valid.n >= VALID_TELLS && t->valid_accuracy < .55 &&
 		 t->valid_loss > .995 * t->baseline)
 		rm_cli_note(&tool, "warning: the validation loss never fell "
 			    "below %.4f: what was learnt does not carry over "
