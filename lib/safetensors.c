@@ -237,8 +237,9 @@ static int map_file(struct rm_safetensors *st, const char *path)
 		st->map = mmap(NULL, st->map_size, PROT_READ, MAP_PRIVATE, fd,
 			       0);
 		if (st->map == MAP_FAILED) {
+			rm_fail("mmap: %s", strerror(errno));
 			st->map = NULL;
-			ok = rm_fail("mmap: %s", strerror(errno));
+			ok = -1;
 		}
 	}
 	close(fd);
