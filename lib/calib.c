@@ -1,20 +1,13 @@
-#include "calib.h"
+#include "calib/logistic.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-	MAX_PARAMETERS = 3,
-	STEP = 8192,		/* points summed at once */
-	ITERATIONS = 200
-};
 
 struct rm_calib {
 	const struct kind *kind;
 	bool pairs;
 	size_t n;
-	double parameter[MAX_PARAMETERS];
+	double parameter[RM_CALIB_PARAMETERS];
 	/* Isotonic: where P changes; on pairs the half d >= 0. */
 	size_t knots;
 	double *x, *prob;
@@ -24,265 +17,13 @@ struct rm_calib {
 /* One method. */
 struct kind {
 	const char *name;
-	const char *parameter[MAX_PARAMETERS + 1];	/* their names */
+	const char *parameter[RM_CALIB_PARAMETERS + 1];	/* their names */
 	const char *refusal;	/* why it is not for pairs, or NULL */
 	int (*fit)(struct rm_calib *c, const struct rm_calib_data *data);
 	double (*prob)(const struct rm_calib *c, double x);
 	/* Whether parameters read from a file can be. */
 	bool (*valid)(const struct rm_calib *c);
 };
-
-static double sigmoid(double x)
-{
-	double e = exp(-fabs(x));
-
-	return (x >= 0 ? 1 : e) / (1 + e);
-}
-
-/* log(1 + exp(x)) */
-static double softplus(double x)
-{
-	return RM_MAX(x, 0) + log1p(exp(-fabs(x)));
-}
-
-static double weight_of(const struct rm_calib_data *data, size_t i)
-{
-	return data->weight ? data->weight[i] : 1;
-}
-
-/* ---- logistic regression on few features ---- */
-
-/*
- * Minimise  sum_i w_i (t_i softplus(-z_i) + (1 - t_i) softplus(z_i)),
- * z_i = sum_j theta_j f_j(x_i),  t = low + (high - low) p,  by Newton's
- * method with step halving (Lin, Lin & Weng 2007).  The loss is convex; it
- * has no minimum when the data are separable and t is 0 or 1.
- */
-struct logistic {
-	const struct rm_calib_data *data;
-	size_t k;
-	void (*features)(double x, double *f);	/* f[k] */
-	double low, high;
-	double centre[MAX_PARAMETERS], scale[MAX_PARAMETERS];
-	double theta[MAX_PARAMETERS];		/* of the scaled features */
-};
-
-struct moments {
-	double loss, weight;
-	double gradient[MAX_PARAMETERS];
-	double hessian[MAX_PARAMETERS][MAX_PARAMETERS];
-};
-
-static void scaled_features(const struct logistic *l, double x, double *f)
-{
-	size_t j;
-
-	l->features(x, f);
-	for (j = 0; j < l->k; j++)
-		f[j] = (f[j] - l->centre[j]) / l->scale[j];
-}
-
-static void add_point(const struct logistic *l, const double *theta, size_t i,
-		      struct moments *m)
-{
-	double f[MAX_PARAMETERS], z = 0, w = weight_of(l->data, i);
-	double t = l->low + (l->high - l->low) * l->data->p[i], prob, bend;
-	size_t j, k;
-
-	scaled_features(l, l->data->x[i], f);
-	for (j = 0; j < l->k; j++)
-		z += theta[j] * f[j];
-	prob = sigmoid(z);
-	bend = w * prob * (1 - prob);
-	m->weight += w;
-	m->loss += w * (softplus(-fabs(z)) +
-			fabs(z) * (z >= 0 ? 1 - t : t));
-	for (j = 0; j < l->k; j++) {
-		m->gradient[j] += w * (prob - t) * f[j];
-		for (k = 0; k <= j; k++)
-			m->hessian[j][k] += bend * f[j] * f[k];
-	}
-}
-
-/* Sums over fixed chunks in order: the same for any number of threads. */
-static int sum_points(const struct logistic *l, const double *theta,
-		      struct moments *sum)
-{
-	size_t chunks = (l->data->n + STEP - 1) / STEP, c, i, j, k;
-	struct moments *part = rm_calloc(chunks, sizeof(*part));
-
-	if (!part)
-		return -1;
-#pragma omp parallel for private(i) if (chunks > 1)
-	for (c = 0; c < chunks; c++)
-		for (i = c * STEP; i < RM_MIN(l->data->n, (c + 1) * STEP); i++)
-			add_point(l, theta, i, &part[c]);
-	memset(sum, 0, sizeof(*sum));
-	for (c = 0; c < chunks; c++) {
-		sum->loss += part[c].loss;
-		sum->weight += part[c].weight;
-		for (j = 0; j < l->k; j++) {
-			sum->gradient[j] += part[c].gradient[j];
-			for (k = 0; k <= j; k++)
-				sum->hessian[j][k] += part[c].hessian[j][k];
-		}
-	}
-	free(part);
-	return 0;
-}
-
-/*
- * Features of standard deviation 1 (and mean 0, where the last is the
- * constant that takes the shift up): the minimum is the same and Newton's
- * system well conditioned.
- */
-static void scale_features(struct logistic *l, bool intercept)
-{
-	double f[MAX_PARAMETERS], mean[MAX_PARAMETERS] = {0};
-	double square[MAX_PARAMETERS] = {0}, total = 0;
-	size_t i, j, k = l->k - intercept;
-
-	for (i = 0; i < l->data->n; i++) {
-		double w = weight_of(l->data, i);
-
-		l->features(l->data->x[i], f);
-		total += w;
-		for (j = 0; j < k && w > 0; j++) {
-			double from = f[j] - mean[j] * intercept;
-
-			mean[j] += w / total * (f[j] - mean[j]);
-			square[j] += w * from * (f[j] - mean[j] * intercept);
-		}
-	}
-	for (j = 0; j < l->k; j++) {
-		double deviation = j < k ? sqrt(square[j] / total) : 1;
-
-		l->centre[j] = intercept && j < k ? mean[j] : 0;
-		l->scale[j] = deviation > 0 ? deviation : 1;
-	}
-}
-
-/* Solve hessian step = gradient by Cholesky; false when it is singular. */
-static bool solve(struct moments *m, size_t k, double *step)
-{
-	size_t i, j, p;
-
-	for (j = 0; j < k; j++)
-		for (i = j; i < k; i++) {
-			double v = m->hessian[i][j];
-
-			for (p = 0; p < j; p++)
-				v -= m->hessian[i][p] * m->hessian[j][p];
-			if (i == j && !(v > 0))
-				return false;
-			m->hessian[i][j] = i == j ? sqrt(v) :
-				v / m->hessian[j][j];
-		}
-	for (i = 0; i < k; i++) {
-		step[i] = m->gradient[i];
-		for (p = 0; p < i; p++)
-			step[i] -= m->hessian[i][p] * step[p];
-		step[i] /= m->hessian[i][i];
-	}
-	for (i = k; i-- > 0;) {
-		for (p = i + 1; p < k; p++)
-			step[i] -= m->hessian[p][i] * step[p];
-		step[i] /= m->hessian[i][i];
-	}
-	return true;
-}
-
-/*
- * Go along -step, halving it until the loss does not rise by more than its
- * rounding: near the minimum the gradient knows more than the loss.
- */
-static int go(struct logistic *l, const double *step, struct moments *m,
-	      bool *moved)
-{
-	double theta[MAX_PARAMETERS] = {0}, before = m->loss, size;
-	size_t j;
-
-	*moved = false;
-	for (size = 1; size > 1e-12; size /= 2) {
-		for (j = 0; j < l->k; j++)
-			theta[j] = l->theta[j] - size * step[j];
-		if (sum_points(l, theta, m) < 0)
-			return -1;
-		if (m->loss <= before * (1 + 1e-12)) {
-			*moved = memcmp(theta, l->theta,
-					l->k * sizeof(*theta)) != 0;
-			memcpy(l->theta, theta, sizeof(theta));
-			return 0;
-		}
-	}
-	return 0;
-}
-
-/*
- * 1 at the minimum, 0 when there is none within reach (parameters run off,
- * in units of the features' deviation), -1 for want of memory.
- */
-static int minimise(struct logistic *l)
-{
-	const double far = 1e6;
-	double step[MAX_PARAMETERS], largest;
-	struct moments m;
-	bool moved;
-	size_t j;
-	int turn;
-
-	memset(l->theta, 0, sizeof(l->theta));
-	if (sum_points(l, l->theta, &m) < 0)
-		return -1;
-	for (turn = 0; turn < ITERATIONS; turn++) {
-		if (!solve(&m, l->k, step))
-			return 0;
-		if (go(l, step, &m, &moved) < 0)
-			return -1;
-		largest = 0;
-		for (j = 0; j < l->k; j++) {
-			if (!(fabs(l->theta[j]) < far))
-				return 0;
-			largest = RM_MAX(largest, fabs(step[j]) /
-					 (1 + fabs(l->theta[j])));
-		}
-		/* Newton's error is the square of the last step's. */
-		if (!moved || largest < 1e-10)
-			return 1;
-	}
-	return largest < 1e-6;
-}
-
-/* The parameters of the unscaled features. */
-static void unscale(const struct logistic *l, bool intercept, double *out)
-{
-	size_t j;
-
-	for (j = 0; j < l->k; j++)
-		out[j] = l->theta[j] / l->scale[j];
-	for (j = 0; intercept && j + 1 < l->k; j++)
-		out[l->k - 1] -= out[j] * l->centre[j];
-}
-
-/*
- * Platt's targets (1999): a label of 1 is fitted as (N1 + 1) / (N1 + 2), one
- * of 0 as 1 / (N0 + 2), so that a minimum always exists.  On pairs both
- * classes have as many points as there are comparisons.
- */
-static void smooth(struct logistic *l, bool pairs)
-{
-	double ones = 0, zeros = 0;
-	size_t i;
-
-	for (i = 0; i < l->data->n; i++) {
-		double w = weight_of(l->data, i);
-
-		ones += w * (pairs ? 1 : l->data->p[i]);
-		zeros += w * (pairs ? 1 : 1 - l->data->p[i]);
-	}
-	l->high = (ones + 1) / (ones + 2);
-	l->low = 1 / (zeros + 2);
-}
 
 /* ---- what cannot be fitted ---- */
 
@@ -293,7 +34,7 @@ static int check_data(const struct rm_calib_data *data, bool pairs)
 	size_t i;
 
 	for (i = 0; i < data->n; i++) {
-		double w = weight_of(data, i);
+		double w = rm_calib_weight(data, i);
 
 		if (w == 0)
 			continue;
@@ -323,7 +64,8 @@ static int check_rises(const struct rm_calib_data *data)
 	size_t i;
 
 	for (i = 0; i < data->n; i++)
-		slope += weight_of(data, i) * data->x[i] * (data->p[i] - .5);
+		slope += rm_calib_weight(data, i) * data->x[i] *
+			(data->p[i] - .5);
 	if (slope > 0)
 		return 0;
 	return rm_fail("rewards do not rise with the labels (no better than "
@@ -338,7 +80,7 @@ static bool is_separated(const struct rm_calib_data *data)
 	size_t i;
 
 	for (i = 0; i < data->n; i++)
-		if (weight_of(data, i) > 0 && data->x[i] != 0 &&
+		if (rm_calib_weight(data, i) > 0 && data->x[i] != 0 &&
 		    data->p[i] != (data->x[i] > 0))
 			return false;
 	return true;
@@ -352,26 +94,26 @@ static void line(double x, double *f)
 static int fit_temperature(struct rm_calib *c,
 			   const struct rm_calib_data *data)
 {
-	struct logistic l = { .data = data, .k = 1, .features = line,
+	struct rm_logistic l = { .data = data, .k = 1, .features = line,
 			      .high = 1 };
 	double slope;
 	int found = 0;
 
 	if (check_rises(data) < 0)
 		return -1;
-	scale_features(&l, false);
+	rm_logistic_scale(&l, false);
 	if (!is_separated(data))
-		found = minimise(&l);
+		found = rm_logistic_fit(&l);
 	if (found == 0) {
-		smooth(&l, c->pairs);
-		found = minimise(&l);
+		rm_logistic_smooth(&l, c->pairs);
+		found = rm_logistic_fit(&l);
 		c->warning = "the rewards are right on every comparison, so "
 			"no temperature is too small; it is bounded by "
 			"Platt's targets, as if a little were unknown";
 	}
 	if (found < 0)
 		return -1;
-	unscale(&l, false, &slope);
+	rm_logistic_unscale(&l, false, &slope);
 	if (!found || !(slope > 0) || !isfinite(1 / slope))
 		return rm_fail("no temperature fits these rewards");
 	c->parameter[0] = 1 / slope;
@@ -380,7 +122,7 @@ static int fit_temperature(struct rm_calib *c,
 
 static double prob_temperature(const struct rm_calib *c, double x)
 {
-	return sigmoid(x / c->parameter[0]);
+	return rm_sigmoid(x / c->parameter[0]);
 }
 
 static bool valid_temperature(const struct rm_calib *c)
@@ -398,16 +140,16 @@ static void line_and_one(double x, double *f)
 
 static int fit_platt(struct rm_calib *c, const struct rm_calib_data *data)
 {
-	struct logistic l = { .data = data, .k = 2,
+	struct rm_logistic l = { .data = data, .k = 2,
 			      .features = line_and_one };
 	int found;
 
-	scale_features(&l, true);
-	smooth(&l, false);
-	found = minimise(&l);
+	rm_logistic_scale(&l, true);
+	rm_logistic_smooth(&l, false);
+	found = rm_logistic_fit(&l);
 	if (found <= 0)
 		return found < 0 ? -1 : rm_fail("no line fits these rewards");
-	unscale(&l, true, c->parameter);
+	rm_logistic_unscale(&l, true, c->parameter);
 	if (c->parameter[0] < 0)
 		c->warning = "the slope is negative: higher rewards have "
 			"lower labels here";
@@ -416,7 +158,7 @@ static int fit_platt(struct rm_calib *c, const struct rm_calib_data *data)
 
 static double prob_platt(const struct rm_calib *c, double x)
 {
-	return sigmoid(c->parameter[0] * x + c->parameter[1]);
+	return rm_sigmoid(c->parameter[0] * x + c->parameter[1]);
 }
 
 /* ---- beta (Kull, Silva Filho & Flach 2017) ---- */
@@ -427,20 +169,20 @@ static double prob_platt(const struct rm_calib *c, double x)
  */
 static void both_logs(double x, double *f)
 {
-	f[0] = -softplus(-x);
-	f[1] = softplus(x);
+	f[0] = -rm_softplus(-x);
+	f[1] = rm_softplus(x);
 	f[2] = 1;
 }
 
 static void first_log(double x, double *f)
 {
-	f[0] = -softplus(-x);
+	f[0] = -rm_softplus(-x);
 	f[1] = 1;
 }
 
 static void second_log(double x, double *f)
 {
-	f[0] = softplus(x);
+	f[0] = rm_softplus(x);
 	f[1] = 1;
 }
 
@@ -449,22 +191,22 @@ static int fit_features(struct rm_calib *c, const struct rm_calib_data *data,
 			void (*features)(double, double *), size_t k,
 			double *out)
 {
-	struct logistic l = { .data = data, .k = k, .features = features,
+	struct rm_logistic l = { .data = data, .k = k, .features = features,
 			      .high = 1 };
 	int found;
 
-	scale_features(&l, true);
-	found = minimise(&l);
+	rm_logistic_scale(&l, true);
+	found = rm_logistic_fit(&l);
 	if (found == 0) {
-		smooth(&l, false);
-		found = minimise(&l);
+		rm_logistic_smooth(&l, false);
+		found = rm_logistic_fit(&l);
 		c->warning = "rewards separate the labels; the fit is bounded "
 			"by Platt's targets, as if a little were unknown";
 	}
 	if (found <= 0)
 		return found < 0 ? -1 : rm_fail("no beta curve fits these "
 						"rewards");
-	unscale(&l, true, out);
+	rm_logistic_unscale(&l, true, out);
 	return 0;
 }
 
@@ -512,8 +254,8 @@ static int fit_beta(struct rm_calib *c, const struct rm_calib_data *data)
 
 static double prob_beta(const struct rm_calib *c, double x)
 {
-	return sigmoid(-c->parameter[0] * softplus(-x) +
-		       c->parameter[1] * softplus(x) + c->parameter[2]);
+	return rm_sigmoid(-c->parameter[0] * rm_softplus(-x) +
+		       c->parameter[1] * rm_softplus(x) + c->parameter[2]);
 }
 
 static bool valid_beta(const struct rm_calib *c)
@@ -551,7 +293,8 @@ static size_t pool(const struct rm_calib_data *data, const double *x,
 			size_t at = o->index[i];
 			bool mirrored = at >= data->n;
 			size_t from = mirrored ? at - data->n : at;
-			double w = weight_of(data, from), p = data->p[from];
+			double w = rm_calib_weight(data, from);
+			double p = data->p[from];
 
 			b.sum += w * (mirrored ? 1 - p : p);
 			b.weight += w;
@@ -850,7 +593,7 @@ static int read_numbers(const json_t *parameters, const char *key,
 
 static int read_parameters(struct rm_calib *c, const json_t *parameters)
 {
-	size_t i, n;
+	size_t i, n = 0;
 
 	for (i = 0; c->kind->parameter[i]; i++)
 		if (rm_json_get_double(parameters, c->kind->parameter[i],

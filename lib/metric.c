@@ -18,8 +18,8 @@ enum {
 
 static int by_place(const void *a, const void *b)
 {
-	const struct rm_metric_kind *x = *(const struct rm_metric_kind *const *)a;
-	const struct rm_metric_kind *y = *(const struct rm_metric_kind *const *)b;
+	const struct rm_metric_kind *const *first = a, *const *second = b;
+	const struct rm_metric_kind *x = *first, *y = *second;
 
 	if (x->section != y->section)
 		return x->section < y->section ? -1 : 1;
@@ -251,7 +251,8 @@ static void prepare_poisson(struct bootstrap *b)
 		     low >= poisson_step[k]; k++)
 			;
 		b->base[byte] = (double)k;
-		b->more[byte] = poisson_step[k];
+		b->more[byte] = k < RM_COUNT(poisson_step) ? poisson_step[k] :
+			UINT32_MAX;
 	}
 }
 

@@ -303,9 +303,10 @@ static void put_history(struct rm_buf *out, const struct rm_report *r)
 								     "tool"));
 
 		rm_buf_printf(out, "  %s", tool ? tool : "?");
-		json_array_foreach(json_object_get(step, "argv"), j, arg)
+		json_array_foreach(json_object_get(step, "argv"), j, arg) {
 			rm_buf_printf(out, " %s", json_is_string(arg) ?
 				      json_string_value(arg) : "?");
+		}
 		rm_buf_putc(out, '\n');
 	}
 }

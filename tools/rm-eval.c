@@ -83,7 +83,8 @@ static int list_metrics(struct rm_output *out)
 /* The chosen metrics in the order of reports, NULL last; NULL on error. */
 static const struct rm_metric_kind **choose_metrics(void)
 {
-	const struct rm_metric_kind *const *all = rm_metrics(), **chosen;
+	const struct rm_metric_kind *const *all = rm_metrics();
+	const struct rm_metric_kind **chosen;
 	size_t i, j, n = 0, count = 0;
 
 	while (all[count])

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-	AHEAD = 32		/* scattered codes fetched before their turn */
+	AHEAD = 32		/* scattered codes fetched early */
 };
 
 /* ---- rank correlation ---- */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-	AHEAD = 32		/* scattered numbers fetched before their turn */
+	AHEAD = 32		/* scattered numbers fetched early */
 };
 
 /* 1 right, 0 wrong, by the sign of d against what is preferred. */

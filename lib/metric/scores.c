@@ -6,7 +6,7 @@
 
 enum {
 	BUCKET = 1 << 13,	/* keys that share a table in the cache */
-	AHEAD = 32		/* records that are fetched before their turn */
+	AHEAD = 32		/* scattered records fetched early */
 };
 
 void rm_scores_free(struct rm_scores *s)

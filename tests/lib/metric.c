@@ -360,10 +360,14 @@ static void test_clusters_are_gathered(void **state)
 static void test_parts(void **state)
 {
 	struct rm_scores *s = score_text(
-		"[{\"subset\":\"b\",\"key\":1,\"reward\":[1,0],\"length\":[1,2]},"
-		"{\"subset\":\"a\",\"key\":1,\"reward\":[0,1],\"length\":[3,4]},"
-		"{\"subset\":null,\"key\":2,\"reward\":[2,0],\"length\":[5,6]},"
-		"{\"subset\":\"a\",\"key\":1,\"reward\":[4,0],\"length\":[7,8]}]",
+		"[{\"subset\":\"b\",\"key\":1,\"length\":[1,2],"
+		"\"reward\":[1,0]},"
+		"{\"subset\":\"a\",\"key\":1,\"length\":[3,4],"
+		"\"reward\":[0,1]},"
+		"{\"subset\":null,\"key\":2,\"length\":[5,6],"
+		"\"reward\":[2,0]},"
+		"{\"subset\":\"a\",\"key\":1,\"length\":[7,8],"
+		"\"reward\":[4,0]}]",
 		true, "subset");
 	struct rm_scores *a;
 
