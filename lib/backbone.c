@@ -5,7 +5,7 @@
 
 #include "backbone_table.h"
 
-static const struct rm_spec *const *specs(void)
+const struct rm_spec *const *rm_backbone_specs(void)
 {
 	static const struct rm_spec *list[RM_COUNT(rm_backbone_kinds)];
 
@@ -16,18 +16,18 @@ static const struct rm_spec *const *specs(void)
 
 json_t *rm_backbone_parse(const char *text)
 {
-	return rm_spec_parse("backbone", specs(), text);
+	return rm_spec_parse("backbone", rm_backbone_specs(), text);
 }
 
 void rm_backbone_list(struct rm_buf *out)
 {
-	rm_spec_list(out, specs());
+	rm_spec_list(out, rm_backbone_specs());
 }
 
 struct rm_backbone *rm_backbone_new(const json_t *config, size_t vocab,
 				    struct rm_params *params)
 {
-	int i = rm_spec_find("backbone", specs(), config);
+	int i = rm_spec_find("backbone", rm_backbone_specs(), config);
 
 	if (i < 0)
 		return NULL;

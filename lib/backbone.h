@@ -63,6 +63,8 @@ struct rm_backbone_kind {
 
 /* "NAME:key=value,..." with defaults filled in; the caller owns it. */
 json_t *rm_backbone_parse(const char *text);
+/* The table of kinds, ends in NULL. */
+const struct rm_spec *const *rm_backbone_specs(void);
 /* The text of `--backbone list`. */
 void rm_backbone_list(struct rm_buf *out);
 

@@ -4,7 +4,7 @@
 
 #include "head_table.h"
 
-static const struct rm_spec *const *specs(void)
+const struct rm_spec *const *rm_head_specs(void)
 {
 	static const struct rm_spec *list[RM_COUNT(rm_head_kinds)];
 
@@ -15,23 +15,23 @@ static const struct rm_spec *const *specs(void)
 
 json_t *rm_head_parse(const char *text)
 {
-	return rm_spec_parse("head", specs(), text);
+	return rm_spec_parse("head", rm_head_specs(), text);
 }
 
 int rm_head_set(json_t *config, const char *key, const char *value)
 {
-	return rm_spec_set("head", specs(), config, key, value);
+	return rm_spec_set("head", rm_head_specs(), config, key, value);
 }
 
 void rm_head_list(struct rm_buf *out)
 {
-	rm_spec_list(out, specs());
+	rm_spec_list(out, rm_head_specs());
 }
 
 struct rm_head *rm_head_new(const json_t *config, size_t dim,
 			    struct rm_params *params)
 {
-	int i = rm_spec_find("head", specs(), config);
+	int i = rm_spec_find("head", rm_head_specs(), config);
 
 	if (i < 0)
 		return NULL;

@@ -44,6 +44,8 @@ struct rm_head_kind {
 
 /* "NAME:key=value,..." with defaults filled in; the caller owns it. */
 json_t *rm_head_parse(const char *text);
+/* The table of kinds, ends in NULL. */
+const struct rm_spec *const *rm_head_specs(void);
 /* Set one key from text, such as dropout from --dropout; 0 / -1. */
 int rm_head_set(json_t *config, const char *key, const char *value);
 /* The text of `--head list`. */

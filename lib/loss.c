@@ -183,7 +183,7 @@ static double center_group(const struct rm_loss *loss, struct group *g)
 
 /* ---- the table ---- */
 
-static const struct rm_spec *const *specs(void)
+const struct rm_spec *const *rm_loss_specs(void)
 {
 	static const struct rm_spec *list[RM_COUNT(kinds) + 1];
 
@@ -194,17 +194,17 @@ static const struct rm_spec *const *specs(void)
 
 json_t *rm_loss_parse(const char *text)
 {
-	return rm_spec_parse("loss", specs(), text);
+	return rm_spec_parse("loss", rm_loss_specs(), text);
 }
 
 void rm_loss_list(struct rm_buf *out)
 {
-	rm_spec_list(out, specs());
+	rm_spec_list(out, rm_loss_specs());
 }
 
 struct rm_loss *rm_loss_new(const json_t *config, size_t K)
 {
-	int i = rm_spec_find("loss", specs(), config);
+	int i = rm_spec_find("loss", rm_loss_specs(), config);
 
 	if (i < 0)
 		return NULL;
@@ -304,7 +304,8 @@ static int one_group(const struct rm_loss *loss, struct group *g,
 	if (w > 0) {
 		double l = loss->kind->group(loss, g) + center_group(loss, g);
 		if (!isfinite(l))
-			return rm_fail("the loss is %g", l);
+			return rm_fail("the loss is %s",
+				       isnan(l) ? "NaN" : "infinite");
 		sums->loss += w * l;
 		sums->weight += w;
 	}

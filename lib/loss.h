@@ -46,6 +46,8 @@ struct rm_loss_sums {
 
 /* "NAME:key=value,..." with defaults filled in; the caller owns it. */
 json_t *rm_loss_parse(const char *text);
+/* The table of kinds, ends in NULL. */
+const struct rm_spec *const *rm_loss_specs(void);
 /* The text of `--loss list`. */
 void rm_loss_list(struct rm_buf *out);
 

@@ -207,7 +207,8 @@ int rm_optim_step(struct rm_optim *o, double lr, double *norm)
 	if (norm)
 		*norm = n;
 	if (!isfinite(n))
-		return rm_fail("the gradient norm is %g", n);
+		return rm_fail("the gradient norm is %s",
+			       isnan(n) ? "NaN" : "infinite");
 	o->step++;
 	for (size_t i = 0; i < o->params->n; i++) {
 		struct rm_param *p = &o->params->param[i];

@@ -1,0 +1,121 @@
+#include "test.h"
+
+#include "batch.h"
+
+#include <string.h>
+
+static struct rm_slice ids(const int32_t *v, size_t n)
+{
+	return (struct rm_slice){ (const unsigned char *)v, n * sizeof(*v) };
+}
+
+static const int32_t prompt[] = { 1, 2, 3 };
+static const int32_t first[] = { 10, 11 };
+static const int32_t second[] = { 20 };
+static const struct rm_slice none = {0};
+
+static void test_shared_prompt(void **state)
+{
+	const struct rm_slice r[] = { ids(first, 2), ids(second, 1) };
+	const int32_t expected[] = { 1, 2, 3, 10, 11, 20 };
+	struct rm_batch b = {0};
+
+	(void)state;
+	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 2, true), 0);
+	assert_int_equal(b.n_tokens, 6);
+	assert_memory_equal(b.ids, expected, sizeof(expected));
+	assert_int_equal(b.n_segments, 3);
+	assert_int_equal(b.segment[0].parent, RM_NO_PARENT);
+	assert_int_equal(b.segment[2].parent, 0);
+	assert_int_equal(b.segment[2].start, 5);
+	assert_int_equal(b.segment[2].length, 1);
+	assert_int_equal(b.n_leaves, 2);
+	assert_int_equal(b.leaf[0], 1);
+	assert_int_equal(b.leaf[1], 2);
+	/* The next group's parent is its own prompt. */
+	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 1, true), 0);
+	assert_int_equal(b.n_groups, 2);
+	assert_int_equal(b.group[1], 2);
+	assert_int_equal(b.segment[b.leaf[2]].parent, 3);
+	rm_batch_clear(&b);
+	assert_int_equal(b.n_tokens + b.n_segments + b.n_leaves + b.n_groups,
+			 0);
+	rm_batch_fini(&b);
+	rm_batch_fini(&b);
+}
+
+static void test_copied_prompt(void **state)
+{
+	const struct rm_slice r[] = { ids(first, 2), ids(second, 1) };
+	const int32_t expected[] = { 1, 2, 3, 10, 11, 1, 2, 3, 20 };
+	struct rm_batch b = {0};
+
+	(void)state;
+	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 2, false), 0);
+	assert_int_equal(b.n_segments, 2);
+	assert_memory_equal(b.ids, expected, sizeof(expected));
+	assert_int_equal(b.segment[1].parent, RM_NO_PARENT);
+	assert_int_equal(b.segment[1].start, 5);
+	assert_int_equal(b.segment[1].length, 4);
+	rm_batch_fini(&b);
+}
+
+static void test_empty(void **state)
+{
+	const struct rm_slice r[] = { none, ids(second, 1) };
+	struct rm_batch b = {0};
+
+	(void)state;
+	assert_int_equal(rm_batch_add(&b, none, r, 2, true), 0);
+	assert_int_equal(b.n_segments, 2);
+	assert_int_equal(b.segment[0].length, 0);
+	assert_int_equal(b.segment[1].parent, RM_NO_PARENT);
+	assert_int_equal(b.n_tokens, 1);
+	rm_batch_fini(&b);
+}
+
+/* Ids may stand at any address, as they do in a record. */
+static void test_unaligned(void **state)
+{
+	unsigned char bytes[] = { 0, 1, 2, 0, 0, 0xff, 0xff, 0xff, 0x7f };
+	struct rm_slice r = { bytes + 1, 8 };
+	struct rm_batch b = {0};
+
+	(void)state;
+	assert_int_equal(rm_batch_add(&b, none, &r, 1, true), 0);
+	assert_int_equal(b.ids[0], 0x201);
+	assert_int_equal(b.ids[1], INT32_MAX);
+	rm_batch_fini(&b);
+}
+
+static void test_negative_id(void **state)
+{
+	const int32_t bad[] = { 4, -5 };
+	const struct rm_slice r[] = { ids(first, 2), ids(bad, 2) };
+	struct rm_batch b = {0};
+
+	(void)state;
+	assert_int_equal(rm_batch_add(&b, none, r, 1, true), 0);
+	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 2, true), -1);
+	assert_string_equal(rm_error(),
+			    "response 1: token 1 has the negative id -5");
+	/* The batch is as it was. */
+	assert_int_equal(b.n_tokens, 2);
+	assert_int_equal(b.n_segments, 1);
+	assert_int_equal(b.n_leaves, 1);
+	assert_int_equal(b.n_groups, 1);
+	rm_batch_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shared_prompt),
+		cmocka_unit_test(test_copied_prompt),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_unaligned),
+		cmocka_unit_test(test_negative_id),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,152 @@
+#include "test.h"
+
+#include "spec.h"
+
+#include <string.h>
+
+struct options {
+	bool flag;
+	size_t n, choice;
+	double x;
+};
+
+static const char *const colours[] = { "red", "green", NULL };
+
+static const struct rm_key keys[] = {
+	RM_KEY_FLAG("flag", struct options, flag, "no", "a flag"),
+	RM_KEY_SIZE("n", struct options, n, 1, 1048576, "4", "a count"),
+	RM_KEY_DOUBLE("x", struct options, x, 0, 1, ".5", "a share"),
+	RM_KEY_CHOICE("choice", struct options, choice, colours, "green",
+		      "a colour"),
+	RM_KEY_END
+};
+
+static const struct rm_spec thing = { "thing", "a thing", keys };
+static const struct rm_spec plain = { "plain", "has no keys", NULL };
+static const struct rm_spec *const specs[] = { &thing, &plain, NULL };
+
+static void test_defaults(void **state)
+{
+	struct options o;
+
+	(void)state;
+	json_t *config = rm_spec_parse("part", specs, "thing");
+	assert_non_null(config);
+	assert_int_equal(json_object_size(config), 5);
+	assert_int_equal(rm_spec_find("part", specs, config), 0);
+	assert_int_equal(rm_spec_fill("part", &thing, config, &o), 0);
+	assert_false(o.flag);
+	assert_int_equal(o.n, 4);
+	assert_true(o.x == .5);
+	assert_int_equal(o.choice, 1);
+	json_decref(config);
+}
+
+static void test_values(void **state)
+{
+	struct options o;
+
+	(void)state;
+	json_t *config = rm_spec_parse("part", specs,
+				       "thing:n=1k,x=.25,flag=yes,choice=red");
+	assert_non_null(config);
+	assert_int_equal(rm_spec_set("part", specs, config, "x", "0.75"), 0);
+	assert_int_equal(rm_spec_fill("part", &thing, config, &o), 0);
+	assert_true(o.flag);
+	assert_int_equal(o.n, 1024);
+	assert_true(o.x == .75);
+	assert_int_equal(o.choice, 0);
+	json_decref(config);
+}
+
+/* A key that an older model directory lacks takes its default. */
+static void test_missing_keys(void **state)
+{
+	struct options o;
+
+	(void)state;
+	json_t *config = json_pack("{s:s,s:i}", "name", "thing", "n", 7);
+	assert_int_equal(rm_spec_fill("part", &thing, config, &o), 0);
+	assert_int_equal(o.n, 7);
+	assert_true(o.x == .5);
+	json_decref(config);
+}
+
+static void refused(const char *text, const char *message)
+{
+	assert_null(rm_spec_parse("part", specs, text));
+	if (!strstr(rm_error(), message))
+		fail_msg("%s: %s", text, rm_error());
+}
+
+static void test_refused(void **state)
+{
+	(void)state;
+	refused("thin", "unknown part thin: valid are thing, plain");
+	refused("thing:m=1", "no key m: valid are flag, n, x, choice");
+	refused("plain:m=1", "valid are none");
+	refused("thing:n", "\"n\" is not key=value");
+	refused("thing:", "is not key=value");
+	refused("thing:n=0", "part thing: n");
+	refused("thing:n=2M", "part thing: n");
+	refused("thing:x=nan", "part thing: x");
+	refused("thing:x=1x", "part thing: x");
+	refused("thing:flag=maybe", "neither yes nor no");
+	refused("thing:choice=blue", "valid are red, green");
+}
+
+static void refused_json(const char *text, const char *message)
+{
+	struct options o;
+	json_t *config = rm_json_parse(text, strlen(text));
+
+	assert_non_null(config);
+	assert_int_equal(rm_spec_fill("part", &thing, config, &o), -1);
+	if (!strstr(rm_error(), message))
+		fail_msg("%s: %s", text, rm_error());
+	json_decref(config);
+}
+
+static void test_refused_json(void **state)
+{
+	(void)state;
+	refused_json("[]", "not a JSON object");
+	refused_json("{\"m\": 1}", "no key m");
+	refused_json("{\"n\": 1.5}", "a whole number");
+	refused_json("{\"n\": -1}", "n is -1, not within");
+	refused_json("{\"x\": \"a\"}", "x should be a number");
+	refused_json("{\"x\": 2}", "x is 2, not within 0 and 1");
+	refused_json("{\"flag\": 1}", "true or false");
+	refused_json("{\"choice\": 0}", "a name");
+	refused_json("{\"choice\": \"blue\"}", "valid are red, green");
+	json_t *none = json_object();
+	assert_int_equal(rm_spec_find("part", specs, none), -1);
+	json_decref(none);
+}
+
+static void test_list(void **state)
+{
+	struct rm_buf b = {0};
+
+	(void)state;
+	rm_spec_list(&b, specs);
+	const char *text = rm_buf_text(&b);
+	assert_non_null(strstr(text, "thing\n    a thing\n"));
+	assert_non_null(strstr(text, "n=4  a count (1 to 1048576)"));
+	assert_non_null(strstr(text, "choice=green  a colour (red, green)"));
+	rm_buf_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_missing_keys),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_json),
+		cmocka_unit_test(test_list),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
