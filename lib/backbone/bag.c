@@ -315,7 +315,8 @@ static int keep(struct bag *bag, const struct leaf *leaf, size_t length)
 	struct rm_use *use = rm_arena_alloc(&bag->arena, n + 1, sizeof(*use));
 	if (!f || !use)
 		return -1;
-	memcpy(use, leaf->made.use, bytes);
+	if (n)
+		memcpy(use, leaf->made.use, bytes);
 	*f = leaf->made;
 	f->use = use;
 	*k = (struct kept){ leaf->key, length, f };
