@@ -23,7 +23,7 @@ static void start(size_t *tile, size_t *align)
 	*tile = 512;
 	*align = 1;
 	for (size_t i = 0; i < RM_COUNT(by_twelve); i++) {
-		if (strcmp(core, by_twelve[i]))
+		if (strcmp(core, by_twelve[i]) != 0)
 			continue;
 		*tile = 504;
 		*align = 12;
