@@ -9,7 +9,7 @@ packages="libcsv-dev libmsgpack-dev libjansson-dev libopenblas-dev
 case "${1:-}" in
 check)	packages="$packages libcmocka-dev bats bats-support bats-assert
 	mandoc jq zstd" ;;
-lint)	packages="$packages clang-tidy cppcheck mandoc" ;;
+lint)	packages="$packages clang-tidy libomp-dev cppcheck mandoc" ;;
 bench)	packages="$packages jq fasttext" ;;
 esac
 
