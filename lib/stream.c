@@ -10,7 +10,7 @@
 
 enum {
 	HEAD = 5,			/* ce and a length, or ce and a CRC */
-	BLOCK = 256 * 1024,		/* read at once, where there is as much */
+	BLOCK = 256 * 1024,		/* read at once, if it is there */
 	UINT32_HEAD = 0xce,
 	MAGIC = 15			/* {"format": "rmtools" */
 };
@@ -171,12 +171,12 @@ static int not_a_stream(const struct rm_reader *r, const unsigned char *p,
 	while (i < n && strchr(" \t\r\n", p[i]) && p[i])
 		i++;
 	if (!n)
-		return rm_fail("%s: empty: not even a header (did the program "
-			       "before it fail?)", name);
+		return rm_fail("%s: empty: not even a header (did the "
+			       "program before it fail?)", name);
 	if (i < n && (p[i] == '{' || p[i] == '['))
-		return rm_fail("%s: not an rmtools stream: looks like JSON text;"
-			       " use rm-tokenize (or rm-view -S for what "
-			       "rm-view printed)", name);
+		return rm_fail("%s: not an rmtools stream: looks like JSON "
+			       "text; use rm-tokenize (or rm-view -S for "
+			       "what rm-view printed)", name);
 	while (i < n && (p[i] >= 0x20 || (p[i] >= '\t' && p[i] <= '\r')))
 		i++;
 	if (i == n)
@@ -445,7 +445,8 @@ struct rm_writer {
 /* A frame around len bytes; its CRC goes into the chain. */
 static int write_frame(struct rm_writer *w, const void *data, size_t len)
 {
-	unsigned char head[HEAD] = { UINT32_HEAD }, tail[HEAD] = { UINT32_HEAD };
+	unsigned char head[HEAD] = { UINT32_HEAD };
+	unsigned char tail[HEAD] = { UINT32_HEAD };
 
 	if (len > UINT32_MAX)
 		return rm_fail("%s: record %zu: %zu bytes do not fit the "

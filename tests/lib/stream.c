@@ -531,7 +531,8 @@ static void test_junk(void **state)
 		  "not an rmtools stream" },
 		{ BYTES("\xce\0\0\0\x20 bytes of something else"),
 		  "not an rmtools stream" },
-		{ BYTES("\xce\xff\xff\xff\xff\x8a\xa6" "format\xa7" "rmtools.."),
+		{ BYTES("\xce\xff\xff\xff\xff\x8a\xa6" "format\xa7"
+			"rmtools.."),
 		  "header: 4294967295 bytes, more than the limit" }
 	};
 	char *name = path("junk");
