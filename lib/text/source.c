@@ -118,7 +118,8 @@ static void mend_surrogates(unsigned char *s, size_t n, bool *replaced)
 		    is_low(escaped_unit(s + i + 6, n - i - 6))) {
 			i += 11;
 		} else if (is_high(unit) || is_low(unit)) {
-			memcpy(s + i + 2, "fffd", 4);
+			s[i + 2] = s[i + 3] = s[i + 4] = 'f';
+			s[i + 5] = 'd';
 			*replaced = true;
 		} else {
 			i++;	/* the escaped character, maybe a backslash */
@@ -292,12 +293,14 @@ static int set_format(struct rm_text_source *s, const char *format)
 	return -1;
 }
 
+/* Whether there is nothing but white space. */
 static int is_empty(struct rm_text_source *s)
 {
 	const unsigned char *data;
-	ssize_t got = rm_input_peek(s->in, &data, 1);
+	int next;
+	ssize_t at = look_past(s, is_space, &data, &next);
 
-	return got < 0 ? -1 : got == 0;
+	return at < 0 ? -1 : next < 0 && at < LOOK;
 }
 
 /* ---- sources ---- */

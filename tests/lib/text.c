@@ -203,7 +203,7 @@ static void test_json_array(void **state)
 	fails("a.json", "[{\"chosen\":\"a\",\"rejected\":\"b\"}", NULL,
 	      "a.json: JSON: ");
 	fails("a.json", "[]", NULL, "there are no rows");
-	fails("a", " \n\t ", NULL, "there are no rows");
+	fails("a", " \n\t ", NULL, "the file is empty");
 	fails("a.rms", "\xce\x01", NULL, "tokenized already");
 }
 

@@ -314,7 +314,7 @@ rm-tokenize: 2 kept, 2 cut, 0 dropped, 1 empty response'
 	bad '{"chosen":"a"' 'line 1: JSON'
 	bad '[{"chosen":"a","rejected":"b"},{}]' 'row 2: column chosen is missing'
 	bad '' 'the file is empty'
-	bad '\n \n' 'there are no rows'
+	bad '\n \n' 'the file is empty'
 	bad "$(printf '[%.0s' {1..100})" 'JSON: nested deeper'
 }
 
