@@ -13,7 +13,7 @@
  * its order; any other record gives all pairs of responses whose rank (or
  * score, without ranks) differs, the better one first, p = 1.
  *
- *	scorer = rm_scorer_new(&h->schema, h->pairs, "subset");
+ *	scorer = rm_scorer_new(&h->schema, h->pairs, "reward", "subset");
  *	while (rm_reader_next(in, &rec) > 0)
  *		rm_scorer_add(scorer, rec);
  *	scores = rm_scorer_finish(scorer);
@@ -79,12 +79,12 @@ struct rm_scores {
 struct rm_scorer;
 
 /*
- * For records of this schema, which must have `reward` and stays the
- * caller's; `by` is the field or column of `extra` that makes the parts,
- * NULL for none.
+ * For records of this schema, which stays the caller's; `field` holds the
+ * rewards (f64[k]), usually "reward"; `by` is the field or column of `extra`
+ * that makes the parts, NULL for none.
  */
 struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
-				const char *by);
+				const char *field, const char *by);
 /* The message names the field; the caller adds file and record. */
 int rm_scorer_add(struct rm_scorer *s, const struct rm_record *rec);
 /* The scores (rm_scores_free); the scorer is then empty. */

@@ -142,7 +142,7 @@ static struct rm_scores *read_scores(struct rm_reader *in, bool *pairs)
 	struct rm_scorer *scorer;
 	int status = -1;
 
-	scorer = rm_scorer_new(&h->schema, h->pairs, NULL);
+	scorer = rm_scorer_new(&h->schema, h->pairs, "reward", NULL);
 	if (scorer && read_all(in, scorer, &complaint) == 0)
 		s = rm_scorer_finish(scorer);
 	if (s) {

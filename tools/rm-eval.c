@@ -11,16 +11,18 @@
 
 static struct {
 	struct rm_strings metrics;
-	const char *by, *ties, *format, *output;
+	const char *field, *by, *ties, *format, *output;
 	size_t bootstrap, threads, max_record;
 	int64_t seed;
 	bool force, no_history, quiet;
-} o = { .ties = "half", .format = "text", .seed = 1,
+} o = { .field = "reward", .ties = "half", .format = "text", .seed = 1,
 	.max_record = RM_MAX_RECORD };
 
 static const struct rm_option options[] = {
 	RM_OPT_LIST(0, "metrics", &o.metrics, "LIST",
 		    "these figures only; \"list\" explains all"),
+	RM_OPT_STRING(0, "field", &o.field, "NAME",
+		      "the field that holds the rewards"),
 	RM_OPT_STRING(0, "by", &o.by, "FIELD",
 		      "also by the values of FIELD or extra column (subset)"),
 	RM_OPT_CHOICE(0, "ties", &o.ties, "HOW",
@@ -149,7 +151,7 @@ static struct rm_scores *read_scores(struct rm_reader *in, const char **by)
 	*by = o.by;
 	if (!o.by && rm_schema_find(&h->schema, "subset") >= 0)
 		*by = "subset";
-	scorer = rm_scorer_new(&h->schema, h->pairs, *by);
+	scorer = rm_scorer_new(&h->schema, h->pairs, o.field, *by);
 	if (scorer && read_all(in, scorer) == 0)
 		scores = rm_scorer_finish(scorer);
 	rm_scorer_free(scorer);

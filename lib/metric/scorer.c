@@ -119,8 +119,20 @@ static int find_by(struct rm_scorer *s, const char *by)
 	return 0;
 }
 
+static int find_rewards(struct rm_scorer *s, const char *field)
+{
+	s->reward = rm_schema_need(s->schema, field, ": run rm-score first");
+	if (s->reward < 0)
+		return -1;
+	if (s->schema->field[s->reward].type != RM_F64_K)
+		return rm_fail("field %s is %s, not one number a response",
+			       field, rm_type_name(
+			       s->schema->field[s->reward].type));
+	return 0;
+}
+
 struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
-				const char *by)
+				const char *field, const char *by)
 {
 	struct rm_scorer *s = rm_calloc(1, sizeof(*s));
 	const double one = 1, nan = NAN;
@@ -129,15 +141,16 @@ struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
 		return NULL;
 	s->schema = schema;
 	s->pairs = pairs;
-	s->reward = rm_schema_need(schema, "reward", ": run rm-score first");
-	if (s->reward < 0 || find_by(s, by) < 0) {
+	if (find_rewards(s, field) < 0 || find_by(s, by) < 0) {
 		rm_scorer_free(s);
 		return NULL;
 	}
 	s->rank = rm_schema_find(schema, "rank");
 	s->score = rm_schema_find(schema, "score");
 	s->p = rm_schema_find(schema, "p");
-	s->prob = rm_schema_find(schema, "prob");
+	/* The probabilities are of the field reward. */
+	s->prob = strcmp(field, "reward") == 0 ?
+		  rm_schema_find(schema, "prob") : -1;
 	s->weight = rm_schema_find(schema, "weight");
 	s->key = rm_schema_find(schema, "key");
 	s->length = rm_schema_find(schema, "length");

@@ -28,7 +28,7 @@ static struct rm_scores *score(const json_t *records, bool pairs,
 			if (rm_schema_find(&schema, name) < 0)
 				assert_int_equal(rm_schema_add(&schema, name),
 						 0);
-	scorer = rm_scorer_new(&schema, pairs, by);
+	scorer = rm_scorer_new(&schema, pairs, "reward", by);
 	json_array_foreach(records, i, record) {
 		if (!scorer || status < 0)
 			break;

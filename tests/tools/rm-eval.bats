@@ -20,6 +20,21 @@ near() {
 		fail "$1 is not $2"
 }
 
+@test "--field reads the rewards from another field" {
+	printf '%s\n' '{"id":"a","rank":[0,1],"reward":[0,1],"teacher":[2,1]}' |
+		rm-view -S > two.rms
+	run bash -c 'rm-eval two.rms --format json | jq .accuracy'
+	assert_output 0
+	run bash -c 'rm-eval two.rms --field teacher --format json | jq .accuracy'
+	assert_output 1
+	run rm-eval two.rms --field rank2
+	assert_failure 1
+	assert_output --partial "no field rank2"
+	run rm-eval two.rms --field id
+	assert_failure 1
+	assert_output --partial "field id is str, not one number a response"
+}
+
 @test "JSON has the promised keys, and the figures are right" {
 	rm-eval --format json pairs.scores > r.json
 	for key in n accuracy accuracy_ci ties log_loss brier ece ece_seed auc \
