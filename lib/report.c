@@ -228,13 +228,25 @@ static int cut(const char *s, size_t columns)
 	return (int)n;
 }
 
-/* `s` in a column of `width` characters, cut or padded. */
+/* `s` in a column of `width` characters, padded, or cut with a ~. */
 static void put_name(struct rm_buf *out, const char *s, size_t width)
 {
-	int bytes = cut(s, width);
-	size_t used = rm_utf8_count(s, (size_t)bytes);
+	size_t used = rm_utf8_count(s, strlen(s));
 
-	rm_buf_printf(out, "  %.*s%*s", bytes, s, (int)(width - used), "");
+	if (used <= width)
+		rm_buf_printf(out, "  %s%*s", s, (int)(width - used), "");
+	else
+		rm_buf_printf(out, "  %.*s~", cut(s, width - 1), s);
+}
+
+enum {
+	COUNT_WIDTH = 10,	/* of the column of n */
+	INTERVAL_WIDTH = 15	/* after the first figure */
+};
+
+static int column_width(const struct rm_figure *f)
+{
+	return (int)RM_MAX(strlen(f->metric->name) + 2, 8);
 }
 
 static void put_row(struct rm_buf *out, struct rm_buf *cell,
@@ -245,20 +257,34 @@ static void put_row(struct rm_buf *out, struct rm_buf *cell,
 
 	put_name(out, part->name, width);
 	put_count(cell, part->n);
-	put_cell(out, cell, 11, false);
+	put_cell(out, cell, COUNT_WIDTH, false);
 	for (i = 0; i < columns; i++) {
 		const struct rm_figure *f = &part->figures[column[i]];
 
 		put_value(cell, f);
-		put_cell(out, cell, (int)RM_MAX(strlen(f->metric->name) + 2,
-						9), false);
+		put_cell(out, cell, column_width(f), false);
 		if (i > 0)
 			continue;
-		rm_buf_puts(out, " ");
+		rm_buf_putc(cell, ' ');
 		put_interval(cell, f);
-		put_cell(out, cell, 14, true);
+		put_cell(out, cell, INTERVAL_WIDTH, true);
 	}
 	rm_buf_putc(out, '\n');
+}
+
+/* What the longest name wants, as far as 80 columns have it. */
+static size_t name_width(const struct rm_report *r, const size_t *column,
+			 size_t columns)
+{
+	size_t i, width = strlen(r->by);
+	size_t used = 2 + COUNT_WIDTH + INTERVAL_WIDTH;
+
+	for (i = 0; i < columns; i++)
+		used += (size_t)column_width(&r->figures[column[i]]);
+	for (i = 0; i < r->parts; i++)
+		width = RM_MAX(width, rm_utf8_count(r->part[i].name,
+						strlen(r->part[i].name)));
+	return RM_MIN(width, used < 68 ? 80 - used : 12);
 }
 
 static void put_parts(struct rm_buf *out, struct rm_buf *cell,
@@ -269,21 +295,15 @@ static void put_parts(struct rm_buf *out, struct rm_buf *cell,
 	if (r->parts < 2)
 		return;
 	columns = choose_columns(r, column);
-	width = strlen(r->by);
-	for (i = 0; i < r->parts; i++)
-		width = RM_MAX(width, rm_utf8_count(r->part[i].name,
-						strlen(r->part[i].name)));
-	width = RM_MIN(width, 28);
+	width = name_width(r, column, columns);
 	rm_buf_printf(out, "\nBy %s\n", r->by);
 	put_name(out, r->by, width);
-	rm_buf_printf(out, "%11s", "n");
+	rm_buf_printf(out, "%*s", COUNT_WIDTH, "n");
 	for (i = 0; i < columns; i++) {
-		const char *name = r->figures[column[i]].metric->name;
+		const struct rm_figure *f = &r->figures[column[i]];
 
-		rm_buf_printf(out, "%*s", (int)RM_MAX(strlen(name) + 2, 9),
-			      name);
-		if (i == 0)
-			rm_buf_printf(out, " %-14s", "");
+		rm_buf_printf(out, "%*s%*s", column_width(f), f->metric->name,
+			      i ? 0 : INTERVAL_WIDTH, "");
 	}
 	rm_buf_putc(out, '\n');
 	for (i = 0; i < r->parts; i++)

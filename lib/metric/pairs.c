@@ -108,7 +108,7 @@ const struct rm_metric_kind rm_metric_ties = {
 	"number of comparisons of exactly equal rewards; many of them mean a "
 	"model that has collapsed",
 	"",
-	.sums = 1, .rows = ties_rows, .value = ties_value, .table = true
+	.sums = 1, .rows = ties_rows, .value = ties_value
 };
 
 /* ---- auc ---- */

@@ -115,10 +115,15 @@ static void test_text(void **state)
 	assert_has(text, "log_loss          0.5000  [0.250, 0.750]");
 	assert_has(text, "ties               1,234  ");
 	assert_has(text, "By subset\n");
-	assert_has(text, "\n  easy            12    50.0 % [25.0, 75.0]");
-	assert_has(text, "\n  h\xc3\xa4rd \"\\          3");
+	assert_has(text, "\n  easy           12    50.0 % [25.0, 75.0]   ");
+	assert_has(text, "\n  h\xc3\xa4rd \"\\         3");
 	assert_has(text, "\n  rm-eval x.scores\n");
 	assert_lacks(text, "accuracy_macro");
+	p->part[1].name = "a name much longer than what 80 columns have "
+		"left for it";
+	text = render(p, "text");
+	assert_true(widest(text) == 80);
+	assert_has(text, "\n  a name much longer than ~         3");
 	p->report.grouped = true;
 	assert_has(render(p, "text"), "accuracy_macro");
 	free_page(p);
