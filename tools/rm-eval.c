@@ -243,16 +243,19 @@ static int report(struct rm_output *out, struct rm_scores *s, const char *by,
 	return status;
 }
 
-/* Names of the inputs, for the title. */
+/* Names of the inputs, for the title; bytes that are no text become ?. */
 static const char *join_paths(struct rm_buf *title, char **paths, size_t n)
 {
-	size_t i;
+	size_t i, bad;
 
 	for (i = 0; i < n; i++)
 		rm_buf_printf(title, "%s%s", i ? ", " : "",
 			      strcmp(paths[i], "-") ? paths[i] : "<stdin>");
 	if (n == 0)
 		rm_buf_puts(title, "<stdin>");
+	while (!title->failed &&
+	       (bad = rm_utf8_valid(title->data, title->len)) < title->len)
+		title->data[bad] = '?';
 	return rm_buf_text(title);
 }
 

@@ -221,6 +221,9 @@ static int part_text(struct rm_scorer *s, const struct rm_record *rec)
 			rm_json_print(&s->text, value, 0);
 		json_decref(extra);
 	}
+	if (rm_utf8_valid(s->text.data, s->text.len) != s->text.len)
+		return rm_fail("field %s: invalid UTF-8",
+			       s->schema->field[s->by].name);
 	return rm_buf_text(&s->text) ? 0 : -1;
 }
 
@@ -304,9 +307,10 @@ static int read_rewards(struct rm_scorer *s, const struct rm_record *rec)
 	rm_record_f64s(rec, s->reward, s->value, rec->k);
 	for (i = 0; i < rec->k; i++)
 		if (!isfinite(s->value[i]))
-			return rm_fail("field reward: that of response %zu is "
-				       "%s", i, isnan(s->value[i]) ?
-				       "missing (NaN)" : "infinite");
+			return rm_fail("field %s: that of response %zu is %s",
+				       s->schema->field[s->reward].name, i,
+				       isnan(s->value[i]) ? "missing (NaN)" :
+				       "infinite");
 	return 0;
 }
 

@@ -606,6 +606,33 @@ static void test_bad_records(void **state)
 	assert_non_null(strstr(rm_error(), "no field colour"));
 }
 
+/* JSON cannot say this, a stream can. */
+static void test_bad_utf8_in_a_part(void **state)
+{
+	const double reward[] = { 1, 0 };
+	struct rm_schema schema = {0};
+	struct rm_record rec = {0};
+	struct rm_buf payload = {0};
+	struct rm_scorer *scorer;
+
+	(void)state;
+	assert_int_equal(rm_schema_add(&schema, "subset"), 0);
+	assert_int_equal(rm_schema_add(&schema, "reward"), 0);
+	rm_put_array(&payload, 2);
+	rm_put_str(&payload, "\xff!", 2);
+	rm_put_f64s(&payload, reward, 2);
+	scorer = rm_scorer_new(&schema, true, "reward", "subset");
+	assert_non_null(scorer);
+	assert_int_equal(rm_record_index(&rec, &schema, payload.data,
+					 payload.len), 0);
+	assert_int_equal(rm_scorer_add(scorer, &rec), -1);
+	assert_string_equal(rm_error(), "field subset: invalid UTF-8");
+	rm_scorer_free(scorer);
+	rm_record_fini(&rec);
+	rm_buf_fini(&payload);
+	rm_schema_fini(&schema);
+}
+
 static void test_table(void **state)
 {
 	const struct rm_metric_kind *const *m;
@@ -652,6 +679,7 @@ int main(void)
 		cmocka_unit_test(test_one_large_cluster),
 		cmocka_unit_test(test_correlate_leaves_gaps_out),
 		cmocka_unit_test(test_bad_records),
+		cmocka_unit_test(test_bad_utf8_in_a_part),
 		cmocka_unit_test(test_table),
 	};
 
