@@ -13,7 +13,7 @@ run "rm-pair $split --take test -o $out/test.rms $out/groups.rms"
 
 # A stream is text for as long as it takes to edit it.
 run "rm-view --header $out/soft.rms |
-    sed 's/\"p\":[^,}]*/\"p\":null/' | rm-view -S -o $out/hard.rms"
+    sed 's/\"p\":[^,}]*/\"p\":1/' | rm-view -S -o $out/hard.rms"
 
 for labels in soft hard; do
 	run "rm-train -o $out/$labels $out/$labels.rms"

@@ -15,4 +15,5 @@ run "rm-eval $out/ranked.rms"
 
 # Best of n: the one answer that the model would choose, for each question.
 run "rm-pair --as list --take test $out/groups.rms |
-    rm-score -m $model --best 1 | rm-view -n 3 | cut -c 1-400"
+    rm-score -m $model --best 1 -o $out/best.rms"
+run "rm-view -n 3 $out/best.rms | cut -c 1-400"
