@@ -1,6 +1,5 @@
 #include "gemm.h"
 
-#include <omp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,7 @@ const struct rm_gemm *rm_gemm(void)
 	return &chosen;
 }
 
-/* What one tile of y = x w (or w') needs; see rows_product. */
+/* A product, in whichever form; see rows_product and tn_block. */
 struct job {
 	size_t m, n, k;
 	const rm_real *x, *w;
@@ -30,6 +29,9 @@ struct job {
 	bool tw;		/* w is [n, k], else [k, n] */
 	bool add;		/* to y, else in its place */
 	size_t step;		/* rows of a tile from one of x to the next */
+	size_t per;		/* rows of x in a tile */
+	rm_real *space;		/* for tiles that are copied, one a thread */
+	bool many;		/* spaces; else all copied tiles use the first */
 };
 
 static void tile_product(const struct job *j, const rm_real *x, rm_real beta,
@@ -63,45 +65,46 @@ static void spaced_tile(const struct job *j, size_t row, size_t rows,
 	}
 }
 
-static void do_tile(const struct job *j, size_t t, size_t per, rm_real *space)
+static void do_tile(void *arg, size_t t)
 {
-	size_t row = t * per, rows = RM_MIN(per, j->m - row);
+	const struct job *j = arg;
+	size_t row = t * j->per, rows = RM_MIN(j->per, j->m - row);
+	size_t mine = j->many ? rm_thread_index() : 0;
 
 	if (rows == rm_gemm()->tile)
 		tile_product(j, j->x + row * j->k, j->add ? 1 : 0,
 			     j->y + row * j->n);
 	else
-		spaced_tile(j, row, rows, space);
+		spaced_tile(j, row, rows, j->space + mine *
+			    rm_gemm()->tile * (j->k + j->n));
 }
 
-/* All tiles of a product by rows. */
-static int rows_product(const struct job *j)
+/* All tiles of a product by rows; only those that are copied need space. */
+static int rows_product(struct job *j)
 {
-	size_t tile = rm_gemm()->tile, per = tile / j->step;
-	size_t tiles = (j->m + per - 1) / per;
-	size_t full = j->step == 1 ? j->m / tile : 0;
-	size_t spaces = full == tiles ? 0 : full ? 1 :
-		RM_MIN(tiles, rm_threads());
+	size_t tile = rm_gemm()->tile;
 
-	/* Only tiles that are copied need space: the last, or all. */
-	rm_real *space = rm_calloc_aligned(spaces * tile, (j->k + j->n) *
-					   sizeof(*space));
-	if (!space)
+	j->per = tile / j->step;
+	size_t tiles = (j->m + j->per - 1) / j->per;
+	j->many = j->step > 1 && tiles > 1;
+	size_t spaces = j->many ? rm_threads() : j->m % j->per != 0 ||
+		j->step > 1;
+	j->space = rm_calloc_aligned(spaces * tile, (j->k + j->n) *
+				     sizeof(*j->space));
+	if (!j->space)
 		return -1;
-#pragma omp parallel for schedule(static) if (tiles > 1)
-	for (size_t t = 0; t < tiles; t++) {
-		size_t mine = spaces > 1 ? (size_t)omp_get_thread_num() : 0;
-		do_tile(j, t, per, space + mine * tile * (j->k + j->n));
-	}
-	free(space);
+	rm_parallel(tiles, do_tile, j);
+	free(j->space);
 	return 0;
 }
 
 int rm_gemm_nt(size_t m, size_t n, size_t k, const rm_real *x,
 	       const rm_real *w, rm_real *y, enum rm_rows rows)
 {
-	struct job j = { m, n, k, x, w, y, true, false,
-		rows == RM_ROWS_ALONE ? rm_gemm()->align : 1 };
+	struct job j = {
+		.m = m, .n = n, .k = k, .x = x, .w = w, .y = y, .tw = true,
+		.step = rows == RM_ROWS_ALONE ? rm_gemm()->align : 1
+	};
 
 	return rows_product(&j);
 }
@@ -109,7 +112,10 @@ int rm_gemm_nt(size_t m, size_t n, size_t k, const rm_real *x,
 int rm_gemm_nn(size_t m, size_t n, size_t k, const rm_real *x,
 	       const rm_real *w, rm_real *y)
 {
-	struct job j = { m, n, k, x, w, y, false, true, 1 };
+	struct job j = {
+		.m = m, .n = n, .k = k, .x = x, .w = w, .y = y, .add = true,
+		.step = 1
+	};
 
 	return rows_product(&j);
 }
@@ -120,20 +126,24 @@ int rm_gemm_nn(size_t m, size_t n, size_t k, const rm_real *x,
  */
 #define TN_BLOCK ((size_t)128)
 
+static void tn_block(void *arg, size_t b)
+{
+	const struct job *j = arg;
+	const struct rm_gemm *g = rm_gemm();
+	size_t row = b * TN_BLOCK, rows = RM_MIN(TN_BLOCK, j->m - row);
+
+	for (size_t t = 0; t < j->k; t += g->tile)
+		g->kind->product(true, false, rows, j->n,
+				 RM_MIN(g->tile, j->k - t),
+				 j->x + t * j->m + row, j->m, j->w + t * j->n,
+				 j->n, 1, j->y + row * j->n, j->n);
+}
+
 int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x,
 	       const rm_real *w, rm_real *y)
 {
-	size_t blocks = (m + TN_BLOCK - 1) / TN_BLOCK;
-	const struct rm_gemm *g = rm_gemm();
+	struct job j = { .m = m, .n = n, .k = k, .x = x, .w = w, .y = y };
 
-#pragma omp parallel for schedule(static) if (blocks > 1)
-	for (size_t b = 0; b < blocks; b++) {
-		size_t row = b * TN_BLOCK, rows = RM_MIN(TN_BLOCK, m - row);
-		for (size_t t = 0; t < k; t += g->tile)
-			g->kind->product(true, false, rows, n,
-					 RM_MIN(g->tile, k - t),
-					 x + t * m + row, m, w + t * n, n, 1,
-					 y + row * n, n);
-	}
+	rm_parallel((m + TN_BLOCK - 1) / TN_BLOCK, tn_block, &j);
 	return 0;
 }

@@ -25,7 +25,6 @@ static rm_real dot(const rm_real *a, const rm_real *b, size_t n)
 static void few_forward(rm_real *y, const rm_real *x, const rm_real *w,
 			size_t T, size_t I, size_t O)
 {
-#pragma omp parallel for schedule(static) if (T * I * O > 65536)
 	for (size_t t = 0; t < T; t++)
 		for (size_t o = 0; o < O; o++)
 			y[t * O + o] = dot(x + t * I, w + o * I, I);
@@ -99,7 +98,6 @@ void rm_dropout_forward(rm_real *y, const rm_real *x, size_t T, size_t C,
 		memmove(y, x, T * C * sizeof(*y));
 		return;
 	}
-#pragma omp parallel for schedule(static) if (T * C > 16384)
 	for (size_t t = 0; t < T; t++)
 		for (size_t c = 0; c < C; c++)
 			y[t * C + c] = x[t * C + c] * keep(d, t, c, C);
@@ -109,7 +107,6 @@ void rm_dropout_forward(rm_real *y, const rm_real *x, size_t T, size_t C,
 void rm_dropout_backward(rm_real *dx, const rm_real *dy, size_t T, size_t C,
 			 const struct rm_dropout *d)
 {
-#pragma omp parallel for schedule(static) if (T * C > 16384)
 	for (size_t t = 0; t < T; t++)
 		for (size_t c = 0; c < C; c++)
 			dx[t * C + c] += dy[t * C + c] * keep(d, t, c, C);

@@ -125,19 +125,30 @@ static void adamw_chunk(const struct adamw *a, rm_real *w, const rm_real *grad,
 	}
 }
 
+struct dense_job {
+	struct adamw a;
+	struct rm_param *p;
+	rm_real *m, *v;		/* of p */
+};
+
+static void dense_chunk(void *arg, size_t chunk)
+{
+	const struct dense_job *j = arg;
+	size_t i = chunk * CHUNK;
+
+	adamw_chunk(&j->a, j->p->value + i, j->p->grad + i, j->m + i, j->v + i,
+		    RM_MIN(CHUNK, j->p->size - i));
+}
+
 static void dense_step(struct rm_optim *o, struct rm_param *p, double lr,
 		       double clip)
 {
-	struct adamw a = adamw_of(o, p, lr, clip);
 	size_t at = (size_t)(p->grad - o->params->grad_block);
-	size_t chunks = (p->size + CHUNK - 1) / CHUNK;
+	struct dense_job j = {
+		adamw_of(o, p, lr, clip), p, o->m + at, o->v + at
+	};
 
-#pragma omp parallel for schedule(static) if (chunks > 1)
-	for (size_t c = 0; c < chunks; c++) {
-		size_t i = c * CHUNK, n = RM_MIN(CHUNK, p->size - i);
-		adamw_chunk(&a, p->value + i, p->grad + i, o->m + at + i,
-			    o->v + at + i, n);
-	}
+	rm_parallel((p->size + CHUNK - 1) / CHUNK, dense_chunk, &j);
 }
 
 /* ---- sparse ---- */
@@ -147,7 +158,6 @@ static void fold_scale(struct rm_param *p)
 {
 	rm_real s = (rm_real)p->scale;
 
-#pragma omp parallel for schedule(static)
 	for (size_t i = 0; i < p->size; i++)
 		p->value[i] *= s;
 	p->scale = 1;
@@ -180,6 +190,23 @@ static void wide_rows_step(const struct rm_sparse_part *part, size_t dim,
 		rows_step(part, dim, rate, value);
 }
 
+struct rows_job {
+	struct rm_param *p;
+	rm_real rate;
+};
+
+static void rows_part(void *arg, size_t i)
+{
+	const struct rows_job *j = arg;
+	const struct rm_sparse *rows = j->p->rows;
+
+	if (rows->dim == 1)
+		rows_step(&rows->part[i], 1, j->rate, j->p->value);
+	else
+		wide_rows_step(&rows->part[i], rows->dim, j->rate,
+			       j->p->value);
+}
+
 static void sparse_step(struct rm_optim *o, struct rm_param *p, double lr,
 			double clip)
 {
@@ -187,16 +214,9 @@ static void sparse_step(struct rm_optim *o, struct rm_param *p, double lr,
 		p->scale *= 1 - lr * o->c.weight_decay;
 	if (p->scale < SMALLEST_SCALE)
 		fold_scale(p);
-	rm_real rate = (rm_real)(lr * (p->rate > 0 ? p->rate : 1) * clip /
-				 p->scale);
-#pragma omp parallel for schedule(dynamic, 1)
-	for (size_t i = 0; i < RM_SPARSE_PARTS; i++) {
-		if (p->rows->dim == 1)
-			rows_step(&p->rows->part[i], 1, rate, p->value);
-		else
-			wide_rows_step(&p->rows->part[i], p->rows->dim, rate,
-				       p->value);
-	}
+	double rate = lr * (p->rate > 0 ? p->rate : 1) * clip / p->scale;
+	struct rows_job j = { p, (rm_real)rate };
+	rm_parallel(RM_SPARSE_PARTS, rows_part, &j);
 }
 
 int rm_optim_step(struct rm_optim *o, double lr, double *norm)

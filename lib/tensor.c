@@ -2,27 +2,14 @@
 
 #include <fnmatch.h>
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Every parameter starts on a cache line. */
 #define ALIGN (64 / sizeof(rm_real))
 
-/* Elements a sum of squares takes at a time, whatever the threads. */
-#define NORM_CHUNK ((size_t)4096)
-
-/* ---- threads ---- */
-
-void rm_threads_set(size_t n)
-{
-	omp_set_num_threads(n ? (int)n : 1);
-}
-
-size_t rm_threads(void)
-{
-	return (size_t)omp_get_max_threads();
-}
+/* Elements that a thread takes at a time. */
+#define CHUNK ((size_t)4096)
 
 /* ---- the table ---- */
 
@@ -134,36 +121,52 @@ int rm_params_alloc(struct rm_params *p, bool train)
 	return train ? alloc_grads(p) : 0;
 }
 
-static double initial(const struct rm_param *param, uint64_t seed, size_t i,
-		      size_t j)
+struct init_job {
+	struct rm_param *param;
+	uint64_t seed;
+	size_t index;		/* of the parameter */
+};
+
+static double initial(const struct init_job *job, size_t j)
 {
+	const struct rm_param *param = job->param;
+	double scale = param->init_scale;
+
 	switch (param->init) {
 	case RM_INIT_CONSTANT:
-		return param->init_scale;
+		return scale;
 	case RM_INIT_NORMAL:
-		return param->init_scale *
-			rm_random_normal(seed, RM_RANDOM_INIT, i, j);
+		return scale * rm_random_normal(job->seed, RM_RANDOM_INIT,
+						job->index, j);
 	case RM_INIT_SIGN:
-		return rm_random(seed, RM_RANDOM_INIT, i, j) >> 63 ?
-			param->init_scale : -param->init_scale;
+		return rm_random(job->seed, RM_RANDOM_INIT, job->index, j) >>
+			63 ? scale : -scale;
 	case RM_INIT_ZERO:
 		break;
 	}
 	return 0;
 }
 
+static void init_chunk(void *arg, size_t chunk)
+{
+	const struct init_job *job = arg;
+	size_t end = RM_MIN((chunk + 1) * CHUNK, job->param->size);
+
+	for (size_t j = chunk * CHUNK; j < end; j++)
+		job->param->value[j] = (rm_real)initial(job, j);
+}
+
+static size_t chunks_of(size_t n)
+{
+	return (n + CHUNK - 1) / CHUNK;
+}
+
 void rm_params_init(struct rm_params *p, uint64_t seed)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		struct rm_param *param = &p->param[i];
-		param->scale = 1;
-		if (param->init == RM_INIT_ZERO) {
-			memset(param->value, 0, param->size * sizeof(rm_real));
-			continue;
-		}
-#pragma omp parallel for schedule(static)
-		for (size_t j = 0; j < param->size; j++)
-			param->value[j] = (rm_real)initial(param, seed, i, j);
+		struct init_job job = { &p->param[i], seed, i };
+		p->param[i].scale = 1;
+		rm_parallel(chunks_of(p->param[i].size), init_chunk, &job);
 	}
 }
 
@@ -246,34 +249,57 @@ static double norm2(const rm_real *x, size_t n)
 	return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
+struct norm_job {
+	const rm_real *x;
+	size_t n;
+	double part[64];
+};
+
+static void norm_chunk(void *arg, size_t chunk)
+{
+	struct norm_job *job = arg;
+	size_t from = chunk * CHUNK;
+
+	job->part[chunk] = norm2(job->x + from, RM_MIN(CHUNK, job->n - from));
+}
+
 /* Chunks of a fixed size, their sums added in order. */
 static double dense_norm2(const rm_real *x, size_t n)
 {
-	double part[64], total = 0;
+	struct norm_job job;
+	double total = 0;
 
-	for (size_t at = 0; at < n; at += RM_COUNT(part) * NORM_CHUNK) {
-		size_t left = (n - at + NORM_CHUNK - 1) / NORM_CHUNK;
-		size_t m = RM_MIN(left, RM_COUNT(part));
-#pragma omp parallel for schedule(static) if (m > 8)
-		for (size_t c = 0; c < m; c++) {
-			size_t from = at + c * NORM_CHUNK;
-			part[c] = norm2(x + from, RM_MIN(NORM_CHUNK, n - from));
-		}
-		for (size_t c = 0; c < m; c++)
-			total += part[c];
+	for (size_t at = 0; at < n; at += job.n) {
+		job.x = x + at;
+		job.n = RM_MIN(n - at, RM_COUNT(job.part) * CHUNK);
+		rm_parallel(chunks_of(job.n), norm_chunk, &job);
+		for (size_t c = 0; c < chunks_of(job.n); c++)
+			total += job.part[c];
 	}
 	return total;
 }
 
+struct sparse_norm_job {
+	const struct rm_sparse *s;
+	double part[RM_SPARSE_PARTS];
+};
+
+static void sparse_norm_part(void *arg, size_t i)
+{
+	struct sparse_norm_job *job = arg;
+	const struct rm_sparse_part *part = &job->s->part[i];
+
+	job->part[i] = norm2(part->grad, part->n * job->s->dim);
+}
+
 static double sparse_norm2(const struct rm_sparse *s)
 {
-	double part[RM_SPARSE_PARTS], total = 0;
+	struct sparse_norm_job job = { .s = s };
+	double total = 0;
 
-#pragma omp parallel for schedule(dynamic, 1)
+	rm_parallel(RM_SPARSE_PARTS, sparse_norm_part, &job);
 	for (size_t i = 0; i < RM_SPARSE_PARTS; i++)
-		part[i] = norm2(s->part[i].grad, s->part[i].n * s->dim);
-	for (size_t i = 0; i < RM_SPARSE_PARTS; i++)
-		total += part[i];
+		total += job.part[i];
 	return total;
 }
 

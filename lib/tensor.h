@@ -21,6 +21,7 @@
 #define RM_TENSOR_H
 
 #include "base.h"
+#include "parallel.h"
 
 #ifdef RM_DOUBLE
 typedef double rm_real;
@@ -159,11 +160,5 @@ int rm_sparse_add(struct rm_sparse *s, size_t part, const struct rm_use *use,
 const rm_real *rm_sparse_find(const struct rm_sparse *s, uint32_t row);
 void rm_sparse_clear(struct rm_sparse *s);
 void rm_sparse_free(struct rm_sparse *s);
-
-/* ---- threads ---- */
-
-/* Threads for all numerics of this process; OpenMP's number at the start. */
-void rm_threads_set(size_t n);
-size_t rm_threads(void);
 
 #endif

@@ -20,7 +20,7 @@
 #include "backbone.h"
 
 #include <math.h>
-#include <omp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -352,7 +352,7 @@ static int leaf_counts(struct bag *bag, const struct rm_batch *batch,
 		       size_t i)
 {
 	const struct rm_segment *s = segment_of(batch, i);
-	struct worker *w = &bag->worker[omp_get_thread_num()];
+	struct worker *w = &bag->worker[rm_thread_index()];
 	struct leaf *leaf = &bag->leaf[i];
 	size_t slots;
 
@@ -465,6 +465,13 @@ static void gather_wide(rm_real *x, const rm_real *table, size_t dim,
 		gather(x, table, dim, f, n);
 }
 
+/* What the threads share in one pass over a batch. */
+struct pass {
+	struct rm_backbone *b;
+	const struct rm_batch *batch;
+	atomic_bool failed;
+};
+
 static int leaf_forward(struct rm_backbone *b, const struct rm_batch *batch,
 			size_t i)
 {
@@ -487,19 +494,24 @@ static int leaf_forward(struct rm_backbone *b, const struct rm_batch *batch,
 	return 0;
 }
 
+static void forward_piece(void *arg, size_t i)
+{
+	struct pass *pass = arg;
+
+	if (leaf_forward(pass->b, pass->batch, i) < 0)
+		pass->failed = true;
+}
+
 static int bag_forward(struct rm_backbone *b, const struct rm_batch *batch)
 {
-	int rc = 0;
+	struct pass pass = { .b = b, .batch = batch };
 
 	if (reserve_batch(b->self, batch) < 0 ||
 	    rm_backbone_rows(b, batch->n_leaves, batch->train) < 0)
 		return -1;
 	b->hidden.pooled = true;
-#pragma omp parallel for schedule(dynamic, 1) reduction(min : rc)
-	for (size_t i = 0; i < batch->n_leaves; i++)
-		if (leaf_forward(b, batch, i) < 0)
-			rc = -1;
-	if (rc < 0)
+	rm_parallel(batch->n_leaves, forward_piece, &pass);
+	if (pass.failed)
 		return rm_fail("out of memory: n-grams of a batch");
 	return batch->train ? keep_new(b->self, batch) : 0;
 }
@@ -522,21 +534,26 @@ static int part_backward(const struct rm_backbone *b, struct rm_sparse *rows,
 	return 0;
 }
 
+static void backward_piece(void *arg, size_t p)
+{
+	struct pass *pass = arg;
+	const struct bag *bag = pass->b->self;
+
+	if (part_backward(pass->b, pass->b->params->param[bag->embedding].rows,
+			  p) < 0)
+		pass->failed = true;
+}
+
 /* x = sum of w E[row]:  dE[row] += w dx */
 static int bag_backward(struct rm_backbone *b, const struct rm_batch *batch)
 {
-	struct bag *bag = b->self;
-	struct rm_sparse *rows = b->params->param[bag->embedding].rows;
-	int rc = 0;
+	const struct bag *bag = b->self;
+	struct pass pass = { .b = b, .batch = batch };
 
-	(void)batch;
-	if (!rows)
+	if (!b->params->param[bag->embedding].trainable)
 		return 0;
-#pragma omp parallel for schedule(dynamic, 1) reduction(min : rc)
-	for (size_t p = 0; p < RM_SPARSE_PARTS; p++)
-		if (part_backward(b, rows, p) < 0)
-			rc = -1;
-	return rc < 0 ? rm_fail("out of memory: gradients of rows") : 0;
+	rm_parallel(RM_SPARSE_PARTS, backward_piece, &pass);
+	return pass.failed ? rm_fail("out of memory: gradients of rows") : 0;
 }
 
 /* ---- document frequencies ---- */
