@@ -133,12 +133,12 @@ static void say_accuracy(struct rm_buf *out, const struct rm_report *r)
 static void say_calibration(struct rm_buf *out, const struct rm_report *r)
 {
 	const struct rm_figure *sure = find(r, "confidence");
-	const struct rm_figure *right = find(r, "accuracy");
+	const struct rm_figure *right = find(r, "borne_out");
 
 	if (!sure || !right || isnan(right->low))
 		return;
 	rm_buf_printf(out, "  -> On average it is %.1f %% sure and %.1f %% "
-		      "right: ", 100 * sure->value, 100 * right->value);
+		      "borne out: ", 100 * sure->value, 100 * right->value);
 	if (sure->value >= right->low && sure->value <= right->high)
 		rm_buf_puts(out, "no difference shown.\n");
 	else

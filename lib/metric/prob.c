@@ -62,6 +62,15 @@ static double surer(const struct rm_scores *s, size_t i)
 	return RM_MAX(prob, other);
 }
 
+/* The label of the response that P favours. */
+static double borne_out(const struct rm_scores *s, size_t i)
+{
+	double prob, other, p = rm_scores_p(s, i);
+
+	rm_scores_prob(s, i, &prob, &other);
+	return prob > other ? p : prob < other ? 1 - p : .5;
+}
+
 /* Weighted mean over comparisons of what f says. */
 static inline int mean_rows(const struct rm_scores *s, size_t from, size_t to,
 			    double *out,
@@ -104,7 +113,7 @@ static int brier_rows(const struct rm_scores *s, size_t from, size_t to,
 
 const struct rm_metric_kind rm_metric_brier = {
 	"brier", RM_SECTION_CALIBRATION, 2, RM_UNIT_NUMBER,
-	"squared error (0.25 is a coin's)",
+	"mean squared error of P",
 	"weighted mean of (P - p)^2 over comparisons",
 	"all weights are 0",
 	.sums = 2, .rows = brier_rows, .bootstrap = true
@@ -119,10 +128,26 @@ static int confidence_rows(const struct rm_scores *s, size_t from, size_t to,
 const struct rm_metric_kind rm_metric_confidence = {
 	"confidence", RM_SECTION_CALIBRATION, 5, RM_UNIT_SHARE,
 	"mean P of the likelier response",
-	"weighted mean of max(P, 1 - P) over comparisons: above the accuracy "
-	"is overconfident, below it underconfident",
+	"weighted mean of max(P, 1 - P) over comparisons: above borne_out is "
+	"overconfident, below it underconfident",
 	"all weights are 0",
 	.sums = 2, .rows = confidence_rows
+};
+
+static int borne_out_rows(const struct rm_scores *s, size_t from, size_t to,
+			  double *out)
+{
+	return mean_rows(s, from, to, out, borne_out);
+}
+
+const struct rm_metric_kind rm_metric_borne_out = {
+	"borne_out", RM_SECTION_CALIBRATION, 6, RM_UNIT_SHARE,
+	"mean label of the likelier response",
+	"weighted mean over comparisons of p where P > 1/2, of 1 - p where "
+	"P < 1/2, else of 1/2: the accuracy where labels are hard, the share "
+	"of judges that agree where they are soft",
+	"all weights are 0",
+	.sums = 2, .rows = borne_out_rows
 };
 
 /* ---- expected calibration error ---- */

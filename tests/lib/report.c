@@ -156,17 +156,19 @@ static void test_findings(void **state)
 {
 	struct page *p = new_page();
 	struct rm_figure *accuracy = figure(p->all, "accuracy");
+	struct rm_figure *borne_out = figure(p->all, "borne_out");
 
 	(void)state;
 	assert_has(render(p, "text"), "Chance (50 %) lies within");
 	*accuracy = (struct rm_figure){ accuracy->metric, .7, .65, .75 };
+	*borne_out = (struct rm_figure){ borne_out->metric, .7, .65, .75 };
 	figure(p->all, "confidence")->value = .9;
 	figure(p->all, "longer_wins")->value = .6;
 	figure(p->all, "length_corr")->value = .05;
 	render(p, "text");
 	assert_lacks(rm_buf_text(&p->out), "Chance (50 %)");
 	assert_has(rm_buf_text(&p->out),
-		   "90.0 % sure and 70.0 % right: overconfident;\n");
+		   "90.0 % sure and 70.0 % borne out: overconfident;\n");
 	assert_has(rm_buf_text(&p->out), "hardly depends on length");
 	assert_has(rm_buf_text(&p->out),
 		   "longer response is right 60.0 % of the time,\n"

@@ -144,6 +144,8 @@ def figures(records, pairs, ties):
         "ece": ece(prob, label, w2),
         "ece_seed": ece(one, (one > .5).astype(float), w[has]),
         "confidence": ratio(w * np.maximum(P, Q), w, key),
+        "borne_out": ratio(w * np.where(P > Q, p, np.where(P < Q, 1 - p, .5)),
+                           w, key),
         "length_corr": None, "longer_wins": None,
     }
     if "longer" in c:
