@@ -58,7 +58,8 @@ static int append_leaf(struct rm_batch *b, struct rm_slice prefix,
 }
 
 static int add_all(struct rm_batch *b, struct rm_slice prompt,
-		   const struct rm_slice *responses, size_t k, bool share)
+		   const struct rm_slice *responses, size_t k,
+		   enum rm_prompt how)
 {
 	const struct rm_slice none = {0};
 	size_t parent = RM_NO_PARENT;
@@ -68,25 +69,26 @@ static int add_all(struct rm_batch *b, struct rm_slice prompt,
 	    rm_grow(&b->group, &b->cap_groups, b->n_groups + 1,
 		    sizeof(*b->group)) < 0)
 		return -1;
-	if (share && prompt.data && prompt.len >= sizeof(int32_t)) {
+	if (how == RM_PROMPT_SHARED && prompt.data && prompt.len >= sizeof(int32_t)) {
 		parent = b->n_segments;
 		if (append_segment(b, prompt, none, RM_NO_PARENT) < 0)
 			return -1;
 	}
 	b->group[b->n_groups++] = b->n_leaves;
 	for (size_t i = 0; i < k; i++)
-		if (append_leaf(b, share ? none : prompt, responses[i],
-				parent) < 0)
+		if (append_leaf(b, how == RM_PROMPT_COPIED ? prompt : none,
+				responses[i], parent) < 0)
 			return rm_wrap("response %zu", i);
 	return 0;
 }
 
 int rm_batch_add(struct rm_batch *b, struct rm_slice prompt,
-		 const struct rm_slice *responses, size_t k, bool share)
+		 const struct rm_slice *responses, size_t k,
+		 enum rm_prompt how)
 {
 	struct rm_batch before = *b;
 
-	if (add_all(b, prompt, responses, k, share) == 0)
+	if (add_all(b, prompt, responses, k, how) == 0)
 		return 0;
 	/* A group is in a batch whole or not at all. */
 	b->n_tokens = before.n_tokens;

@@ -4,13 +4,14 @@
  *
  * The ids of a batch stand in one array [T]; a segment is {start, length,
  * parent}.  A token sees its own segment and its ancestors.  A prompt shared
- * by k responses is stored once, a root with k children; an empty prompt
+ * by k responses may be stored once, a root with k children; an empty prompt
  * makes k roots.  Two levels are enough.  Knows nothing of models.  Errors
  * as in base.h.  Zero-initialise; memory is used again after
  * rm_batch_clear.
  *
  *	rm_batch_clear(&b);
- *	rm_batch_add(&b, prompt, responses, k, true);	for every group
+ *	rm_batch_add(&b, prompt, responses, k, RM_PROMPT_SHARED);
+ *	... the other groups
  *	... forward, backward
  *	rm_batch_fini(&b);
  */
@@ -20,6 +21,13 @@
 #include "base.h"
 
 #define RM_NO_PARENT SIZE_MAX
+
+/* What a batch holds of a prompt, as the backbone's kind wants it. */
+enum rm_prompt {
+	RM_PROMPT_NONE,		/* nothing: the responses are all it reads */
+	RM_PROMPT_SHARED,	/* one segment, the responses' parent */
+	RM_PROMPT_COPIED	/* a copy before each, in its segment */
+};
 
 struct rm_segment {
 	size_t start, length;	/* in ids */
@@ -48,13 +56,12 @@ struct rm_batch {
 void rm_batch_clear(struct rm_batch *b);
 /*
  * Append one group.  prompt and responses[k] are little-endian int32, as
- * records have them (any alignment; NULL data counts as empty).  With
- * `share` the prompt is stored once; without, a copy stands before each
- * response in one root segment (both ways' attention).  -1 on memory or a
- * negative id.
+ * records have them (any alignment; NULL data counts as empty).  -1 on
+ * memory or a negative id; the batch is then as it was.
  */
 int rm_batch_add(struct rm_batch *b, struct rm_slice prompt,
-		 const struct rm_slice *responses, size_t k, bool share);
+		 const struct rm_slice *responses, size_t k,
+		 enum rm_prompt how);
 void rm_batch_fini(struct rm_batch *b);
 
 #endif

@@ -251,7 +251,7 @@ struct rm_fingerprint rm_dataset_fingerprint(const struct rm_dataset *d)
 	return rm_fingerprint(all, sizeof(all));
 }
 
-int rm_dataset_each(struct rm_dataset *d, bool share,
+int rm_dataset_each(struct rm_dataset *d, enum rm_prompt prompt_as,
 		    int (*fn)(void *arg, const struct rm_batch *batch),
 		    void *arg)
 {
@@ -264,7 +264,7 @@ int rm_dataset_each(struct rm_dataset *d, bool share,
 		rm_batch_clear(&batch);
 		if (unpack(d, i, &g, &prompt, &id) < 0 ||
 		    rm_batch_add(&batch, prompt, d->response, g.k,
-				 share) < 0 ||
+				 prompt_as) < 0 ||
 		    fn(arg, &batch) < 0)
 			status = -1;
 	}
@@ -383,7 +383,7 @@ void rm_subset_fini(struct rm_subset *s)
 }
 
 int rm_subset_batch(const struct rm_subset *s, const size_t *order, size_t n,
-		    bool share, struct rm_batch *batch,
+		    enum rm_prompt prompt_as, struct rm_batch *batch,
 		    struct rm_target *targets)
 {
 	struct rm_dataset *d = s->data;
@@ -398,7 +398,7 @@ int rm_subset_batch(const struct rm_subset *s, const size_t *order, size_t n,
 			return -1;
 		two[0] = d->response[e->pick[0]];
 		two[1] = d->response[e->pick[1]];
-		if (rm_batch_add(batch, prompt, two, 2, share) < 0)
+		if (rm_batch_add(batch, prompt, two, 2, prompt_as) < 0)
 			return rm_wrap("record %llu",
 				       (unsigned long long)g.record);
 		targets[i] = (struct rm_target){

@@ -9,7 +9,7 @@
  *	struct rm_dataset *d = rm_dataset_read(reader, 1 << 30);
  *	struct rm_subset all = {0};
  *	rm_subset_all(&all, d);
- *	rm_subset_batch(&all, order, n, share, &batch, targets);
+ *	rm_subset_batch(&all, order, n, b->prompt, &batch, targets);
  *	rm_subset_fini(&all);
  *	rm_dataset_free(d);
  */
@@ -48,7 +48,7 @@ const struct rm_dataset_counts *rm_dataset_counts(const struct rm_dataset *d);
 struct rm_fingerprint rm_dataset_fingerprint(const struct rm_dataset *d);
 
 /* Append every group whole to its own batch: fn(arg, batch) 0 / -1. */
-int rm_dataset_each(struct rm_dataset *d, bool share,
+int rm_dataset_each(struct rm_dataset *d, enum rm_prompt prompt_as,
 		    int (*fn)(void *arg, const struct rm_batch *batch),
 		    void *arg);
 
@@ -77,7 +77,7 @@ void rm_subset_fini(struct rm_subset *s);
  * of two, the preferred first, and their targets[n].
  */
 int rm_subset_batch(const struct rm_subset *s, const size_t *order, size_t n,
-		    bool share, struct rm_batch *batch,
+		    enum rm_prompt prompt_as, struct rm_batch *batch,
 		    struct rm_target *targets);
 
 /* "record 17 (ID)" of example i of the subset, for messages. */

@@ -67,7 +67,7 @@ static int evaluate_batch(struct rm_model *m, const struct rm_loss *loss,
 {
 	const rm_real *scores;
 
-	if (rm_subset_batch(examples, e->order, n, m->backbone->share,
+	if (rm_subset_batch(examples, e->order, n, m->backbone->prompt,
 			    &e->batch, e->targets) < 0)
 		return -1;
 	scores = rm_model_forward(m, &e->batch);
@@ -112,7 +112,7 @@ static int take_baseline(struct loop *l)
 	for (size_t i = 0; i < end; i += n) {
 		n = RM_MIN(end - i, l->o->batch);
 		if (rm_subset_batch(l->train, l->order + i, n,
-				    l->m->backbone->share, &l->batch,
+				    l->m->backbone->prompt, &l->batch,
 				    l->targets) < 0 ||
 		    rm_loss_forward(l->loss, l->targets, n, l->dscores, 1,
 				    NULL, &sums) < 0)
@@ -201,7 +201,7 @@ static int step(struct loop *l)
 		rm_schedule_factor(l->o->schedule, l->at.step, l->total,
 				   l->warmup);
 
-	if (rm_subset_batch(l->train, order, n, l->m->backbone->share,
+	if (rm_subset_batch(l->train, order, n, l->m->backbone->prompt,
 			    &l->batch, l->targets) < 0)
 		return -1;
 	l->batch.train = true;

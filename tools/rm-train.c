@@ -317,7 +317,7 @@ static int new_model(struct run *r)
 	b = r->model->backbone;
 	if (!rm_backbone_wants_observe(b))
 		return 0;
-	if (rm_dataset_each(r->data, b->share, observe, r->model) < 0)
+	if (rm_dataset_each(r->data, b->prompt, observe, r->model) < 0)
 		return -1;
 	return rm_backbone_observed(b);
 }

@@ -654,7 +654,7 @@ static int bag_init(struct rm_backbone *b, const json_t *config,
 	bag->row_shift = 32 - bits;
 	bag->part_shift = bits - (unsigned)__builtin_ctz(RM_SPARSE_PARTS);
 	b->dim = bag->o.dim;
-	b->share = true;
+	b->prompt = RM_PROMPT_NONE;
 	b->lr = 1e-3;
 	return add_params(b, bag);
 }

@@ -45,7 +45,7 @@ static void add(struct rm_batch *b, const int32_t *ids, size_t n)
 	const struct rm_slice none = {0};
 	struct rm_slice r = { (const unsigned char *)ids, n * sizeof(*ids) };
 
-	assert_int_equal(rm_batch_add(b, none, &r, 1, true), 0);
+	assert_int_equal(rm_batch_add(b, none, &r, 1, RM_PROMPT_NONE), 0);
 }
 
 static struct rm_hidden *forward(struct model *m, const struct rm_batch *b)
@@ -262,7 +262,7 @@ static void test_prompt(void **state)
 	make(&m, "bag");
 	randomise(&m);
 	add(&b, ids + 2, 2);
-	assert_int_equal(rm_batch_add(&b, p, &r, 1, true), 0);
+	assert_int_equal(rm_batch_add(&b, p, &r, 1, m.b->prompt), 0);
 	struct rm_hidden *h = forward(&m, &b);
 	assert_true(h->pooled);
 	assert_int_equal(h->n, 2);

@@ -21,7 +21,8 @@ static void test_shared_prompt(void **state)
 	struct rm_batch b = {0};
 
 	(void)state;
-	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 2, true), 0);
+	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 2,
+				      RM_PROMPT_SHARED), 0);
 	assert_int_equal(b.n_tokens, 6);
 	assert_memory_equal(b.ids, expected, sizeof(expected));
 	assert_int_equal(b.n_segments, 3);
@@ -33,7 +34,8 @@ static void test_shared_prompt(void **state)
 	assert_int_equal(b.leaf[0], 1);
 	assert_int_equal(b.leaf[1], 2);
 	/* The next group's parent is its own prompt. */
-	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 1, true), 0);
+	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 1,
+				      RM_PROMPT_SHARED), 0);
 	assert_int_equal(b.n_groups, 2);
 	assert_int_equal(b.group[1], 2);
 	assert_int_equal(b.segment[b.leaf[2]].parent, 3);
@@ -51,12 +53,29 @@ static void test_copied_prompt(void **state)
 	struct rm_batch b = {0};
 
 	(void)state;
-	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 2, false), 0);
+	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 2,
+				      RM_PROMPT_COPIED), 0);
 	assert_int_equal(b.n_segments, 2);
 	assert_memory_equal(b.ids, expected, sizeof(expected));
 	assert_int_equal(b.segment[1].parent, RM_NO_PARENT);
 	assert_int_equal(b.segment[1].start, 5);
 	assert_int_equal(b.segment[1].length, 4);
+	rm_batch_fini(&b);
+}
+
+static void test_no_prompt(void **state)
+{
+	const struct rm_slice r[] = { ids(first, 2), ids(second, 1) };
+	const int32_t expected[] = { 10, 11, 20 };
+	struct rm_batch b = {0};
+
+	(void)state;
+	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 2,
+				      RM_PROMPT_NONE), 0);
+	assert_int_equal(b.n_segments, 2);
+	assert_int_equal(b.n_tokens, 3);
+	assert_memory_equal(b.ids, expected, sizeof(expected));
+	assert_int_equal(b.segment[1].parent, RM_NO_PARENT);
 	rm_batch_fini(&b);
 }
 
@@ -66,7 +85,7 @@ static void test_empty(void **state)
 	struct rm_batch b = {0};
 
 	(void)state;
-	assert_int_equal(rm_batch_add(&b, none, r, 2, true), 0);
+	assert_int_equal(rm_batch_add(&b, none, r, 2, RM_PROMPT_SHARED), 0);
 	assert_int_equal(b.n_segments, 2);
 	assert_int_equal(b.segment[0].length, 0);
 	assert_int_equal(b.segment[1].parent, RM_NO_PARENT);
@@ -82,7 +101,7 @@ static void test_unaligned(void **state)
 	struct rm_batch b = {0};
 
 	(void)state;
-	assert_int_equal(rm_batch_add(&b, none, &r, 1, true), 0);
+	assert_int_equal(rm_batch_add(&b, none, &r, 1, RM_PROMPT_SHARED), 0);
 	assert_int_equal(b.ids[0], 0x201);
 	assert_int_equal(b.ids[1], INT32_MAX);
 	rm_batch_fini(&b);
@@ -95,8 +114,9 @@ static void test_negative_id(void **state)
 	struct rm_batch b = {0};
 
 	(void)state;
-	assert_int_equal(rm_batch_add(&b, none, r, 1, true), 0);
-	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 2, true), -1);
+	assert_int_equal(rm_batch_add(&b, none, r, 1, RM_PROMPT_SHARED), 0);
+	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 2,
+				      RM_PROMPT_SHARED), -1);
 	assert_string_equal(rm_error(),
 			    "response 1: token 1 has the negative id -5");
 	/* The batch is as it was. */
@@ -112,6 +132,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shared_prompt),
 		cmocka_unit_test(test_copied_prompt),
+		cmocka_unit_test(test_no_prompt),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_unaligned),
 		cmocka_unit_test(test_negative_id),

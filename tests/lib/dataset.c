@@ -35,8 +35,8 @@ static void test_batch(void **state)
 	assert_int_equal(rm_dataset_counts(d)->pairs, 3);
 	assert_int_equal(rm_subset_all(&all, d), 0);
 	assert_int_equal(all.n, 3);
-	assert_int_equal(rm_subset_batch(&all, order, 2, false, &batch,
-					 target), 0);
+	assert_int_equal(rm_subset_batch(&all, order, 2,
+					 RM_PROMPT_COPIED, &batch, target), 0);
 	assert_int_equal(batch.n_leaves, 4);
 	assert_int_equal(batch.n_groups, 2);
 	/* The first leaf: prompt, then the chosen response of record 3. */
@@ -78,10 +78,10 @@ static void test_spilled(void **state)
 	assert_int_equal(rm_subset_all(&sb, b), 0);
 	for (size_t i = 0; i < 64; i++)
 		order[i] = i * 37 % 64;
-	assert_int_equal(rm_subset_batch(&sa, order, 64, true, &ba, target),
-			 0);
-	assert_int_equal(rm_subset_batch(&sb, order, 64, true, &bb, target),
-			 0);
+	assert_int_equal(rm_subset_batch(&sa, order, 64,
+					 RM_PROMPT_SHARED, &ba, target), 0);
+	assert_int_equal(rm_subset_batch(&sb, order, 64,
+					 RM_PROMPT_SHARED, &bb, target), 0);
 	assert_int_equal(ba.n_tokens, bb.n_tokens);
 	assert_memory_equal(ba.ids, bb.ids, ba.n_tokens * sizeof(int32_t));
 	rm_batch_fini(&ba);
@@ -162,7 +162,8 @@ static void test_each(void **state)
 	(void)state;
 	made_pairs(path, 20, 3);
 	d = read_made(path, 1 << 20);
-	assert_int_equal(rm_dataset_each(d, true, count, &leaves), 0);
+	assert_int_equal(rm_dataset_each(d, RM_PROMPT_SHARED, count,
+					 &leaves), 0);
 	assert_int_equal(leaves, 40);
 	rm_dataset_free(d);
 }

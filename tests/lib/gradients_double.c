@@ -289,7 +289,7 @@ static void fill_batch(struct model *m)
 			};
 		}
 		assert_int_equal(rm_batch_add(&m->batch, p, r, targets[g].k,
-					      m->backbone->share), 0);
+					      m->backbone->prompt), 0);
 	}
 }
 
