@@ -269,7 +269,7 @@ static int encode_batch(struct rm_encode *e)
 	memset(e->payload, 0, n * sizeof(*e->payload));
 	e->batch.n = n;
 #pragma omp parallel for num_threads(e->threads) schedule(dynamic, 4) \
-	if (n > 1)
+	if (e->batch.bytes > RM_TEXT_PARALLEL)
 	for (size_t i = 0; i < n; i++) {
 		e->payload[i].worker = (size_t)omp_get_thread_num();
 		encode_group(e, e->batch.group[i],

@@ -5,10 +5,15 @@
 
 #include <omp.h>
 
-/* A batch ends at these; a group of joined rows at MAX_JOINED. */
+/*
+ * A batch ends at these, a group of joined rows at MAX_JOINED.  One thread
+ * does best with what stays in its cache; several, with so much that waiting
+ * for the last of them does not count.
+ */
 enum {
-	BATCH_ROWS = 16384, BATCH_BYTES_PER_THREAD = 1024 * 1024,
-	MAX_JOINED = 65536
+	BATCH_ROWS = 65536, BATCH_BYTES = 256 * 1024,
+	BATCH_BYTES_PER_THREAD = 4 * 1024 * 1024,
+	MAX_BATCH_BYTES = 32 * 1024 * 1024, MAX_JOINED = 65536
 };
 
 /* What each thread has for itself. */
@@ -293,7 +298,8 @@ static void forget(struct rm_text_reader *r)
 	for (size_t i = 0; i < r->n_owned; i++)
 		json_decref(r->owned[i]);
 	r->n_owned = 0;
-#pragma omp parallel for num_threads(r->threads) if (n > 64)
+#pragma omp parallel for num_threads(r->threads) \
+	if (r->rows.bytes > RM_TEXT_PARALLEL)
 	for (size_t i = 0; i < n; i++) {
 		struct rm_text_row *row = &r->rows.row[i];
 
@@ -344,8 +350,12 @@ static int take_held(struct rm_text_reader *r, struct rm_text_source *s)
 static void gather(struct rm_text_reader *r)
 {
 	struct rm_text_limit limit = {
-		r->carried + BATCH_ROWS, r->threads * BATCH_BYTES_PER_THREAD
+		r->carried + BATCH_ROWS, BATCH_BYTES
 	};
+
+	if (r->threads > 1)
+		limit.bytes = RM_MIN(r->threads * BATCH_BYTES_PER_THREAD,
+				     (size_t)MAX_BATCH_BYTES);
 
 	while (r->at < r->n && r->rows.n < limit.rows &&
 	       r->rows.bytes < limit.bytes) {
@@ -403,7 +413,7 @@ static void read_rows(struct rm_text_reader *r)
 	size_t n = r->rows.n;
 
 #pragma omp parallel for num_threads(r->threads) schedule(dynamic, 8) \
-	if (n > 1)
+	if (r->rows.bytes > RM_TEXT_PARALLEL)
 	for (size_t i = 0; i < n; i++) {
 		struct worker *w = &r->worker[omp_get_thread_num()];
 		struct rm_text_counts before = w->counts;
@@ -550,7 +560,8 @@ int rm_text_read(struct rm_text_reader *r, struct rm_text_batch *batch)
 		read_rows(r);
 		place_rows(r);
 	}
-	*batch = (struct rm_text_batch){ r->n_groups, r->group };
+	*batch = (struct rm_text_batch){ r->n_groups, r->group,
+					 r->rows.bytes };
 	return 1;
 }
 

@@ -108,7 +108,14 @@ struct rm_text_options {
 struct rm_text_batch {
 	size_t n;
 	struct rm_text_group **group;
+	size_t bytes;			/* of input, about */
 };
+
+/*
+ * Work on fewer bytes than this is not worth a second thread: where several
+ * tools share the processors, waking one costs more.
+ */
+#define RM_TEXT_PARALLEL ((size_t)128 * 1024)
 
 /* What became of the rows so far. */
 struct rm_text_counts {

@@ -72,12 +72,14 @@ static int fill_array(struct rm_text_source *s, struct rm_text_rows *rows,
 	struct array *a = s->state;
 	size_t n = json_array_size(a->root);
 
-	for (; a->at < n && rows->n < limit.rows; a->at++) {
+	for (; a->at < n && rows->n < limit.rows &&
+	       rows->bytes < limit.bytes; a->at++) {
 		struct rm_text_row *row = rm_text_rows_add(rows, s);
 
 		if (!row)
 			return -1;
 		row->start = a->at;
+		rows->bytes += s->bytes / n + 1;
 	}
 	return a->at < n;
 }
