@@ -51,11 +51,13 @@ static const struct rm_tool tool = {
 /* ---- what waits to be scored ---- */
 
 /*
- * A record whose kept fields live in an arena, those not kept being empty.
+ * A record as a payload in an arena, the fields that do not go on being nil.
  * Its responses are leaves of the batch from first_leaf on.
  */
 struct waiting {
-	struct rm_record rec;
+	const unsigned char *data;
+	size_t len;
+	size_t k;		/* which the nil fields may have told alone */
 	size_t first_leaf;
 };
 
@@ -78,6 +80,7 @@ struct scorer {
 	size_t *order;
 	int32_t *rank;
 	size_t cap_reward, cap_order, cap_rank;
+	struct rm_record rec;		/* the waiting one that is written */
 	struct rm_buf payload;
 
 	struct rm_output *out;
@@ -286,13 +289,15 @@ static int make_room(struct scorer *s, size_t k)
 static int write_one(struct scorer *s, const struct waiting *w,
 		     const rm_real *scores)
 {
-	size_t K = s->model->head->columns, k = w->rec.k;
+	size_t K = s->model->head->columns, k = w->k;
 
-	if (make_room(s, k) < 0)
+	if (make_room(s, k) < 0 ||
+	    rm_record_index(&s->rec, s->schema, w->data, w->len) < 0)
 		return -1;
+	s->rec.k = k;
 	for (size_t i = 0; i < k; i++)
 		s->reward[i] = (double)scores[(w->first_leaf + i) * K];
-	build(s, &w->rec);
+	build(s, &s->rec);
 	return s->writer ? rm_writer_write(s->writer, &s->payload) :
 			   write_line(s);
 }
@@ -331,30 +336,31 @@ static int on_pause(void *arg)
 /* ---- reading ---- */
 
 /* Copy what goes on; the ids go into the batch instead. */
-static int copy_fields(struct scorer *s, struct rm_record *to,
+static int copy_fields(struct scorer *s, struct waiting *w,
 		       const struct rm_record *rec)
 {
-	size_t size = 0;
+	size_t kept = 0;
 	unsigned char *at;
 
-	for (size_t i = 0; i < s->n_keep; i++)
-		size += rec->field[s->keep[i]].len;
-	*to = (struct rm_record){ .schema = s->schema, .k = rec->k };
-	to->field = rm_arena_alloc(&s->arena, s->schema->n,
-				   sizeof(*to->field));
-	at = rm_arena_alloc(&s->arena, size, 1);
-	if (!to->field || !at)
-		return -1;
-	memset(to->field, 0, s->schema->n * sizeof(*to->field));
-	to->data = at;
-	to->len = size;
-	for (size_t i = 0; i < s->n_keep; i++) {
-		struct rm_slice from = rec->field[s->keep[i]];
-
-		memcpy(at, from.data, from.len);
-		to->field[s->keep[i]] = (struct rm_slice){ at, from.len };
-		at += from.len;
+	rm_buf_clear(&s->payload);
+	rm_put_array(&s->payload, s->schema->n);
+	for (size_t f = 0; f < s->schema->n; f++) {
+		if (kept < s->n_keep && s->keep[kept] == f) {
+			rm_put_raw(&s->payload, rec->field[f]);
+			kept++;
+		} else {
+			rm_put_nil(&s->payload);
+		}
 	}
+	if (s->payload.failed)
+		return -1;
+	at = rm_arena_alloc(&s->arena, s->payload.len, 1);
+	if (!at)
+		return -1;
+	memcpy(at, s->payload.data, s->payload.len);
+	w->data = at;
+	w->len = s->payload.len;
+	w->k = rec->k;
 	return 0;
 }
 
@@ -372,7 +378,7 @@ static int take(struct scorer *s, const struct rm_record *rec)
 	w = &s->waiting[s->n_waiting];
 	w->first_leaf = s->batch.n_leaves;
 	rm_record_elements(rec, s->responses, s->response);
-	if (copy_fields(s, &w->rec, rec) < 0 ||
+	if (copy_fields(s, w, rec) < 0 ||
 	    rm_batch_add(&s->batch, rm_record_bytes(rec, s->prompt),
 			 s->response, rec->k, s->model->backbone->prompt) < 0)
 		return -1;
@@ -540,6 +546,7 @@ static void fini(struct scorer *s)
 {
 	rm_writer_free(s->writer);
 	rm_header_fini(&s->header);
+	rm_record_fini(&s->rec);
 	rm_record_fini(&s->line);
 	rm_arena_fini(&s->arena);
 	rm_batch_fini(&s->batch);

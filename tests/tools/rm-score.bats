@@ -117,6 +117,20 @@ setup() {
 	assert_output '["groups",null]'
 }
 
+@test "the best take their texts, ids, attributes and choices along" {
+	printf '%s\n' '{"prompt":"p","responses":["one","two fish",""],"good":[1,2,3],"votes":[{"annotator":"a","vote":1},{"annotator":"b","vote":3}]}' |
+		rm-tokenize -q --keep-text --attributes good > full.rms
+	rm-score -q -m m full.rms | rm-view > all
+	rm-score -q -m m --best 1 --keep-ids full.rms | rm-view > best
+	best=$(jq -c '.reward as $r | [range(3)] | max_by($r[.])' all)
+	run jq -c '[.response_texts, .responses, .attributes.good]' best
+	assert_output "$(rm-view full.rms | jq -c --argjson b "$best" \
+		'[.response_texts, .responses, .attributes.good | [.[$b]]]')"
+	run jq -c '[.annotations[].choice]' best
+	assert_output "$(rm-view full.rms | jq -c --argjson b "$best" \
+		'[.annotations[].choice | select(. == $b) | 0]')"
+}
+
 @test "another tokenizer or policy is refused unless forced" {
 	rm-tokenize -q --learn 300 -o tokenizer.json "$BATS_FILE_TMPDIR/text.jsonl"
 	rm-tokenize -q -t tokenizer.json "$BATS_FILE_TMPDIR/text.jsonl" > other.rms
