@@ -35,7 +35,7 @@ struct loop {
 struct rm_train_options rm_train_defaults(void)
 {
 	return (struct rm_train_options){
-		.epochs = 10, .batch = 64, .patience = 3,
+		.epochs = 5, .batch = 64, .patience = 3,
 		.schedule = rm_schedule_find("linear"),
 		.optim = rm_optim_defaults(),
 		.seed = 1, .checkpoint_steps = 1000,

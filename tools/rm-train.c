@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char valid_default[] = ".05";
 /* Validation pairs from which on their loss is more than noise. */
 #define VALID_TELLS 200
 
@@ -24,7 +23,7 @@ static struct {
 	struct rm_train_options train;
 } o = {
 	.backbone = "bag", .head = "linear", .loss = "bt",
-	.valid = valid_default, .schedule = "linear", .log_steps = 10,
+	.valid = "0", .schedule = "linear", .log_steps = 10,
 	.threads = 1, .memory = (size_t)1 << 30,
 };
 
@@ -269,10 +268,7 @@ static int read_valid(struct run *r)
 	return rm_subset_all(&r->train, r->data);
 }
 
-/*
- * --valid: a fraction, a stream, or the default fraction, which data of too
- * few keys do without.
- */
+/* --valid: a fraction, or a stream. */
 static int divide_data(struct run *r)
 {
 	double fraction;
@@ -283,19 +279,9 @@ static int divide_data(struct run *r)
 	}
 	if (fraction <= 0)
 		return rm_subset_all(&r->train, r->data);
-	if (rm_subset_split(&r->train, &r->valid, r->data, fraction,
-			    (uint64_t)o.train.seed) == 0) {
-		r->has_valid = true;
-		return 0;
-	}
-	rm_subset_fini(&r->train);
-	rm_subset_fini(&r->valid);
-	if (o.valid != valid_default)
-		return -1;
-	if (!o.quiet)
-		rm_cli_note(&tool, "warning: too few keys to hold some out: "
-			    "no validation");
-	return rm_subset_all(&r->train, r->data);
+	r->has_valid = true;
+	return rm_subset_split(&r->train, &r->valid, r->data, fraction,
+			       (uint64_t)o.train.seed);
 }
 
 static int observe(void *arg, const struct rm_batch *batch)

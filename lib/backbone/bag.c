@@ -49,7 +49,7 @@ struct options {
 };
 
 static const struct rm_key keys[] = {
-	RM_KEY_SIZE("ngrams", struct options, ngrams, 1, 16, "5",
+	RM_KEY_SIZE("ngrams", struct options, ngrams, 1, 16, "6",
 		    "longest n-gram of tokens"),
 	RM_KEY_SIZE("ngrams_min", struct options, ngrams_min, 1, 16, "1",
 		    "shortest n-gram of tokens"),

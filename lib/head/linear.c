@@ -27,11 +27,15 @@ struct linear {
 static int linear_init(struct rm_head *h, const json_t *config)
 {
 	struct linear *l = rm_calloc(1, sizeof(*l));
-	/* Of norm 1: the bag's rows start at zero, so only its size counts. */
+	/*
+	 * Of norm 1: the bag's rows start at zero, so only its size counts.
+	 * Over one column it is no more than a scale, which those rows have
+	 * already; trained beside them it would raise their rate.
+	 */
 	const struct rm_param weight = {
 		.name = "score.weight",
 		.n_dims = 2, .shape = { 1, h->dim },
-		.trainable = true, .decay = true,
+		.trainable = h->dim > 1, .decay = true,
 		.init = RM_INIT_SIGN,
 		.init_scale = 1 / sqrt((double)h->dim)
 	};
