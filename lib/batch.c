@@ -69,7 +69,8 @@ static int add_all(struct rm_batch *b, struct rm_slice prompt,
 	    rm_grow(&b->group, &b->cap_groups, b->n_groups + 1,
 		    sizeof(*b->group)) < 0)
 		return -1;
-	if (how == RM_PROMPT_SHARED && prompt.data && prompt.len >= sizeof(int32_t)) {
+	if (how == RM_PROMPT_SHARED && prompt.data &&
+	    prompt.len >= sizeof(int32_t)) {
 		parent = b->n_segments;
 		if (append_segment(b, prompt, none, RM_NO_PARENT) < 0)
 			return -1;

@@ -31,7 +31,7 @@ struct job {
 	size_t step;		/* rows of a tile from one of x to the next */
 	size_t per;		/* rows of x in a tile */
 	rm_real *space;		/* for tiles that are copied, one a thread */
-	bool many;		/* spaces; else all copied tiles use the first */
+	bool many;		/* spaces; else only one tile is copied */
 };
 
 static void tile_product(const struct job *j, const rm_real *x, rm_real beta,
