@@ -40,7 +40,6 @@ struct rm_backbone {
 	struct rm_params *params;	/* borrowed */
 	struct rm_hidden hidden;
 	size_t dim;			/* of hidden rows */
-	double lr;			/* learning rate that suits it */
 	enum rm_prompt prompt;		/* what batches are to hold of it */
 	void *self;			/* the kind's own */
 	size_t cap_rows, cap_grad;	/* of hidden */
@@ -48,7 +47,7 @@ struct rm_backbone {
 
 struct rm_backbone_kind {
 	struct rm_spec spec;
-	/* Sets dim, lr, prompt, self; adds parameters. */
+	/* Sets dim, prompt, self; adds parameters. */
 	int (*init)(struct rm_backbone *b, const json_t *config,
 		    size_t vocab);
 	/* See rm_backbone_observe; NULL if the kind has no use for it. */

@@ -655,7 +655,6 @@ static int bag_init(struct rm_backbone *b, const json_t *config,
 	bag->part_shift = bits - (unsigned)__builtin_ctz(RM_SPARSE_PARTS);
 	b->dim = bag->o.dim;
 	b->prompt = RM_PROMPT_NONE;
-	b->lr = 1e-3;
 	return add_params(b, bag);
 }
 
