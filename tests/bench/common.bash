@@ -39,7 +39,7 @@ seconds() {
 
 # calc EXPRESSION: of numbers, by awk.
 calc() {
-	awk "BEGIN { printf \"%.9g\", $1 }"
+	awk "BEGIN { printf \"%.9g\", ($1) }"
 }
 
 # row WORK OURS PEER UNIT higher|lower [NAME VERSION]: one row.  PEER may be
