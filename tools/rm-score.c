@@ -51,13 +51,11 @@ static const struct rm_tool tool = {
 /* ---- what waits to be scored ---- */
 
 /*
- * A record as a payload in an arena, the fields that do not go on being nil.
- * Its responses are leaves of the batch from first_leaf on.
+ * A record's payload, copied into the arena.  Its responses are leaves of
+ * the batch from first_leaf on.
  */
 struct waiting {
-	const unsigned char *data;
-	size_t len;
-	size_t k;		/* which the nil fields may have told alone */
+	struct rm_slice payload;
 	size_t first_leaf;
 };
 
@@ -73,6 +71,7 @@ struct scorer {
 	struct rm_arena arena;
 	struct waiting *waiting;
 	size_t n_waiting, cap_waiting;
+	struct rm_record rec;		/* the waiting one being written */
 	struct rm_batch batch;
 	struct rm_slice *response;	/* scratch */
 	size_t cap_response;
@@ -80,7 +79,6 @@ struct scorer {
 	size_t *order;
 	int32_t *rank;
 	size_t cap_reward, cap_order, cap_rank;
-	struct rm_record rec;		/* the waiting one that is written */
 	struct rm_buf payload;
 
 	struct rm_output *out;
@@ -289,13 +287,13 @@ static int make_room(struct scorer *s, size_t k)
 static int write_one(struct scorer *s, const struct waiting *w,
 		     const rm_real *scores)
 {
-	size_t K = s->model->head->columns, k = w->k;
+	size_t K = s->model->head->columns;
 
-	if (make_room(s, k) < 0 ||
-	    rm_record_index(&s->rec, s->schema, w->data, w->len) < 0)
+	if (rm_record_index(&s->rec, s->schema, w->payload.data,
+			    w->payload.len) < 0 ||
+	    make_room(s, s->rec.k) < 0)
 		return -1;
-	s->rec.k = k;
-	for (size_t i = 0; i < k; i++)
+	for (size_t i = 0; i < s->rec.k; i++)
 		s->reward[i] = (double)scores[(w->first_leaf + i) * K];
 	build(s, &s->rec);
 	return s->writer ? rm_writer_write(s->writer, &s->payload) :
@@ -335,32 +333,15 @@ static int on_pause(void *arg)
 
 /* ---- reading ---- */
 
-/* Copy what goes on; the ids go into the batch instead. */
-static int copy_fields(struct scorer *s, struct waiting *w,
-		       const struct rm_record *rec)
+static int copy_payload(struct scorer *s, struct rm_slice *to,
+			const struct rm_record *rec)
 {
-	size_t kept = 0;
-	unsigned char *at;
+	unsigned char *copy = rm_arena_alloc(&s->arena, rec->len, 1);
 
-	rm_buf_clear(&s->payload);
-	rm_put_array(&s->payload, s->schema->n);
-	for (size_t f = 0; f < s->schema->n; f++) {
-		if (kept < s->n_keep && s->keep[kept] == f) {
-			rm_put_raw(&s->payload, rec->field[f]);
-			kept++;
-		} else {
-			rm_put_nil(&s->payload);
-		}
-	}
-	if (s->payload.failed)
+	if (!copy)
 		return -1;
-	at = rm_arena_alloc(&s->arena, s->payload.len, 1);
-	if (!at)
-		return -1;
-	memcpy(at, s->payload.data, s->payload.len);
-	w->data = at;
-	w->len = s->payload.len;
-	w->k = rec->k;
+	memcpy(copy, rec->data, rec->len);
+	*to = (struct rm_slice){ copy, rec->len };
 	return 0;
 }
 
@@ -378,7 +359,7 @@ static int take(struct scorer *s, const struct rm_record *rec)
 	w = &s->waiting[s->n_waiting];
 	w->first_leaf = s->batch.n_leaves;
 	rm_record_elements(rec, s->responses, s->response);
-	if (copy_fields(s, w, rec) < 0 ||
+	if (copy_payload(s, &w->payload, rec) < 0 ||
 	    rm_batch_add(&s->batch, rm_record_bytes(rec, s->prompt),
 			 s->response, rec->k, s->model->backbone->prompt) < 0)
 		return -1;
@@ -546,8 +527,8 @@ static void fini(struct scorer *s)
 {
 	rm_writer_free(s->writer);
 	rm_header_fini(&s->header);
-	rm_record_fini(&s->rec);
 	rm_record_fini(&s->line);
+	rm_record_fini(&s->rec);
 	rm_arena_fini(&s->arena);
 	rm_batch_fini(&s->batch);
 	rm_buf_fini(&s->payload);
