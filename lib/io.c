@@ -347,24 +347,59 @@ int rm_read_file(const char *path, size_t max, struct rm_buf *out)
 /* ---- output ---- */
 
 struct rm_output {
-	char *name;
-	char *temporary;		/* NULL: stdout */
+	char *name;			/* as the user gave it */
+	char *target;			/* what is renamed over; NULL: none */
+	char *temporary;		/* its name; NULL: it has none yet */
 	int fd;
 	unsigned char *data;		/* BLOCK */
 	size_t len;
 	bool failed, broken_pipe;
 };
 
-static int open_temporary(struct rm_output *out)
+/* The directory that holds a path, for the caller to free. */
+static char *directory_of(const char *path)
 {
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return rm_strdup(".");
+	return rm_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static bool has_link(int fd, char link[32])
+{
+	snprintf(link, 32, "/proc/self/fd/%d", fd);
+	return access(link, F_OK) == 0;
+}
+
+/*
+ * A file without a name, so that not even a killed program leaves one
+ * behind: its descriptor, or -1 where the system has no such thing.
+ */
+static int open_nameless(const char *target)
+{
+	char *dir = directory_of(target), link[32];
+	int fd = -1;
+
+	if (dir)
+		fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	free(dir);
+	if (fd < 0 || has_link(fd, link))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int open_named(struct rm_output *out)
+{
+	struct rm_buf name = {0};
 	mode_t mask = umask(0);
-	size_t n = strlen(out->name) + 16;
 
 	umask(mask);
-	out->temporary = rm_malloc(n, 1);
+	rm_buf_printf(&name, "%s.tmp.XXXXXX", out->target);
+	out->temporary = rm_buf_text(&name);
 	if (!out->temporary)
 		return -1;
-	snprintf(out->temporary, n, "%s.tmp.XXXXXX", out->name);
 	out->fd = mkostemp(out->temporary, O_CLOEXEC);
 	if (out->fd < 0) {
 		rm_fail("%s: %s", out->name, strerror(errno));
@@ -376,36 +411,84 @@ static int open_temporary(struct rm_output *out)
 	return 0;
 }
 
+static int open_temporary(struct rm_output *out)
+{
+	out->fd = open_nameless(out->target);
+	return out->fd >= 0 ? 0 : open_named(out);
+}
+
+/* Give the nameless file a name beside the target, to be renamed. */
+static int name_temporary(struct rm_output *out)
+{
+	struct rm_buf name = {0};
+	char link[32];
+	int status;
+
+	has_link(out->fd, link);
+	for (int i = 0;; i++) {
+		rm_buf_clear(&name);
+		rm_buf_printf(&name, "%s.tmp.%ld-%d", out->target,
+			      (long)getpid(), i);
+		if (!rm_buf_text(&name))
+			break;
+		status = linkat(AT_FDCWD, link, AT_FDCWD, (char *)name.data,
+				AT_SYMLINK_FOLLOW);
+		if (status == 0) {
+			out->temporary = (char *)name.data;
+			return 0;
+		}
+		if (errno != EEXIST) {
+			rm_fail("%s: %s", out->name, strerror(errno));
+			break;
+		}
+	}
+	rm_buf_fini(&name);
+	return -1;
+}
+
+/*
+ * A device or a pipe is written to, not replaced.  What a link points to is
+ * replaced, not the link: so /dev/stdout is the file behind it.
+ */
+static int open_path(struct rm_output *out, const char *path)
+{
+	struct stat st;
+
+	if (!*path)
+		return rm_fail("an empty name for the output");
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		out->fd = open(path, O_WRONLY | O_CLOEXEC);
+		return out->fd < 0 ? rm_fail("%s: %s", path, strerror(errno))
+				   : 0;
+	}
+	out->target = realpath(path, NULL);
+	if (!out->target)
+		out->target = rm_strdup(path);
+	return out->target ? open_temporary(out) : -1;
+}
+
+static void output_free(struct rm_output *out)
+{
+	free(out->temporary);
+	free(out->target);
+	free(out->name);
+	free(out->data);
+	free(out);
+}
+
 struct rm_output *rm_output_open(const char *path)
 {
 	struct rm_output *out = rm_calloc(1, sizeof(*out));
 	bool to_stdout = !path || strcmp(path, "-") == 0;
-	struct stat st;
 
 	if (!out)
 		return NULL;
 	out->fd = STDOUT_FILENO;
 	out->name = rm_strdup(to_stdout ? "<stdout>" : path);
 	out->data = rm_malloc(BLOCK, 1);
-	if (!out->name || !out->data)
-		goto fail;
-	if (to_stdout)
+	if (out->name && out->data && (to_stdout || open_path(out, path) == 0))
 		return out;
-	/* A device or a pipe is written to, not replaced. */
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		out->fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (out->fd < 0) {
-			rm_fail("%s: %s", path, strerror(errno));
-			goto fail;
-		}
-		return out;
-	}
-	if (open_temporary(out) == 0)
-		return out;
-fail:
-	free(out->name);
-	free(out->data);
-	free(out);
+	output_free(out);
 	return NULL;
 }
 
@@ -496,39 +579,40 @@ void rm_output_abort(struct rm_output *out)
 		close(out->fd);
 	if (out->temporary)
 		unlink(out->temporary);
-	free(out->temporary);
-	free(out->name);
-	free(out->data);
-	free(out);
+	output_free(out);
 }
 
-int rm_output_commit(struct rm_output *out)
+/* All bytes are on the disk, or it has said that they cannot be. */
+static int finish(struct rm_output *out)
 {
 	int fd = out->fd;
 
 	if (rm_output_flush(out) < 0)
-		goto fail;
+		return -1;
 	/* Some file systems tell of a full disk only now. */
-	if (out->temporary && fsync(fd) < 0) {
-		rm_fail("%s: %s", out->name, strerror(errno));
-		goto fail;
-	}
-	out->fd = STDOUT_FILENO;	/* closed below, not by abort */
-	if (close(fd) < 0) {
-		rm_fail("%s: %s", out->name, strerror(errno));
-		goto fail;
-	}
-	if (out->temporary && rename(out->temporary, out->name) < 0) {
-		rm_fail("%s: %s", out->name, strerror(errno));
-		goto fail;
-	}
-	free(out->temporary);
-	out->temporary = NULL;
-	rm_output_abort(out);
+	if (out->target && fsync(fd) < 0)
+		return rm_fail("%s: %s", out->name, strerror(errno));
+	if (out->target && !out->temporary && name_temporary(out) < 0)
+		return -1;
+	out->fd = STDOUT_FILENO;	/* closed here, not by abort */
+	if (close(fd) < 0)
+		return rm_fail("%s: %s", out->name, strerror(errno));
 	return 0;
-fail:
-	rm_output_abort(out);
-	return -1;
+}
+
+int rm_output_commit(struct rm_output *out)
+{
+	int status = finish(out);
+
+	if (status == 0 && out->target &&
+	    rename(out->temporary, out->target) < 0)
+		status = rm_fail("%s: %s", out->name, strerror(errno));
+	if (status < 0) {
+		rm_output_abort(out);
+		return -1;
+	}
+	output_free(out);
+	return 0;
 }
 
 int rm_write_file(const char *path, const void *data, size_t n)

@@ -71,7 +71,12 @@ int rm_read_file(const char *path, size_t max, struct rm_buf *out);
 
 struct rm_output;
 
-/* stdout for NULL or "-", else a temporary beside `path`. */
+/*
+ * stdout for NULL or "-"; else a temporary in the directory of `path`, which
+ * has no name until commit where the system can do that, so that a killed
+ * program leaves nothing.  Where `path` is a link, what it points to is
+ * replaced; a device or a pipe is written to.
+ */
 struct rm_output *rm_output_open(const char *path);
 
 /* Buffered.  Once a write fails, all later calls do; 0 / -1. */

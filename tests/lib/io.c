@@ -185,6 +185,42 @@ static void test_full_disk(void **state)
 	assert_int_equal(rm_write_file("/dev/full", plain, N), -1);
 }
 
+/* A killed program leaves nothing: until commit the file has no name. */
+static void test_nothing_beside_the_target(void **state)
+{
+	struct rm_output *out = rm_output_open(path("alone"));
+	char command[300];
+
+	(void)state;
+	assert_non_null(out);
+	assert_int_equal(rm_output_write(out, plain, N), 0);
+	assert_int_equal(rm_output_flush(out), 0);
+	snprintf(command, sizeof(command), "ls %s | grep -q alone", dir);
+	assert_int_not_equal(system(command), 0);
+	assert_int_equal(rm_output_commit(out), 0);
+	snprintf(command, sizeof(command), "ls %s | grep -qx alone", dir);
+	assert_int_equal(system(command), 0);
+	snprintf(command, sizeof(command), "ls %s | grep -q alone.", dir);
+	assert_int_not_equal(system(command), 0);
+	assert_null(rm_output_open(""));
+}
+
+static void test_link_stays_a_link(void **state)
+{
+	struct rm_buf text = {0};
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(rm_write_file(path("real"), "old", 3), 0);
+	assert_int_equal(symlink("real", path("link")), 0);
+	assert_int_equal(rm_write_file(path("link"), "new", 3), 0);
+	assert_int_equal(lstat(path("link"), &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(rm_read_file(path("real"), 100, &text), 0);
+	assert_string_equal((char *)text.data, "new");
+	rm_buf_fini(&text);
+}
+
 static int count_pause(void *arg)
 {
 	++*(int *)arg;
@@ -250,6 +286,8 @@ int main(void)
 		cmocka_unit_test(test_missing_and_directory),
 		cmocka_unit_test(test_old_file_survives_abort),
 		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_nothing_beside_the_target),
+		cmocka_unit_test(test_link_stays_a_link),
 		cmocka_unit_test(test_pause_before_waiting),
 		cmocka_unit_test(test_lines),
 	};
