@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <sched.h>
 #include <signal.h>
@@ -378,6 +379,20 @@ static int parse_letters(const struct rm_tool *tool, int argc, char **argv,
 	return i;
 }
 
+/*
+ * A program may be started with its standard files closed; the next file
+ * opened would become one of them, and messages would go into it.  What
+ * stands in for them can be neither read nor written, as they could not.
+ */
+static void hold_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY
+							     : O_RDONLY);
+	}
+}
+
 int rm_cli_parse(const struct rm_tool *tool, int argc, char **argv)
 {
 	size_t words = (size_t)argc;
@@ -385,6 +400,7 @@ int rm_cli_parse(const struct rm_tool *tool, int argc, char **argv)
 	char **operand;
 	int options = 0, operands = 0, last;
 
+	hold_standard_files();
 	if (!option)
 		misuse(tool);
 	operand = option + words;
@@ -524,11 +540,13 @@ void rm_progress_end(struct rm_progress *p)
 
 int rm_cli_end(const struct rm_tool *tool, struct rm_output *out, bool ok)
 {
-	bool broken = out && rm_output_broken_pipe(out);
+	bool broken;
 
-	if (ok && out && rm_output_commit(out) < 0)
-		ok = false;
-	else if (!ok)
+	ok = ok && (!out || rm_output_flush(out) == 0);
+	broken = out && rm_output_broken_pipe(out);
+	if (ok && out)
+		ok = rm_output_commit(out) == 0;
+	else
 		rm_output_abort(out);
 	if (ok)
 		return RM_EXIT_OK;

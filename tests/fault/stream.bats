@@ -193,6 +193,39 @@ header='\x86\xa6format\xa7rmtools\xa7version\x01\xa4kind\xa6groups\xa6fields'
 	done
 }
 
+@test "a reader that goes away does so where SIGPIPE is ignored" {
+	for command in "rm-view" "rm-view -c" "rm-pair -q"; do
+		run bash -c "set -o pipefail; trap '' PIPE
+			{ sleep .2; $command good.rms; } | true"
+		[ "$status" -eq 141 ] || fail "$command: exit $status"
+		assert_output ""
+	done
+}
+
+@test "a killed writer leaves nothing, and the earlier file as it was" {
+	echo good > out
+	for signal in KILL TERM; do
+		mkfifo in.$signal
+		rm-view -S -o out in.$signal &
+		exec 7> in.$signal
+		cat lines >&7
+		sleep .2
+		kill -$signal $!
+		run wait $!
+		exec 7>&-
+		[ "$(cat out)" = good ]
+		run find . -name 'out?*'
+		assert_output ""
+	done
+}
+
+@test "messages do not go into the output where stderr is closed" {
+	rm-pair -o want.rms --no-history good.rms
+	run bash -c "rm-pair -o out.rms --no-history good.rms <&- >&- 2>&-"
+	assert_success
+	cmp want.rms out.rms
+}
+
 @test "a producer that died fails what reads from it" {
 	run bash -c "{ head -c $((size - 30)) good.rms; kill -9 \$BASHPID; } | rm-view -c"
 	assert_failure 1
