@@ -10,7 +10,7 @@
  * jansson's own limit on nesting is a constant of its build; this one is
  * checked on the text, so that it is ours.
  */
-static int check_depth(const unsigned char *s, size_t n)
+static int check_depth(const unsigned char *s, size_t n, size_t max)
 {
 	size_t depth = 0;
 	bool in_string = false;
@@ -26,9 +26,9 @@ static int check_depth(const unsigned char *s, size_t n)
 		} else if (c == '"') {
 			in_string = true;
 		} else if (c == '{' || c == '[') {
-			if (++depth > RM_JSON_DEPTH)
-				return rm_fail("JSON: nested deeper than %d",
-					       RM_JSON_DEPTH);
+			if (++depth > max)
+				return rm_fail("JSON: nested deeper than %zu",
+					       max);
 		} else if ((c == '}' || c == ']') && depth > 0) {
 			depth--;
 		}
@@ -36,12 +36,12 @@ static int check_depth(const unsigned char *s, size_t n)
 	return 0;
 }
 
-json_t *rm_json_parse(const void *data, size_t n)
+json_t *rm_json_parse_to(const void *data, size_t n, size_t depth)
 {
 	json_error_t error;
 	json_t *value;
 
-	if (check_depth(data, n) < 0)
+	if (check_depth(data, n, depth) < 0)
 		return NULL;
 	value = json_loadb(data, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY |
 			   JSON_ALLOW_NUL, &error);
@@ -49,6 +49,11 @@ json_t *rm_json_parse(const void *data, size_t n)
 		rm_fail("JSON: line %d, column %d: %s", error.line,
 			error.column, error.text);
 	return value;
+}
+
+json_t *rm_json_parse(const void *data, size_t n)
+{
+	return rm_json_parse_to(data, n, RM_JSON_DEPTH);
 }
 
 json_t *rm_json_load(const char *path, size_t max)

@@ -20,6 +20,9 @@
  */
 json_t *rm_json_parse(const void *data, size_t n);
 
+/* The same with another limit on nesting. */
+json_t *rm_json_parse_to(const void *data, size_t n, size_t depth);
+
 /* The whole file at path, at most max bytes. */
 json_t *rm_json_load(const char *path, size_t max);
 

@@ -277,7 +277,9 @@ static int next_line(struct lines *l, json_t **value)
 		l->number++;
 		if (strspn(rm_buf_text(&l->text), " \t\r") == l->text.len)
 			continue;
-		*value = rm_json_parse(l->text.data, l->text.len);
+		/* A value may be nested to the limit within its record. */
+		*value = rm_json_parse_to(l->text.data, l->text.len,
+					  RM_JSON_DEPTH + 4);
 		return *value ? 1 : wrap_line(l);
 	}
 	return got;

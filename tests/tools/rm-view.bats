@@ -23,6 +23,16 @@ setup() {
 	rm-view -S --no-history out | cmp - pairs.rms
 }
 
+@test "values nested to the limit go both ways" {
+	deep=$(printf '%064d' 0 | tr 0 '[')$(printf '%064d' 0 | tr 0 ']')
+	rm-view -S <<< '{"extra":{"x":'"$deep"'}}' | rm-view --header > text
+	rm-view -S --no-history text | rm-view --header | cmp - text
+	sed '$s/\[\]/[[]]/' text > deeper
+	run rm-view -S deeper
+	assert_failure 1
+	assert_output --partial "nested"
+}
+
 @test "-S adds itself to the history, and --no-history does not" {
 	run bash -c "rm-view -S lines | rm-view -H | jq -c .history"
 	assert_output '[{"tool":"rm-view","version":"0.1.0","argv":["-S","lines"]}]'
