@@ -255,6 +255,9 @@ int rm_encode_inputs(struct rm_encode_group *x)
 	if (x->g->k > RM_MAX_RESPONSES)
 		return rm_fail("%zu responses; at most %zu are possible",
 			       x->g->k, RM_MAX_RESPONSES);
+	if (x->g->n_annotations > RM_MAX_RESPONSES)
+		return rm_fail("%zu annotations; at most %zu are possible",
+			       x->g->n_annotations, RM_MAX_RESPONSES);
 	if (tokenize(x) < 0 || make_plain(x) < 0)
 		return -1;
 	return cut(x);

@@ -69,7 +69,8 @@ static const unsigned char *cell(const struct csv *c, size_t i, size_t *len)
 	size_t start = i ? c->end[i - 1] : 0;
 
 	*len = c->end[i] - start;
-	return c->cells.data + start;
+	/* No cell may have had a byte yet. */
+	return *len ? c->cells.data + start : (const unsigned char *)"";
 }
 
 static void on_cell(void *data, size_t len, void *arg)
@@ -252,7 +253,7 @@ static json_t *parse_cell(const struct csv *c, size_t i, bool *replaced)
 	if (changed > 0)
 		value = json_stringn_nocheck((char *)copy.data, copy.len);
 	else if (changed == 0)
-		value = json_stringn_nocheck(len ? (const char *)s : "", len);
+		value = json_stringn_nocheck((const char *)s, len);
 	rm_buf_fini(&copy);
 	return value;
 }

@@ -632,6 +632,11 @@ static int finish_labels(struct reading *r)
 
 	if (g->k == 0)
 		return rm_fail("there is no response");
+	if (r->mark.n && r->mark.n != g->k)
+		return rm_fail("%zu of %zu responses stand in columns of "
+			       "chosen or rejected ones: --chosen and "
+			       "--rejected go without --responses",
+			       r->mark.n, g->k);
 	if (r->score.n && check_count(r->score.n, g->k) < 0)
 		return rm_wrap("score");
 	if (r->teacher.n && check_count(r->teacher.n, g->k) < 0)

@@ -291,6 +291,9 @@ rm-tokenize: 2 kept, 2 cut, 0 dropped, 1 empty response'
 	run rm-tokenize --prompt ask --responses a,nope own.csv
 	assert_failure 1
 	assert_output "rm-tokenize: own.csv: line 2: there is no column nope; the columns are ask, a, b, c, best, w"
+	run rm-tokenize --chosen a --responses a,b own.csv
+	assert_failure 1
+	assert_output --partial "1 of 3 responses stand in columns of chosen"
 	run rm-tokenize own.csv
 	assert_failure 1
 	assert_output --partial "the columns are ask, a, b, c, best, w"
@@ -313,6 +316,7 @@ rm-tokenize: 2 kept, 2 cut, 0 dropped, 1 empty response'
 	bad '{"chosen":"a","rejected":"b","p":2}' 'line 1: column p: 2 is no probability'
 	bad '{"chosen":"a"' 'line 1: JSON'
 	bad '[{"chosen":"a","rejected":"b"},{}]' 'row 2: column chosen is missing'
+	bad ',,\n1,2,3\n' "line 1: two columns are named ''"
 	bad '' 'the file is empty'
 	bad '\n \n' 'the file is empty'
 	bad "$(printf '[%.0s' {1..100})" 'JSON: nested deeper'
