@@ -364,6 +364,12 @@ static int take(struct scorer *s, const struct rm_record *rec)
 			 s->response, rec->k, s->model->backbone->prompt) < 0)
 		return -1;
 	s->n_waiting++;
+	return 0;
+}
+
+/* Score what waits once it is enough. */
+static int score_full(struct scorer *s)
+{
 	if (s->batch.n_tokens < o.batch && s->n_waiting < o.batch)
 		return 0;
 	return score_waiting(s);
@@ -385,6 +391,8 @@ static int score_stream(struct scorer *s, struct rm_reader *in, int argc,
 	while ((got = rm_reader_next(in, &rec)) > 0) {
 		if (take(s, rec) < 0)
 			return rm_reader_wrap(in);
+		if (score_full(s) < 0)
+			return -1;
 	}
 	if (got < 0 || score_waiting(s) < 0)
 		return -1;
@@ -408,6 +416,8 @@ static int score_lines(struct scorer *s, struct rm_encode *e,
 					 payload->len) < 0 ||
 			 take(s, &rec) < 0)
 			status = rm_wrap("%s", name);
+		else
+			status = score_full(s);
 	}
 	rm_record_fini(&rec);
 	return status < 0 ? -1 : score_waiting(s);

@@ -129,6 +129,11 @@ setup() {
 	run jq -c '[.annotations[].choice]' best
 	assert_output "$(rm-view full.rms | jq -c --argjson b "$best" \
 		'[.annotations[].choice | select(. == $b) | 0]')"
+	# Once the ids are gone, annotations alone do not say how many there were.
+	rm-view full.rms | jq -c '{id, prompt, responses, annotations}' |
+		rm-view -S > few.rms
+	run bash -c 'rm-score -q -m m few.rms | rm-view | jq -c "[.annotations[].choice]"'
+	assert_output '[0,2]'
 }
 
 @test "another tokenizer or policy is refused unless forced" {
