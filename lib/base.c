@@ -182,6 +182,29 @@ void rm_buf_vprintf(struct rm_buf *b, const char *fmt, va_list ap)
 	b->len += (size_t)n;
 }
 
+void rm_buf_wrap(struct rm_buf *b, const char *text, size_t at,
+		 size_t indent)
+{
+	bool begun = false;
+
+	for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+		size_t n = strcspn(text, " ");
+
+		if (begun && at + 1 + n > 79) {
+			rm_buf_printf(b, "\n%*s", (int)indent, "");
+			at = indent;
+		} else if (begun) {
+			rm_buf_putc(b, ' ');
+			at++;
+		}
+		rm_buf_append(b, text, n);
+		begun = true;
+		at += n;
+		text += n;
+	}
+	rm_buf_putc(b, '\n');
+}
+
 void rm_buf_printf(struct rm_buf *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -93,6 +93,12 @@ void rm_buf_puts(struct rm_buf *b, const char *s);
 void rm_buf_printf(struct rm_buf *b, const char *fmt, ...) RM_PRINTF(2, 3);
 void rm_buf_vprintf(struct rm_buf *b, const char *fmt, va_list ap)
 	RM_PRINTF(2, 0);
+/*
+ * Words of text on lines of at most 79 columns and a newline: the first goes
+ * on at column `at`, the others begin with `indent` spaces.
+ */
+void rm_buf_wrap(struct rm_buf *b, const char *text, size_t at,
+		 size_t indent);
 /* A NUL after the last byte, not counted in len: the text, or NULL. */
 char *rm_buf_text(struct rm_buf *b);
 void rm_buf_clear(struct rm_buf *b);

@@ -194,29 +194,6 @@ static void append_default(struct rm_buf *b, const struct rm_option *row)
 	}
 }
 
-/* Text from column `indent` on, broken at spaces before column 80. */
-static void append_wrapped(struct rm_buf *b, const char *text, size_t indent)
-{
-	size_t at = indent;
-
-	while (*text) {
-		size_t n = strcspn(text, " ");
-
-		if (at > indent && at + 1 + n > 79) {
-			rm_buf_printf(b, "\n%*s", (int)indent, "");
-			at = indent;
-		} else if (at > indent) {
-			rm_buf_putc(b, ' ');
-			at++;
-		}
-		rm_buf_append(b, text, n);
-		at += n;
-		text += n;
-		text += strspn(text, " ");
-	}
-	rm_buf_putc(b, '\n');
-}
-
 enum { HELP_COLUMN = 28 };
 
 static bool append_help(const struct rm_option *row, void *arg)
@@ -242,7 +219,7 @@ static bool append_help(const struct rm_option *row, void *arg)
 		rm_join_names(&text, row->choices);
 	}
 	append_default(&text, row);
-	append_wrapped(b, rm_buf_text(&text), HELP_COLUMN);
+	rm_buf_wrap(b, rm_buf_text(&text), HELP_COLUMN, HELP_COLUMN);
 	rm_buf_fini(&text);
 	return false;
 }

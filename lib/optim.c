@@ -283,7 +283,7 @@ const struct rm_schedule *rm_schedule_find(const char *name)
 		rm_buf_printf(&list, "%s%s", s == rm_schedules ? "" : ", ",
 			      s->name);
 	char *names = rm_buf_text(&list);
-	rm_fail("unknown schedule %s: valid are %s", name,
+	rm_fail("unknown schedule %s; there are %s", name,
 		names ? names : "");
 	rm_buf_fini(&list);
 	return NULL;

@@ -22,7 +22,7 @@ static int unknown_name(const char *what, const struct rm_spec *const *specs,
 	for (size_t i = 0; specs[i]; i++)
 		rm_buf_printf(&b, "%s%s", i ? ", " : "", specs[i]->name);
 	char *list = rm_buf_text(&b);
-	rm_fail("unknown %s %s: valid are %s", what, name, list ? list : "");
+	rm_fail("unknown %s %s; there are %s", what, name, list ? list : "");
 	rm_buf_fini(&b);
 	return -1;
 }
@@ -55,7 +55,7 @@ static int unknown_key(const char *what, const struct rm_spec *spec,
 		rm_buf_printf(&b, "%s%s", k == spec->keys ? "" : ", ",
 			      k->name);
 	char *list = rm_buf_text(&b);
-	rm_fail("%s %s has no key %s: valid are %s", what, spec->name, name,
+	rm_fail("%s %s has no key %s; there are %s", what, spec->name, name,
 		list && *list ? list : "none");
 	rm_buf_fini(&b);
 	return -1;
@@ -80,7 +80,7 @@ static int unknown_choice(const struct rm_key *key, const char *text)
 
 	rm_join_names(&b, key->choices);
 	char *list = rm_buf_text(&b);
-	rm_fail("unknown %s %s: valid are %s", key->name, text,
+	rm_fail("unknown %s %s; there are %s", key->name, text,
 		list ? list : "");
 	rm_buf_fini(&b);
 	return -1;
@@ -349,17 +349,27 @@ static void list_range(struct rm_buf *out, const struct rm_key *key)
 	}
 }
 
+static void list_key(struct rm_buf *out, const struct rm_key *k)
+{
+	struct rm_buf text = {0};
+	size_t start = out->len;
+
+	rm_buf_printf(&text, "%s (", k->help);
+	list_range(&text, k);
+	rm_buf_putc(&text, ')');
+	rm_buf_printf(out, "    %s=%s  ", k->name, k->fallback);
+	if (rm_buf_text(&text))
+		rm_buf_wrap(out, rm_buf_text(&text), out->len - start, 8);
+	out->failed |= text.failed;
+	rm_buf_fini(&text);
+}
+
 void rm_spec_list(struct rm_buf *out, const struct rm_spec *const *specs)
 {
 	for (size_t i = 0; specs[i]; i++) {
-		rm_buf_printf(out, "%s\n    %s\n", specs[i]->name,
-			      specs[i]->help);
-		for (const struct rm_key *k = keys_of(specs[i]); k->type;
-		     k++) {
-			rm_buf_printf(out, "    %s=%s  %s (", k->name,
-				      k->fallback, k->help);
-			list_range(out, k);
-			rm_buf_puts(out, ")\n");
-		}
+		rm_buf_printf(out, "%s\n    ", specs[i]->name);
+		rm_buf_wrap(out, specs[i]->help, 4, 4);
+		for (const struct rm_key *k = keys_of(specs[i]); k->type; k++)
+			list_key(out, k);
 	}
 }

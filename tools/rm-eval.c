@@ -51,35 +51,20 @@ static const struct rm_tool tool = {
 
 /* ---- what is asked for ---- */
 
-/* Words of `text` on lines of at most 79 columns, indented. */
-static int put_wrapped(struct rm_output *out, const char *text)
-{
-	size_t column = 0, n;
-
-	while (*text) {
-		n = strcspn(text, " ");
-		if (column && column + 1 + n > 75) {
-			rm_output_puts(out, "\n");
-			column = 0;
-		}
-		rm_output_printf(out, "%s%.*s", column ? " " : "    ",
-				 (int)n, text);
-		column += n + (column != 0);
-		text += n + (text[n] == ' ');
-	}
-	return rm_output_puts(out, "\n");
-}
-
 static int list_metrics(struct rm_output *out)
 {
 	const struct rm_metric_kind *const *m;
+	struct rm_buf b = {0};
+	int status = -1;
 
 	for (m = rm_metrics(); *m; m++) {
-		rm_output_printf(out, "%s\n", (*m)->name);
-		if (put_wrapped(out, (*m)->definition) < 0)
-			return -1;
+		rm_buf_printf(&b, "%s\n    ", (*m)->name);
+		rm_buf_wrap(&b, (*m)->definition, 4, 4);
 	}
-	return 0;
+	if (!b.failed)
+		status = rm_output_write(out, b.data, b.len);
+	rm_buf_fini(&b);
+	return status;
 }
 
 /* The chosen metrics in the order of reports, NULL last; NULL on error. */

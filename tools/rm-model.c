@@ -15,7 +15,7 @@ static struct {
 
 static const struct rm_option options[] = {
 	RM_OPT_CHOICE(0, "format", &o.format, "NAME",
-		      "form of what show prints: text or json", formats),
+		      "form of what show prints", formats),
 	RM_OPT_QUIET(&o.quiet),
 	RM_OPT_END
 };

@@ -474,40 +474,49 @@ static int write_sample(struct run *r)
 
 /* ---- the end ---- */
 
-static void count(struct rm_buf *b, uint64_t n, const char *what)
+static void count(struct rm_buf *b, uint64_t n, const char *one,
+		  const char *more)
 {
 	if (n > 0)
-		rm_buf_printf(b, ", %llu %s", (unsigned long long)n, what);
+		rm_buf_printf(b, ", %llu %s", (unsigned long long)n,
+			      n == 1 ? one : more);
 }
 
 /* "12 groups, 3 ties, ..." */
 static const char *summary(struct run *r)
 {
+	const char *parts = r->stated ? "in other parts, by field split"
+				      : "in other parts of the split";
 	const struct {
 		enum rm_verdict verdict;
-		const char *what;
+		const char *one, *more;
 	} verdicts[] = {
-		{ RM_LEAK, "seen in --against" },
-		{ RM_DUPLICATE, "duplicates" },
-		{ RM_OTHER_PART, r->stated
-				 ? "in other parts, by field split"
-				 : "in other parts of the split" },
-		{ RM_OTHER_SHARD, "in other shards" },
+		{ RM_LEAK, "seen in --against", "seen in --against" },
+		{ RM_DUPLICATE, "duplicate", "duplicates" },
+		{ RM_OTHER_PART, parts, parts },
+		{ RM_OTHER_SHARD, "in other shards", "in other shards" },
 	};
 	const struct rm_pair_counts *c = rm_pairer_counts(r->pairer);
 	struct rm_buf *b = &r->text;
 
 	rm_buf_clear(b);
-	rm_buf_printf(b, "%llu %s read", (unsigned long long)r->n_read,
-		      r->header->pairs ? "pairs" : "groups");
+	rm_buf_printf(b, "%llu %s%s read", (unsigned long long)r->n_read,
+		      r->header->pairs ? "pair" : "group",
+		      r->n_read == 1 ? "" : "s");
 	for (size_t i = 0; i < RM_COUNT(verdicts); i++)
 		count(b, rm_filter_count(r->filter, verdicts[i].verdict),
-		      verdicts[i].what);
-	count(b, r->n_short, "with too few responses");
-	count(b, c->ties, is(o.ties, "keep") ? "ties kept" : "ties dropped");
-	count(b, c->missing, "without a label");
-	count(b, c->barren, "groups that gave nothing");
-	count(b, r->n_unbalanced, "dropped for balance");
+		      verdicts[i].one, verdicts[i].more);
+	count(b, r->n_short, "with too few responses",
+	      "with too few responses");
+	if (is(o.ties, "keep"))
+		count(b, c->ties, "tie kept", "ties kept");
+	else
+		count(b, c->ties, "tie dropped", "ties dropped");
+	count(b, c->missing, "without a label", "without a label");
+	count(b, c->barren, "group that gave nothing",
+	      "groups that gave nothing");
+	count(b, r->n_unbalanced, "dropped for balance",
+	      "dropped for balance");
 	return b->failed ? "" : rm_buf_text(b);
 }
 

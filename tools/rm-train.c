@@ -225,6 +225,7 @@ struct run {
 	struct rm_train_result result;
 };
 
+/* What the options name; a wrong name or value is wrong usage. */
 static int parse_parts(struct run *r)
 {
 	r->backbone = rm_backbone_parse(o.backbone);
@@ -491,7 +492,7 @@ static int add_history(struct run *r, int argc, char **argv)
 static int run(struct run *r, int argc, char **argv, int first)
 {
 	if (rm_model_check_target(o.output, o.force) < 0 ||
-	    rm_train_check(&o.train) < 0 || parse_parts(r) < 0 ||
+	    rm_train_check(&o.train) < 0 ||
 	    read_data(r, argv + first, (size_t)(argc - first)) < 0 ||
 	    divide_data(r) < 0 || make_model(r) < 0 ||
 	    open_log(&r->monitor) < 0)
@@ -560,6 +561,8 @@ int main(int argc, char **argv)
 	first = rm_cli_parse(&tool, argc, argv);
 	list_parts();
 	check_usage(argc, first);
+	if (parse_parts(&r) < 0)
+		rm_cli_usage(&tool, "%s", rm_error());
 	o.train.force = o.force;
 	rm_threads_set(o.threads);
 	status = run(&r, argc, argv, first);

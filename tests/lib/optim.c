@@ -246,7 +246,7 @@ static void test_schedules(void **state)
 	s = rm_schedule_find("constant");
 	assert_near(rm_schedule_factor(s, 99, 100, 0), 1, 1e-15);
 	assert_null(rm_schedule_find("step"));
-	assert_string_equal(rm_error(), "unknown schedule step: valid are "
+	assert_string_equal(rm_error(), "unknown schedule step; there are "
 			    "constant, linear, cosine");
 	/* All start at the peak and never exceed it. */
 	for (s = rm_schedules; s->name; s++) {

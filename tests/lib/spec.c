@@ -82,9 +82,9 @@ static void refused(const char *text, const char *message)
 static void test_refused(void **state)
 {
 	(void)state;
-	refused("thin", "unknown part thin: valid are thing, plain");
-	refused("thing:m=1", "no key m: valid are flag, n, x, choice");
-	refused("plain:m=1", "valid are none");
+	refused("thin", "unknown part thin; there are thing, plain");
+	refused("thing:m=1", "no key m; there are flag, n, x, choice");
+	refused("plain:m=1", "there are none");
 	refused("thing:n", "\"n\" is not key=value");
 	refused("thing:", "is not key=value");
 	refused("thing:n=0", "part thing: n");
@@ -92,7 +92,7 @@ static void test_refused(void **state)
 	refused("thing:x=nan", "part thing: x");
 	refused("thing:x=1x", "part thing: x");
 	refused("thing:flag=maybe", "neither yes nor no");
-	refused("thing:choice=blue", "valid are red, green");
+	refused("thing:choice=blue", "there are red, green");
 }
 
 static void refused_json(const char *text, const char *message)
@@ -118,7 +118,7 @@ static void test_refused_json(void **state)
 	refused_json("{\"x\": 2}", "x is 2, not within 0 and 1");
 	refused_json("{\"flag\": 1}", "true or false");
 	refused_json("{\"choice\": 0}", "a name");
-	refused_json("{\"choice\": \"blue\"}", "valid are red, green");
+	refused_json("{\"choice\": \"blue\"}", "there are red, green");
 	json_t *none = json_object();
 	assert_int_equal(rm_spec_find("part", specs, none), -1);
 	json_decref(none);

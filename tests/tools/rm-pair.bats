@@ -45,7 +45,7 @@ ids() {
 		to_groups -o g.rms
 	run rm-pair g.rms -o p.rms
 	assert_success
-	assert_output "rm-pair: 3 groups read, 2 ties dropped, 1 groups that gave nothing; 3 written"
+	assert_output "rm-pair: 3 groups read, 2 ties dropped, 1 group that gave nothing; 3 written"
 	run rm-view p.rms
 	assert_output '{"id":"a#1-0","responses":[[2],[1]],"score":[3,1]}
 {"id":"a#2-0","responses":[[3],[1]],"score":[3,1]}
@@ -166,7 +166,7 @@ ids() {
 	echo old > out.rms
 	run rm-pair --split a=0,b=1 --take a g.rms -o out.rms
 	assert_failure 1
-	assert_output --partial "nothing to write: 1 groups read, 1 in other parts"
+	assert_output --partial "nothing to write: 1 group read, 1 in other parts"
 	assert_equal "$(cat out.rms)" old
 	run ls
 	assert_output $'g.rms\nout.rms'
