@@ -161,6 +161,19 @@ static int set_value(const struct rm_option *row, const char *value)
 
 /* ---- help ---- */
 
+/* As one would type it: 1G. */
+static void append_size(struct rm_buf *b, size_t n)
+{
+	const size_t mega = (size_t)1 << 20, giga = (size_t)1 << 30;
+
+	if (n > 0 && n % giga == 0)
+		rm_buf_printf(b, " [%zuG]", n / giga);
+	else if (n > 0 && n % mega == 0)
+		rm_buf_printf(b, " [%zuM]", n / mega);
+	else
+		rm_buf_printf(b, " [%zu]", n);
+}
+
 static void append_default(struct rm_buf *b, const struct rm_option *row)
 {
 	const char *s;
@@ -168,7 +181,7 @@ static void append_default(struct rm_buf *b, const struct rm_option *row)
 
 	switch (row->kind) {
 	case RM_OPTION_SIZE:
-		rm_buf_printf(b, " [%zu]", *(size_t *)row->target);
+		append_size(b, *(size_t *)row->target);
 		break;
 	case RM_OPTION_I64:
 		rm_buf_printf(b, " [%lld]",

@@ -7,7 +7,7 @@
  *
  *	static const struct rm_option options[] = {
  *		RM_OPT_SIZE('n', "number", &o.n, 1, 100, "N", "how many"),
- *		RM_OPT_COMMON(&o.common),
+ *		RM_OPT_QUIET(&o.quiet),
  *		RM_OPT_END
  *	};
  *	static const struct rm_tool tool = {

@@ -74,6 +74,16 @@ static json_t *files_json(const struct rm_files *files)
 	return list;
 }
 
+/* Numbers in all tensors; params.size counts what aligns them, too. */
+static json_int_t count_parameters(const struct rm_model *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->params.n; i++)
+		n += m->params.param[i].size;
+	return (json_int_t)n;
+}
+
 /* All that is known of it, in one object. */
 static json_t *describe(const char *dir, const struct rm_model *m)
 {
@@ -87,7 +97,7 @@ static json_t *describe(const char *dir, const struct rm_model *m)
 			 "head", m->head_config,
 			 "objective", m->objective,
 			 "calibration", m->calibration,
-			 "parameters", (json_int_t)m->params.size,
+			 "parameters", count_parameters(m),
 			 "vocab_size", (json_int_t)m->vocab,
 			 "tensors", tensors_json(m),
 			 "policy", m->origin.policy,
@@ -97,25 +107,63 @@ static json_t *describe(const char *dir, const struct rm_model *m)
 			 "policy_fingerprint", m->origin.policy_fp.hex);
 }
 
-/* "bag:dim=1,ngrams=5", as one would type it. */
-static void print_spec(struct rm_buf *b, const json_t *config)
+/* "dim=1,ngrams=5"; nested values as JSON. */
+static void print_members(struct rm_buf *b, const json_t *object)
 {
-	const char *key, *name;
-	char separator = ':';
+	const char *key, *comma = "";
 	json_t *value;
 
-	name = json_string_value(json_object_get(config, "name"));
-	rm_buf_puts(b, name ? name : "none");
-	json_object_foreach((json_t *)config, key, value) {
+	json_object_foreach((json_t *)object, key, value) {
 		if (strcmp(key, "name") == 0)
 			continue;
-		rm_buf_printf(b, "%c%s=", separator, key);
+		rm_buf_printf(b, "%s%s=", comma, key);
 		if (json_is_string(value))
 			rm_buf_puts(b, json_string_value(value));
 		else
 			rm_json_print(b, value, 0);
-		separator = ',';
+		comma = ",";
 	}
+}
+
+/* "bag:dim=1,ngrams=5", as one would type it; a policy has no name. */
+static void print_spec(struct rm_buf *b, const json_t *config)
+{
+	const char *name = json_string_value(json_object_get(config, "name"));
+
+	if (name)
+		rm_buf_puts(b, name);
+	if (name && json_object_size(config) > 1)
+		rm_buf_putc(b, ':');
+	if (!name && json_object_size(config) == 0)
+		rm_buf_puts(b, "none");
+	print_members(b, config);
+}
+
+/* "temperature, fitted to 535 comparisons"; rm.json has the map itself. */
+static void print_calibration(struct rm_buf *b, const json_t *c)
+{
+	const char *method = json_string_value(json_object_get(c, "method"));
+	const char *on = json_string_value(json_object_get(c, "on"));
+
+	rm_buf_printf(b, "%s, fitted to %lld %s", method ? method : "?",
+		      (long long)json_integer_value(json_object_get(c, "n")),
+		      on && strcmp(on, "pairs") == 0 ? "comparisons"
+						     : "responses");
+}
+
+/* "tokenizer.json (4811 bytes), ..." */
+static void print_files(struct rm_buf *b, const json_t *files)
+{
+	const json_t *row;
+	size_t i;
+
+	if (json_array_size(files) == 0)
+		rm_buf_puts(b, "none");
+	json_array_foreach(files, i, row)
+		rm_buf_printf(b, "%s%s (%lld bytes)", i ? ", " : "",
+			json_string_value(json_object_get(row, "name")),
+			(long long)json_integer_value(
+				json_object_get(row, "size")));
 }
 
 static void print_row(struct rm_output *out, const char *name,
@@ -123,8 +171,12 @@ static void print_row(struct rm_output *out, const char *name,
 {
 	struct rm_buf b = {0};
 
-	if (json_is_object(value) && json_object_get(value, "name"))
+	if (json_is_object(value) && json_object_get(value, "method"))
+		print_calibration(&b, value);
+	else if (json_is_object(value))
 		print_spec(&b, value);
+	else if (json_is_array(value))
+		print_files(&b, value);
 	else if (json_is_string(value))
 		rm_buf_puts(&b, json_string_value(value));
 	else if (json_is_null(value))

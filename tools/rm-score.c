@@ -13,8 +13,11 @@
 static struct {
 	const char *model, *field, *output;
 	bool prob, rank, keep_ids, force, no_history, quiet;
-	size_t best, batch, threads;
-} o = { .field = "reward", .batch = 65536, .threads = 1 };
+	size_t best, batch, threads, max_record;
+} o = {
+	.field = "reward", .batch = 65536, .threads = 1,
+	.max_record = RM_MAX_RECORD
+};
 
 static const struct rm_option options[] = {
 	RM_OPT_STRING('m', "model", &o.model, "MODEL",
@@ -35,6 +38,7 @@ static const struct rm_option options[] = {
 	RM_OPT_FLAG(0, "force", &o.force,
 		    "replace the field; mix tokenizers and policies"),
 	RM_OPT_NO_HISTORY(&o.no_history),
+	RM_OPT_MAX_RECORD(&o.max_record),
 	RM_OPT_OUTPUT(&o.output),
 	RM_OPT_QUIET(&o.quiet),
 	RM_OPT_END
@@ -472,7 +476,9 @@ static int score_text(struct scorer *s, struct rm_input *in, int argc,
 static int score_one(struct scorer *s, const char *path, int argc,
 		     char **argv)
 {
-	struct rm_reader_options how = { .force = o.force };
+	const struct rm_reader_options how = {
+		.max_record = o.max_record, .force = o.force
+	};
 	struct rm_input *in = rm_input_open(path);
 	const unsigned char *first;
 	struct rm_reader *r;
@@ -510,7 +516,9 @@ static int load_model(struct scorer *s)
 
 static int score(struct scorer *s, int argc, char **argv, int first)
 {
-	struct rm_reader_options how = { .force = o.force };
+	const struct rm_reader_options how = {
+		.max_record = o.max_record, .force = o.force
+	};
 	struct rm_reader *r;
 	int status;
 

@@ -18,13 +18,14 @@
 static struct {
 	const char *output, *base, *backbone, *head, *loss, *valid, *schedule;
 	const char *dropout, *log;
-	size_t log_steps, threads, memory;
+	size_t log_steps, threads, memory, max_record;
 	bool force, no_history, quiet;
 	struct rm_train_options train;
 } o = {
 	.backbone = "bag", .head = "linear", .loss = "bt",
 	.valid = "0", .schedule = "linear", .log_steps = 10,
 	.threads = 1, .memory = (size_t)1 << 30,
+	.max_record = RM_MAX_RECORD
 };
 
 static const struct rm_option options[] = {
@@ -76,6 +77,7 @@ static const struct rm_option options[] = {
 	RM_OPT_FLAG(0, "force", &o.force,
 		    "replace what is not ours; mix tokenizers"),
 	RM_OPT_NO_HISTORY(&o.no_history),
+	RM_OPT_MAX_RECORD(&o.max_record),
 	RM_OPT_QUIET(&o.quiet),
 	RM_OPT_END
 };
@@ -242,7 +244,9 @@ static int parse_parts(struct run *r)
 
 static int read_data(struct run *r, char **paths, size_t n)
 {
-	struct rm_reader_options how = { .force = o.force };
+	const struct rm_reader_options how = {
+		.max_record = o.max_record, .force = o.force
+	};
 
 	r->in = rm_reader_open(paths, n, &how);
 	if (!r->in)
@@ -255,7 +259,8 @@ static int read_valid(struct run *r)
 {
 	const struct rm_header *h = rm_reader_header(r->in);
 	char *path = (char *)o.valid;
-	struct rm_reader *in = rm_reader_open(&path, 1, NULL);
+	const struct rm_reader_options how = { .max_record = o.max_record };
+	struct rm_reader *in = rm_reader_open(&path, 1, &how);
 	int status = in ? rm_header_match(rm_reader_header(in), o.valid, h,
 					  rm_reader_name(r->in),
 					  o.force) : -1;
@@ -389,8 +394,9 @@ static void warn_of_data(const struct run *r)
 		rm_cli_note(&tool, "warning: %llu of %llu comparisons are "
 			    "ties: there is little to learn from", even, all);
 	if (c->missing > 0)
-		rm_cli_note(&tool, "%llu pairs left out: a response has no "
-			    "label", (unsigned long long)c->missing);
+		rm_cli_note(&tool, "%llu pair%s left out: a response has no "
+			    "label", (unsigned long long)c->missing,
+			    c->missing == 1 ? "" : "s");
 }
 
 static void warn_of_result(const struct run *r)

@@ -22,6 +22,10 @@ setup() {
 	assert_line --regexp '^head +linear'
 	assert_line --regexp '^objective +bt'
 	assert_line --regexp '^calibration +none$'
+	# Without the gaps that align tensors.
+	assert_line --regexp '^parameters +1026$'
+	assert_line --regexp '^policy +template=plain$'
+	assert_line --regexp '^tokenizer +tokenizer.json \([0-9]+ bytes\)$'
 	assert_line --regexp 'rm-train -q -o m --backbone bag:rows=1024$'
 	run bash -c 'rm-model show --format json m m | jq -r .fingerprint | uniq -c | tr -s " "'
 	assert_output " 2 $(jq -r .fingerprints.model m/rm.json)"

@@ -278,13 +278,20 @@ accuracy() {
 		assert_success
 		refute_output ""
 		run rm-train -q -o m --$what nonsense pairs.rms
-		assert_failure 1
+		assert_failure 2
 		assert_output --partial "nonsense"
 	done
-	run rm-train -q -o m --dropout 2 pairs.rms
-	assert_failure 1
-	assert_output --partial dropout
 	run rm-train pairs.rms
 	assert_failure 2
 	assert_output --partial "-o MODEL is needed"
+}
+
+@test "a value that a part cannot have is wrong usage" {
+	for bad in "--loss bt:no=1" "--backbone bag:tf=no" "--dropout 2"; do
+		# shellcheck disable=SC2086
+		run rm-train -o wrong $bad pairs.rms
+		assert_failure 2
+		assert_line --index 0 --regexp 'there are|is not within'
+	done
+	assert [ ! -e wrong ]
 }
