@@ -101,6 +101,8 @@ struct rm_learner *rm_learner_new(size_t vocab, size_t min_count);
 int rm_learner_add(struct rm_learner *l, const void *text, size_t len);
 /* The tokenizer.json of what was added so far, readable; 0 / -1. */
 int rm_learner_finish(struct rm_learner *l, struct rm_buf *json);
+/* Tokens in it, at most `vocab`; 0 before rm_learner_finish. */
+size_t rm_learner_size(const struct rm_learner *l);
 void rm_learner_free(struct rm_learner *l);
 
 #endif

@@ -349,8 +349,8 @@ static int make_header(struct rm_header *h, const struct rm_reader *in,
 		return -1;
 	f = rm_schema_find(&h->schema, "prob");
 	if (f >= 0 && !o.force)
-		return rm_fail("field prob is there already: --force replaces "
-			       "it");
+		return rm_fail("%s: field prob is there already: --force "
+			       "replaces it", rm_reader_name(in));
 	if (f < 0) {
 		if (rm_schema_add(&h->schema, "prob") < 0)
 			return -1;

@@ -166,6 +166,9 @@ static int learn(char **paths, size_t n, const struct rm_text_options *text,
 
 	if (in && learn_all(l, in) == 0 && rm_learner_finish(l, &json) == 0)
 		status = rm_output_write(out, json.data, json.len);
+	if (status == 0 && !o.quiet && rm_learner_size(l) < o.learn)
+		rm_cli_note(&tool, "%zu tokens learned of %zu: the text has "
+			    "no more to learn", rm_learner_size(l), o.learn);
 	rm_buf_fini(&json);
 	rm_text_close(in);
 	rm_learner_free(l);

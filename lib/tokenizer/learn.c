@@ -33,6 +33,7 @@ struct rm_learner {
 		uint32_t hash, index;	/* index + 1; 0 is free */
 	} *slot;
 	size_t n_slots;
+	size_t size;		/* tokens that were learned */
 };
 
 struct rm_learner *rm_learner_new(size_t vocab, size_t min_count)
@@ -475,7 +476,13 @@ int rm_learner_finish(struct rm_learner *l, struct rm_buf *json)
 		rm_byte_level_print(json, &t.vocab, t.merge, t.n_merges,
 				    true);
 		err = json->failed ? -1 : 0;
+		l->size = 256 + t.n_merges;
 	}
 	train_fini(&t);
 	return err;
+}
+
+size_t rm_learner_size(const struct rm_learner *l)
+{
+	return l->size;
 }

@@ -187,7 +187,10 @@ same() {
 
 @test "-m: tokenizer, template and limit of a model" {
 	mkdir m
-	rm-tokenize --learn 300 --min-count 1 -o m/tokenizer.json two.jsonl
+	run rm-tokenize --learn 300 --min-count 1 -o m/tokenizer.json two.jsonl
+	assert_success
+	n=$(jq '.model.vocab | length' m/tokenizer.json)
+	assert_output "rm-tokenize: $n tokens learned of 300: the text has no more to learn"
 	echo '{"policy": {"template": "hh", "max_length": 9}}' > m/rm.json
 	run rm-tokenize -m m two.jsonl -o m.rms
 	assert_success
