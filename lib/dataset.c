@@ -3,6 +3,7 @@
 
 #include "io.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct rm_dataset {
 	size_t n_groups;
 	uint64_t checksum;
 	struct rm_dataset_counts counts;
+	bool weighs;			/* any example has a weight */
 	struct rm_slice *response;	/* scratch, of the widest group */
 	size_t cap_response;
 	struct rm_buf packed;		/* scratch */
@@ -116,6 +118,10 @@ static int add_example(struct rm_dataset *d, const struct rm_pair *pair,
 
 	if (rm_grow(&d->example, &d->cap, d->n + 1, sizeof(*e)) < 0)
 		return -1;
+	if (fabs(pair->margin) > (double)FLT_MAX)
+		return rm_fail("field margin: %g is too large", pair->margin);
+	if (pair->weight > (double)FLT_MAX)
+		return rm_fail("field weight: %g is too large", pair->weight);
 	e = &d->example[d->n++];
 	memset(e, 0, sizeof(*e));
 	e->group = (uint32_t)d->n_groups;
@@ -128,6 +134,7 @@ static int add_example(struct rm_dataset *d, const struct rm_pair *pair,
 	d->counts.even += pair->p == .5;
 	e->margin = (float)pair->margin;
 	e->weight = (float)pair->weight;
+	d->weighs |= e->weight != 0;	/* NaN is 1 */
 	return 0;
 }
 
@@ -181,8 +188,11 @@ static int check_any(const struct rm_dataset *d, const char *name)
 {
 	const struct rm_dataset_counts *c = &d->counts;
 
-	if (d->n > 0)
+	if (d->weighs)
 		return 0;
+	if (d->n > 0)
+		return rm_fail("%s: every pair has weight 0: nothing to train "
+			       "on", name);
 	if (c->records == 0)
 		return rm_fail("%s: no records: nothing to train on", name);
 	return rm_fail("%s: none of %llu records prefers one response to "

@@ -346,7 +346,11 @@ static int load_part(const char *model, const char *name, json_t **value)
 		status = -1;
 	} else if (access((const char *)path.data, F_OK) == 0) {
 		*value = rm_json_load((const char *)path.data, MAX_CONFIG);
-		status = *value ? 0 : -1;
+		if (!*value)
+			status = -1;
+		else if (!json_is_object(*value))
+			status = rm_fail("%s: no JSON object",
+					 (const char *)path.data);
 	}
 	rm_buf_fini(&path);
 	return status;

@@ -1,7 +1,6 @@
 /* model: a reward model, and reading its directory; see model.h. */
 #include "model/internal.h"
 
-#include "tokenizer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -573,4 +572,25 @@ struct rm_model *rm_model_load(const char *dir, bool train)
 fail:
 	rm_model_free(m);
 	return NULL;
+}
+
+struct rm_tokenizer *rm_model_tokenizer(const struct rm_model *m,
+					const char *dir)
+{
+	struct rm_tokenizer *t =
+		rm_tokenizer_from_files(&m->origin.tokenizer);
+	struct rm_fingerprint fp;
+
+	if (!t) {
+		rm_wrap("%s", dir);
+		return NULL;
+	}
+	fp = rm_tokenizer_fingerprint(t);
+	if (strcmp(fp.hex, m->origin.tokenizer_fp.hex) == 0)
+		return t;
+	rm_tokenizer_free(t);
+	return rm_fail_null("%s/tokenizer.json: fingerprint %s, but rm.json "
+			    "has %s: not the tokenizer that the model was "
+			    "trained with", dir, fp.hex,
+			    m->origin.tokenizer_fp.hex);
 }

@@ -25,6 +25,7 @@
 #include "head.h"
 #include "json.h"
 #include "stream.h"
+#include "tokenizer.h"
 
 #define RM_MODEL_VERSION 1
 
@@ -68,6 +69,14 @@ const rm_real *rm_model_forward(struct rm_model *m,
 /* ---- directories ---- */
 
 struct rm_model *rm_model_load(const char *dir, bool train);
+
+/*
+ * The tokenizer of a model loaded from dir, which must be the one that it
+ * was trained with (loading alone does not parse it); free with
+ * rm_tokenizer_free.
+ */
+struct rm_tokenizer *rm_model_tokenizer(const struct rm_model *m,
+					const char *dir);
 
 /*
  * rm.json alone, checked to be one; the caller owns it.  For tools that

@@ -17,6 +17,9 @@ static const struct {
 	{ "weight", WEIGHT }, { "split", SPLIT },
 };
 
+/* Counts whose sum and squares are still numbers. */
+#define MAX_VOTES 1e100
+
 /* Columns of extra that data sets keep the strength of a preference in. */
 static const char *const strengths[] = {
 	"strength", "preference_strength", "overall_preference"
@@ -247,7 +250,7 @@ static int load_votes(struct rm_pairer *pr, const struct rm_record *rec)
 	if (pr->votes >= 0 && !rm_record_is_nil(rec, pr->votes)) {
 		rm_record_f64s(rec, pr->votes, pr->vote, rec->k + 1);
 		for (size_t i = 0; i <= rec->k; i++)
-			if (pr->vote[i] < 0 || isinf(pr->vote[i]))
+			if (pr->vote[i] < 0 || pr->vote[i] > MAX_VOTES)
 				return rm_fail("field votes: a count of %g",
 					       pr->vote[i]);
 		return 0;

@@ -427,28 +427,12 @@ static int score_lines(struct scorer *s, struct rm_encode *e,
 	return status < 0 ? -1 : score_waiting(s);
 }
 
-/* The model's own tokenizer, and the policy it was trained under. */
-static struct rm_tokenizer *own_tokenizer(const struct rm_model *m)
-{
-	struct rm_tokenizer *t =
-		rm_tokenizer_from_files(&m->origin.tokenizer);
-	struct rm_fingerprint fp;
-
-	if (!t)
-		return NULL;
-	fp = rm_tokenizer_fingerprint(t);
-	if (strcmp(fp.hex, m->origin.tokenizer_fp.hex) == 0)
-		return t;
-	rm_tokenizer_free(t);
-	return rm_fail_null("%s/tokenizer.json: not the tokenizer that the "
-			    "model was trained with", o.model);
-}
-
+/* Under the tokenizer and the policy that the model was trained with. */
 static int score_text(struct scorer *s, struct rm_input *in, int argc,
 		      char **argv)
 {
 	struct rm_encode_options how = { .text.format = "jsonl" };
-	struct rm_tokenizer *t = own_tokenizer(s->model);
+	struct rm_tokenizer *t = rm_model_tokenizer(s->model, o.model);
 	char *name = rm_strdup(rm_input_name(in));
 	struct rm_encode *e = NULL;
 	json_t *keep = NULL;

@@ -304,7 +304,7 @@ static int new_model(struct run *r)
 	r->model = rm_model_new(r->backbone, r->head,
 				rm_reader_header(r->in), true);
 	if (!r->model)
-		return -1;
+		return rm_wrap("%s", rm_reader_name(r->in));
 	rm_params_init(&r->model->params, (uint64_t)o.train.seed);
 	b = r->model->backbone;
 	if (!rm_backbone_wants_observe(b))
@@ -317,9 +317,13 @@ static int new_model(struct run *r)
 static int load_base(struct run *r)
 {
 	const struct rm_header *h = rm_reader_header(r->in);
+	struct rm_tokenizer *t;
 
 	r->model = rm_model_load(o.base, true);
-	if (!r->model ||
+	/* Its tokenizer goes on into the new model. */
+	t = r->model ? rm_model_tokenizer(r->model, o.base) : NULL;
+	rm_tokenizer_free(t);
+	if (!t ||
 	    rm_header_match(h, rm_reader_name(r->in), &r->model->origin,
 			    o.base, o.force) < 0)
 		return -1;

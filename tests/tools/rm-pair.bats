@@ -73,6 +73,16 @@ ids() {
 	assert_output --partial "pairs, list, triplets, best-vs-rest"
 }
 
+@test "votes that are no counts are refused" {
+	for n in -1 1e308; do
+		printf '%s\n' "{\"rank\":[1,0],\"votes\":[$n,1,1]}" |
+			to_groups -o g.rms
+		run rm-pair -q g.rms
+		assert_failure 1
+		assert_output --regexp "g.rms: record 1: field votes: a count of"
+	done
+}
+
 @test "votes become soft labels, weights and kept ties" {
 	printf '%s\n' '{"rank":[1,0],"votes":[3,1,1]}' \
 		'{"rank":[0,0],"votes":[2,2,1]}' | to_groups -o g.rms

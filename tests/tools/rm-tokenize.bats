@@ -201,6 +201,10 @@ same() {
 	cmp <(rm-view m.rms) <(rm-view t.rms)
 	run rm-tokenize -m m -t m two.jsonl
 	assert_failure 2
+	echo '[]' > m/rm.json
+	run rm-tokenize -m m two.jsonl
+	assert_failure 1
+	assert_output --partial "m/rm.json: no JSON object"
 	run rm-tokenize -m none two.jsonl
 	assert_failure 1
 }

@@ -187,6 +187,33 @@ accuracy() {
 	assert_failure 1
 	assert_output --partial tokenizer
 	[ ! -e m ]
+	# Nor does a base hand on a tokenizer that is not the one it names.
+	cp tokenizer.json base/
+	run rm-train -q -o m -b base pairs.rms
+	assert_failure 1
+	assert_output --partial "base/tokenizer.json: fingerprint"
+	[ ! -e m ]
+}
+
+@test "labels that cannot be computed with are named" {
+	two() {	# the rest of a row
+		printf '{"prompt":"p","chosen":"a","rejected":"b"%s}\n' "" "$1" |
+			rm-tokenize -q > two.rms
+	}
+	two ',"margin":1e308'
+	run rm-train -q -o m two.rms
+	assert_failure 1
+	assert_output --partial "two.rms: record 2: field margin: 1e+308 is too large"
+	two ',"weight":1e308'
+	run rm-train -q -o m two.rms
+	assert_failure 1
+	assert_output --partial "two.rms: record 2: field weight: 1e+308 is too large"
+	printf '{"prompt":"p","chosen":"a","rejected":"b","weight":0}\n' |
+		rm-tokenize -q > two.rms
+	run rm-train -q -o m two.rms
+	assert_failure 1
+	assert_output --partial "two.rms: every pair has weight 0"
+	[ ! -e m ]
 }
 
 @test "what is not ours is not replaced, and refused before training" {
