@@ -196,15 +196,15 @@ accuracy() {
 }
 
 @test "labels that cannot be computed with are named" {
-	two() {	# the rest of a row
-		printf '{"prompt":"p","chosen":"a","rejected":"b"%s}\n' "" "$1" |
-			rm-tokenize -q > two.rms
+	two() {	# column, its value in the second row
+		printf '{"prompt":"p","chosen":"a","rejected":"b","%s":%s}\n' \
+			"$1" 1 "$1" "$2" | rm-tokenize -q > two.rms
 	}
-	two ',"margin":1e308'
+	two margin 1e308
 	run rm-train -q -o m two.rms
 	assert_failure 1
 	assert_output --partial "two.rms: record 2: field margin: 1e+308 is too large"
-	two ',"weight":1e308'
+	two weight 1e308
 	run rm-train -q -o m two.rms
 	assert_failure 1
 	assert_output --partial "two.rms: record 2: field weight: 1e+308 is too large"
