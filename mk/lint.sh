@@ -67,6 +67,8 @@ done
 echo "cppcheck"
 cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
 	--enable=warning,performance,portability -j "$(nproc)" \
+	'-Djson_array_foreach(a,i,v)=for(i=0;(v=json_array_get(a,i));i++)' \
+	'-Djson_object_foreach(o,k,v)=for(k="";(v=json_object_get(o,k));)' \
 	--suppressions-list=mk/cppcheck.txt -Ilib -I"$build/gen" \
 	-D_GNU_SOURCE lib tools || status=1
 
