@@ -87,11 +87,11 @@ lint: ## clang-tidy, cppcheck, layer order, banned functions, man pages
 bench: ## one table beside the peers, and build/bench.json (ONLY=NAME)
 	@mk/deps.sh bench
 	@$(MAKE) --no-print-directory tools
-	@tests/bench/run.sh $(ONLY)
+	+@tests/bench/run.sh $(ONLY)
 
 fuzz: ## the stored corpus and random damage through every parser
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined tools tests
-	@tests/fuzz/run.sh
+	+@tests/fuzz/run.sh
 
 $(BUILD)/gen/%_table.h: $(wildcard lib/*/*.c) mk/table.sh Makefile
 	@mkdir -p $(@D)
