@@ -6,8 +6,8 @@
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
-# One short line a file; V=1 shows the commands.
-Q = $(if $(V),,@echo "  $(1) $@";)
+# One short line a file; V=1 shows the commands, -s nothing.
+Q = $(if $(V),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo "  $(1) $@";))
 
 PREFIX ?= /usr/local
 DESTDIR ?=

@@ -8,7 +8,7 @@ unset OMP_NUM_THREADS
 n=${PAIRS:-10000000}
 stream=$work/$n.scores
 columns=$work/$n.columns
-make -s "${BUILD:-build}/bench/bin/eval" >&2
+${MAKE:-make} -s --no-print-directory "${BUILD:-build}/bench/bin/eval" >&2
 if [ ! -s "$stream" ]; then
 	mkdir -p "$columns"
 	"${BUILD:-build}/bench/bin/eval" "$n" "$columns" > "$stream.tmp"

@@ -7,7 +7,7 @@ ours=${BUILD:-build}/bench/bin/tokenizer
 peer="python3 $bench/tokenizer_peer.py"
 texts=$work/texts.jsonl
 learned=$work/learned.json
-${MAKE:-make} -s --no-print-directory "$ours"
+${MAKE:-make} -s --no-print-directory "$ours" >&2
 if ! command -v python3 > /dev/null; then
 	say "skipped: no python3 to read the texts"
 	exit 0
