@@ -102,7 +102,27 @@ for part in $(ls $build/model); do
 		"cp -r $build/model SCRATCH && cp @ SCRATCH/$part &&
 		 rm-model check SCRATCH"
 done
+rm-train -q --batch 4 --backbone bag:rows=64,dim=2 -o $build/again \
+	--checkpoint $build/checkpoint --checkpoint-steps 1 \
+	$build/pairs.rms
+try checkpoint $build/checkpoint/checkpoint.safetensors \
+	"mkdir SCRATCH && cp @ SCRATCH/checkpoint.safetensors &&
+	 rm-train -q --batch 4 --backbone bag:rows=64,dim=2 -o SCRATCH/m \
+		--checkpoint SCRATCH --resume $build/pairs.rms"
+rm-score -q -m $build/model $build/pairs.rms > $build/scored.rms
+rm-calibrate -q --fit isotonic -o $build/isotonic $build/scored.rms
+try calibration $build/isotonic "rm-calibrate --apply @ $build/scored.rms"
+try rewards $build/scored.rms -m 'rm-calibrate -q --fit beta @'
 try text $build/examples.jsonl 'rm-tokenize -q @' 'rm-tokenize -q --skip-bad @'
+try votes $corpus/text/votes.jsonl 'rm-tokenize -q --keep-text @' \
+	'rm-tokenize -q @ | rm-pair -q --weight votes'
+try csv $corpus/text/quoted.csv 'rm-tokenize -q @' \
+	'rm-tokenize -q --skip-bad --replace --overlong left -l 5 @'
+try array $corpus/text/messages.json 'rm-tokenize -q @' \
+	'rm-tokenize -q --template chatml -l 9 @'
+rm-tokenize -q --learn 300 -o $build/learned.json $build/examples.jsonl
+try tokenizer $build/learned.json "rm-tokenize -q -t @ $build/examples.jsonl"
+try learn $build/examples.jsonl 'rm-tokenize -q --learn 270 -o SCRATCH @'
 
 echo "$total runs, $failed failed"
 [ $failed -eq 0 ] && [ $total -gt 0 ]
