@@ -335,7 +335,9 @@ int rm_parse_double(const char *s, double min, double max, double *out)
 		return rm_fail("'%s' is not a number", s);
 	if (errno == ERANGE && fabs(x) > 1)
 		return rm_fail("'%s' is out of range", s);
-	if (isnan(x) ? !isnan(min) : (x < min || x > max))
+	if (isnan(x) && !isnan(min))
+		return rm_fail("'%s' is not a number", s);
+	if (x < min || x > max)
 		return rm_fail("'%s' is not within %g to %g", s, min, max);
 	*out = x;
 	return 0;

@@ -1,6 +1,5 @@
 #include "tensor.h"
 
-#include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,19 +50,6 @@ int rm_params_find(const struct rm_params *p, const char *name)
 		if (!strcmp(p->param[i].name, name))
 			return (int)i;
 	return -1;
-}
-
-int rm_params_freeze(struct rm_params *p, const char *pattern)
-{
-	int n = 0;
-
-	for (size_t i = 0; i < p->n; i++) {
-		if (fnmatch(pattern, p->param[i].name, 0))
-			continue;
-		p->param[i].trainable = false;
-		n++;
-	}
-	return n ? n : rm_fail("no parameter matches %s", pattern);
 }
 
 static size_t round_up(size_t n)

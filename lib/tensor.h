@@ -97,11 +97,6 @@ struct rm_range {
 int rm_params_add(struct rm_params *p, const struct rm_param *param);
 /* Index of the parameter of that name, -1 if there is none (no message). */
 int rm_params_find(const struct rm_params *p, const char *name);
-/*
- * Clear `trainable` of the parameters whose name matches a shell pattern;
- * before rm_params_alloc.  How many matched; none is an error (-1).
- */
-int rm_params_freeze(struct rm_params *p, const char *pattern);
 /* Values, zeroed; with `train` also gradients. */
 int rm_params_alloc(struct rm_params *p, bool train);
 /* Initial values, keyed by seed, parameter index and element. */

@@ -87,6 +87,8 @@ static void test_parse(void **state)
 		assert_int_equal(rm_parse_double(bad_double[k], 0, 1, &x), -1);
 	assert_int_equal(rm_parse_double("0.25", 0, 1, &x), 0);
 	assert_true(x == 0.25);
+	assert_int_equal(rm_parse_double("nan", 0, 1, &x), -1);
+	assert_string_equal(rm_error(), "'nan' is not a number");
 	assert_int_equal(rm_parse_double("nan", NAN, 1, &x), 0);
 	assert_int_equal(rm_parse_i64("-5", -5, 5, &i), 0);
 	assert_int_equal(rm_parse_i64("9223372036854775808", INT64_MIN,
