@@ -1,0 +1,70 @@
+/*
+ * unicode: what the peer's regular expressions, Rust and its crates say of
+ * characters, as tables of this project: they decide ids, so they are not
+ * those of whichever Unicode version a library on the machine has.
+ */
+#ifndef RM_TOKENIZER_UNICODE_H
+#define RM_TOKENIZER_UNICODE_H
+
+#include "base.h"
+
+enum rm_char {
+	RM_CHAR_LETTER = 1 << 0,	/* \p{L} of Oniguruma */
+	RM_CHAR_NUMBER = 1 << 1,	/* \p{N} */
+	RM_CHAR_SPACE = 1 << 2,		/* White_Space; \s everywhere */
+	RM_CHAR_WORD = 1 << 3,		/* \w of Rust's regex */
+	RM_CHAR_NUMERIC = 1 << 4,	/* Rust's char::is_numeric */
+	RM_CHAR_PUNCT = 1 << 5,		/* ASCII punctuation and P of
+					 * unicode_categories */
+	RM_CHAR_NONSPACING = 1 << 6,	/* Mn of unicode_categories */
+	RM_CHAR_COMBINING = 1 << 7,	/* what StripAccents takes away */
+	RM_CHAR_CONTROL = 1 << 8,	/* what clean_text takes away */
+	/* May change under that form, alone or beside others. */
+	RM_CHAR_NFC = 1 << 9,
+	RM_CHAR_NFD = 1 << 10,
+	RM_CHAR_NFKC = 1 << 11,
+	RM_CHAR_NFKD = 1 << 12,
+	RM_CHAR_LOWER = 1 << 13,	/* changes when lowercased */
+};
+
+/* Fill the table below, once for all threads.  Loading a tokenizer does. */
+void rm_unicode_init(void);
+
+extern unsigned char rm_char_kind[0x110000];
+extern const uint16_t rm_char_kind_flags[];
+
+static inline unsigned rm_char_flags(uint32_t c)
+{
+	return rm_char_kind_flags[rm_char_kind[c]];
+}
+
+/* The lowercase of c, which has RM_CHAR_LOWER: one or two characters. */
+size_t rm_char_lower(uint32_t c, uint32_t lower[2]);
+
+/*
+ * The character at p < end and its length in bytes.  Invalid UTF-8 is safe:
+ * what is read stays below end, and what it gives is below 0x110000.
+ */
+static inline uint32_t rm_char_at(const unsigned char *p,
+				  const unsigned char *end, size_t *len)
+{
+	uint32_t c = *p;
+	size_t n;
+
+	*len = 1;
+	if (c < 0x80)
+		return c;
+	n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+	if (c < 0xc2 || c > 0xf4 || (size_t)(end - p) < n)
+		return 0xfffd;		/* not UTF-8: a character of its own */
+	c &= 0xffu >> (n + 1);
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | (p[i] & 0x3f);
+	*len = n;
+	return c < 0x110000 ? c : 0xfffd;
+}
+
+/* UTF-8 of c, which is a character: 1 to 4 bytes. */
+size_t rm_char_put(uint32_t c, unsigned char bytes[4]);
+
+#endif
