@@ -63,4 +63,41 @@ int rm_json_opt_double(const json_t *object, const char *key,
 int rm_json_opt_size(const json_t *object, const char *key, const char *what,
 		     size_t otherwise, size_t *out);
 
+/* ---- large values, read as they stand ---- */
+
+/*
+ * A reader of JSON text that builds nothing, for objects and arrays of a
+ * hundred thousand members:
+ *
+ *	rm_json_reader_init(&r, text);
+ *	err = rm_json_enter(&r, '{');
+ *	while (err == 0 && (more = rm_json_more(&r, '}')) > 0)
+ *		err = rm_json_key(&r, &key) < 0 || rm_json_int(&r, &id) < 0
+ *		      ? -1 : add(key, id);
+ *	rm_json_reader_fini(&r);
+ *
+ * Messages name the byte.
+ */
+struct rm_json_reader {
+	const unsigned char *start, *at, *end;
+	bool first;		/* before the first member */
+	struct rm_buf text;	/* a string that had escapes */
+};
+
+void rm_json_reader_init(struct rm_json_reader *r, struct rm_slice json);
+void rm_json_reader_fini(struct rm_json_reader *r);
+/* The next byte that is no white space, 0 at the end; it stays there. */
+int rm_json_peek(struct rm_json_reader *r);
+/* Past the bracket that opens an object or array. */
+int rm_json_enter(struct rm_json_reader *r, char open);
+/* 1: a member follows; 0: past the bracket that closes; -1. */
+int rm_json_more(struct rm_json_reader *r, char close);
+/* A string, valid UTF-8, until the next one is read; a key and its colon. */
+int rm_json_string(struct rm_json_reader *r, struct rm_slice *s);
+int rm_json_key(struct rm_json_reader *r, struct rm_slice *s);
+int rm_json_int(struct rm_json_reader *r, json_int_t *x);
+int rm_json_double(struct rm_json_reader *r, double *x);
+/* Past one value whose brackets and quotes match: its text, unchecked. */
+int rm_json_skip(struct rm_json_reader *r, struct rm_slice *value);
+
 #endif

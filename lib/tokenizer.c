@@ -1,10 +1,9 @@
 #include "tokenizer.h"
 
 #include "io.h"
-#include "tokenizer/parts.h"
+#include "tokenizer/pipeline.h"
 #include "tokenizer_table.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,169 +13,239 @@
 struct rm_tokenizer {
 	struct rm_files files;
 	struct rm_fingerprint fingerprint;
-	struct rm_vocab vocab;
-	struct rm_added added;
-	struct rm_split split;
-	const struct rm_tokenizer_kind *kind;
-	void *model;
-	uint64_t serial;	/* tells the scratch of one from another's */
-};
-
-/* What a thread keeps from text to text. */
-struct scratch {
-	uint64_t serial;
-	const struct rm_tokenizer_kind *kind;
-	void *model;
-	struct rm_buf piece;	/* with a space before it */
+	struct rm_pipeline pipe;
 };
 
 /* ---- loading ---- */
 
-/* Older files lack model.type; then the model's other members tell. */
-static const char *model_type(const json_t *model)
+static const struct rm_step_kind *const normalizers[] = {
+	rm_normalizers_text, rm_normalizers_unicode, rm_normalizers_bert,
+	rm_normalizers_precompiled, NULL
+};
+static const struct rm_step_kind *const pre_tokenizers[] = {
+	rm_pre_tokenizers, NULL
+};
+
+/*
+ * The JSON with its two large members, model.vocab and model.merges, left
+ * out: their text stands in m, and null in their places.
+ */
+static int cut_model(struct rm_json_reader *r, struct rm_buf *rest,
+		     struct rm_model_json *m)
 {
-	const json_t *type = json_object_get(model, "type");
+	const unsigned char *done = r->at;
+	struct rm_slice key, value, *big;
+	int more;
+
+	if (rm_json_enter(r, '{') < 0)
+		return -1;
+	while ((more = rm_json_more(r, '}')) > 0) {
+		if (rm_json_key(r, &key) < 0)
+			return -1;
+		big = rm_slice_is(key, "vocab") ? &m->vocab :
+		      rm_slice_is(key, "merges") ? &m->merges : NULL;
+		if (rm_json_skip(r, &value) < 0)
+			return -1;
+		if (!big || (*value.data != '{' && *value.data != '['))
+			continue;
+		*big = value;
+		rm_buf_append(rest, done, (size_t)(value.data - done));
+		rm_buf_puts(rest, "null");
+		done = r->at;
+	}
+	rm_buf_append(rest, done, (size_t)(r->at - done));
+	return more;
+}
+
+static int cut_file(const struct rm_file *file, struct rm_buf *rest,
+		    struct rm_model_json *m)
+{
+	struct rm_json_reader r;
+	struct rm_slice key, value;
+	const unsigned char *done = file->data;
+	int more = -1, err;
+
+	rm_json_reader_init(&r, (struct rm_slice){ file->data, file->len });
+	err = rm_json_enter(&r, '{');
+	while (err == 0 && (more = rm_json_more(&r, '}')) > 0) {
+		err = rm_json_key(&r, &key);
+		if (err < 0)
+			break;
+		if (rm_slice_is(key, "model") && rm_json_peek(&r) == '{') {
+			rm_buf_append(rest, done, (size_t)(r.at - done));
+			err = cut_model(&r, rest, m);
+			done = r.at;
+		} else {
+			err = rm_json_skip(&r, &value);
+		}
+	}
+	rm_buf_append(rest, done, (size_t)(r.end - done));
+	rm_json_reader_fini(&r);
+	return err < 0 || more < 0 ? -1 : 0;
+}
+
+/* The small rest of the file as JSON, or the whole if it is of no shape. */
+static json_t *parse_file(const struct rm_file *file, struct rm_model_json *m)
+{
+	struct rm_buf rest = {0};
+	json_t *json = NULL;
+
+	if (cut_file(file, &rest, m) < 0)
+		json = rm_json_parse(file->data, file->len);
+	else if (!rest.failed)
+		json = rm_json_parse(rest.data, rest.len);
+	rm_buf_fini(&rest);
+	if (json && !json_is_object(json)) {
+		rm_fail("not a JSON object");
+		json_decref(json);
+		json = NULL;
+	}
+	return json;
+}
+
+/* Older files lack model.type; then the model's other members tell. */
+static const char *model_type(const struct rm_model_json *m)
+{
+	const json_t *type = json_object_get(m->json, "type");
 
 	if (json_is_string(type))
 		return json_string_value(type);
-	if (json_object_get(model, "merges"))
+	if (m->merges.data)
 		return "BPE";
-	if (json_is_array(json_object_get(model, "vocab")))
+	if (m->vocab.data && *m->vocab.data == '[')
 		return "Unigram";
-	if (json_object_get(model, "continuing_subword_prefix"))
+	if (json_object_get(m->json, "continuing_subword_prefix"))
 		return "WordPiece";
 	return "WordLevel";
 }
 
-static int load_model(struct rm_tokenizer *t, const json_t *json,
+static bool ends_in_bytes(const struct rm_steps *steps)
+{
+	return steps->n && steps->step[steps->n - 1].rewrite ==
+			   rm_rewrite_bytes;
+}
+
+/* A model that takes raw bytes is spared the text that stands for them. */
+static int load_model(struct rm_pipeline *p, const struct rm_model_json *m,
 		      struct rm_buf *canonical)
 {
-	const char *type = model_type(json);
+	const char *type = model_type(m);
+	bool bytes = ends_in_bytes(&p->cut);
 
-	if (!json_is_object(json))
+	if (!json_is_object(m->json))
 		return rm_fail("no object \"model\"");
 	for (size_t i = 0; rm_tokenizer_kinds[i]; i++)
 		if (strcmp(rm_tokenizer_kinds[i]->type, type) == 0)
-			t->kind = rm_tokenizer_kinds[i];
-	if (!t->kind)
+			p->kind = rm_tokenizer_kinds[i];
+	if (!p->kind)
 		return rm_fail("model %s is not supported yet", type);
-	t->model = t->kind->load(json, &t->split, &t->vocab, canonical);
-	return t->model ? 0 : rm_wrap("model %s", type);
+	p->model = p->kind->load(m, &bytes, &p->vocab, canonical);
+	if (!p->model)
+		return rm_wrap("model %s", type);
+	if (bytes)
+		p->cut.n--;
+	return 0;
 }
 
-/* The part must be absent, null or of one of these types. */
-static int check_type(const json_t *json, const char *part,
-		      const char *const *types)
+static int check_version(const json_t *json)
 {
-	const json_t *value = json_object_get(json, part);
-	const char *type;
-
-	if (!value || json_is_null(value))
-		return 0;
-	if (rm_json_get_string(value, "type", part, &type) < 0)
-		return -1;
-	for (; *types; types++)
-		if (strcmp(type, *types) == 0)
-			return 0;
-	return rm_fail("%s %s is not supported yet", part, type);
-}
-
-/*
- * What is not about ids: the version, how ids become text, and special
- * tokens, which encoding leaves out whatever the post-processor says.
- */
-static int check_others(const json_t *json)
-{
-	static const char *const none[] = { NULL };
-	static const char *const byte_level[] = { "ByteLevel", NULL };
-	static const char *const special[] = {
-		"ByteLevel", "RobertaProcessing", "BertProcessing",
-		"TemplateProcessing", "Sequence", NULL
-	};
 	const char *version;
 
 	if (rm_json_opt_string(json, "version", "tokenizer", "1.0",
 			       &version) < 0)
 		return -1;
-	if (strcmp(version, "1.0") != 0)
-		return rm_fail("version %s is not supported", version);
-	if (check_type(json, "normalizer", none) < 0 ||
-	    check_type(json, "decoder", byte_level) < 0 ||
-	    check_type(json, "post_processor", special) < 0)
-		return -1;
-	return 0;
+	return strcmp(version, "1.0") == 0 ? 0 :
+	       rm_fail("version %s is not supported", version);
 }
+
+/* Canonical JSON of the parts, in the order of their names. */
+struct canonical {
+	struct rm_buf added, model, normal, cut;
+};
 
 /* The parts in the order in which each needs those before. */
 static int load_parts(struct rm_tokenizer *t, const json_t *json,
-		      struct rm_buf *split, struct rm_buf *model,
-		      struct rm_buf *added)
+		      struct rm_model_json *m, struct canonical *c)
 {
-	if (!json_is_object(json))
-		return rm_fail("not a JSON object");
-	if (check_others(json) < 0 ||
-	    rm_split_load(&t->split, json_object_get(json, "pre_tokenizer"),
-			  split) < 0 ||
-	    load_model(t, json_object_get(json, "model"), model) < 0)
+	struct rm_pipeline *p = &t->pipe;
+
+	m->json = json_object_get(json, "model");
+	if (check_version(json) < 0 ||
+	    rm_steps_load(&p->normal, json_object_get(json, "normalizer"),
+			  normalizers, "normalizer", &c->normal) < 0 ||
+	    rm_steps_load(&p->cut, json_object_get(json, "pre_tokenizer"),
+			  pre_tokenizers, "pre_tokenizer", &c->cut) < 0 ||
+	    load_model(p, m, &c->model) < 0 ||
+	    rm_added_load(&p->added, json_object_get(json, "added_tokens"),
+			  &p->vocab, rm_pipeline_normalize, p,
+			  &c->added) < 0)
 		return -1;
-	return rm_added_load(&t->added,
-			     json_object_get(json, "added_tokens"),
-			     &t->vocab, added);
+	return rm_pipeline_init(p);
 }
 
-static int load_json(struct rm_tokenizer *t, const json_t *json)
+static int set_fingerprint(struct rm_tokenizer *t, const struct canonical *c)
 {
-	struct rm_buf split = {0}, model = {0}, added = {0}, all = {0};
-	int err = load_parts(t, json, &split, &model, &added);
+	static const char *const names[] = {
+		"{\"added_tokens\":", ",\"model\":", ",\"normalizer\":",
+		",\"pre_tokenizer\":"
+	};
+	const struct rm_buf *const parts[] = {
+		&c->added, &c->model, &c->normal, &c->cut
+	};
+	struct rm_buf all = {0};
+	bool failed = false;
 
-	if (err == 0) {
-		rm_buf_puts(&all, "{\"added_tokens\":");
-		rm_buf_append(&all, added.data, added.len);
-		rm_buf_puts(&all, ",\"model\":");
-		rm_buf_append(&all, model.data, model.len);
-		rm_buf_puts(&all, ",\"normalizer\":null,"
-			    "\"pre_tokenizer\":");
-		rm_buf_append(&all, split.data, split.len);
-		rm_buf_putc(&all, '}');
-		t->fingerprint = rm_fingerprint(all.data, all.len);
-		if (split.failed || model.failed || added.failed ||
-		    all.failed)
-			err = -1;
+	for (size_t i = 0; i < RM_COUNT(parts); i++) {
+		rm_buf_puts(&all, names[i]);
+		rm_buf_append(&all, parts[i]->data, parts[i]->len);
+		failed |= parts[i]->failed;
 	}
-	rm_buf_fini(&split);
-	rm_buf_fini(&model);
-	rm_buf_fini(&added);
+	rm_buf_putc(&all, '}');
+	failed |= all.failed;
+	if (!failed)
+		t->fingerprint = rm_fingerprint(all.data, all.len);
 	rm_buf_fini(&all);
+	return failed ? -1 : 0;
+}
+
+static int load_file(struct rm_tokenizer *t, const struct rm_file *file)
+{
+	struct rm_model_json m = {0};
+	struct canonical c = {0};
+	json_t *json = parse_file(file, &m);
+	int err = -1;
+
+	rm_unicode_init();
+	if (json && load_parts(t, json, &m, &c) == 0)
+		err = set_fingerprint(t, &c);
+	rm_buf_fini(&c.added);
+	rm_buf_fini(&c.model);
+	rm_buf_fini(&c.normal);
+	rm_buf_fini(&c.cut);
+	json_decref(json);
 	return err;
 }
 
 /* Takes the files, whatever comes of it. */
 static struct rm_tokenizer *take_files(struct rm_files *files)
 {
-	static atomic_uint_fast64_t serial;
 	const struct rm_file *file = rm_files_find(files, "tokenizer.json");
 	struct rm_tokenizer *t = rm_calloc(1, sizeof(*t));
-	json_t *json = NULL;
-	int err = -1;
 
 	if (!t) {
 		rm_files_fini(files);
 		return NULL;
 	}
 	t->files = *files;
-	t->serial = atomic_fetch_add(&serial, 1) + 1;
-	if (!file)
+	if (!file) {
 		rm_fail("no tokenizer.json");
-	else
-		json = rm_json_parse(file->data, file->len);
-	if (json)
-		err = load_json(t, json);
-	json_decref(json);
-	if (err < 0) {
-		rm_tokenizer_free(t);
-		return file ? rm_wrap("tokenizer.json"), NULL : NULL;
+	} else {
+		if (load_file(t, file) == 0)
+			return t;
+		rm_wrap("tokenizer.json");
 	}
-	return t;
+	rm_tokenizer_free(t);
+	return NULL;
 }
 
 struct rm_tokenizer *rm_tokenizer_from_files(const struct rm_files *files)
@@ -271,10 +340,7 @@ void rm_tokenizer_free(struct rm_tokenizer *t)
 {
 	if (!t)
 		return;
-	if (t->model)
-		t->kind->free(t->model);
-	rm_added_fini(&t->added);
-	rm_vocab_fini(&t->vocab);
+	rm_pipeline_fini(&t->pipe);
 	rm_files_fini(&t->files);
 	free(t);
 }
@@ -291,52 +357,20 @@ struct rm_fingerprint rm_tokenizer_fingerprint(const struct rm_tokenizer *t)
 
 size_t rm_tokenizer_size(const struct rm_tokenizer *t)
 {
-	return t->vocab.n;
+	return t->pipe.vocab.n;
 }
 
 const char *rm_tokenizer_token(const struct rm_tokenizer *t, int32_t id)
 {
-	return id < 0 ? NULL : rm_vocab_token(&t->vocab, (size_t)id);
+	return id < 0 ? NULL : rm_vocab_token(&t->pipe.vocab, (size_t)id);
 }
 
 int32_t rm_tokenizer_id(const struct rm_tokenizer *t, const char *token)
 {
-	return rm_vocab_find(&t->vocab, token, strlen(token));
+	return rm_vocab_find(&t->pipe.vocab, token, strlen(token));
 }
 
 /* ---- encoding ---- */
-
-static void scratch_free(void *arg)
-{
-	struct scratch *s = arg;
-
-	if (!s)
-		return;
-	if (s->model)
-		s->kind->scratch_free(s->model);
-	rm_buf_fini(&s->piece);
-	free(s);
-}
-
-/* The encoding's scratch, made new if it was another tokenizer's. */
-static struct scratch *scratch_of(const struct rm_tokenizer *t,
-				  struct rm_encoding *e)
-{
-	struct scratch *s = e->scratch;
-
-	if (s && s->serial == t->serial)
-		return s;
-	if (e->scratch_free)
-		e->scratch_free(e->scratch);
-	s = rm_calloc(1, sizeof(*s));
-	e->scratch = s;
-	e->scratch_free = s ? scratch_free : NULL;
-	if (s) {
-		s->serial = t->serial;
-		s->kind = t->kind;
-	}
-	return s;
-}
 
 int rm_encoding_grow(struct rm_encoding *e, size_t more)
 {
@@ -356,110 +390,20 @@ void rm_encoding_fini(struct rm_encoding *e)
 	*e = (struct rm_encoding){0};
 }
 
-static int encode_words(const struct rm_tokenizer *t, struct scratch *s,
-			struct rm_encoding *e, const unsigned char *text,
-			size_t len, size_t at)
-{
-	size_t n;
-
-	for (size_t i = 0; i < len; i += n) {
-		n = t->split.next(text + i, len - i);
-		if (t->kind->encode(t->model, &s->model, e, text + i, n,
-				    at + i) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* text[from..to) has no added tokens. */
-static int encode_piece(const struct rm_tokenizer *t, struct scratch *s,
-			struct rm_encoding *e, const unsigned char *text,
-			size_t from, size_t to)
-{
-	if (from >= to)
-		return 0;
-	if (!t->split.add_prefix_space || text[from] == ' ')
-		return encode_words(t, s, e, text + from, to - from, from);
-	rm_buf_clear(&s->piece);
-	rm_buf_putc(&s->piece, ' ');
-	rm_buf_append(&s->piece, text + from, to - from);
-	if (s->piece.failed)
-		return -1;
-	/* The space ends where the piece begins: one byte too early. */
-	return encode_words(t, s, e, s->piece.data, s->piece.len, from - 1);
-}
-
-/* Bytes of white space that end at `at`, not before `from`. */
-static size_t space_before(const unsigned char *text, size_t from, size_t at)
-{
-	size_t p = at, n;
-
-	while (p > from) {
-		size_t q = p - 1;
-
-		while (q > from && (text[q] & 0xc0) == 0x80)
-			q--;
-		if (rm_class_at(text + q, text + p, &n) != RM_CLASS_SPACE)
-			break;
-		p = q;
-	}
-	return at - p;
-}
-
-static size_t space_after(const unsigned char *text, size_t at, size_t to)
-{
-	size_t p = at, n;
-
-	while (p < to && rm_class_at(text + p, text + to, &n) ==
-			 RM_CLASS_SPACE)
-		p += n;
-	return p - at;
-}
-
-/*
- * Take out the added tokens of one finder from text[from..to); what stands
- * between them goes to the next finder, and in the end to the words.  As in
- * the peer, rstrip does not move the place where the search goes on.
- */
-static int encode_added(const struct rm_tokenizer *t, struct scratch *s,
-			struct rm_encoding *e, const unsigned char *text,
-			size_t from, size_t to, size_t finder)
-{
-	const struct rm_added_token *token;
-	size_t done = from, at;
-
-	if (finder == RM_COUNT(t->added.finder))
-		return encode_piece(t, s, e, text, from, to);
-	for (size_t look = from; (token = rm_added_find(&t->added,
-			&t->added.finder[finder], text, look, to, &at)); ) {
-		size_t end = at + token->len;
-
-		look = end;
-		if (token->lstrip && at > done)
-			at -= space_before(text, done, at);
-		if (token->rstrip)
-			end += space_after(text, end, to);
-		if (encode_added(t, s, e, text, done, at, finder + 1) < 0 ||
-		    rm_encoding_need(e, 1) < 0)
-			return -1;
-		rm_encoding_push(e, token->id, end);
-		done = end;
-	}
-	return encode_added(t, s, e, text, done, to, finder + 1);
-}
-
 int rm_tokenizer_encode(const struct rm_tokenizer *t, struct rm_encoding *e,
 			const void *text, size_t len)
 {
-	struct scratch *s = scratch_of(t, e);
-
 	e->n = 0;
-	if (!s || encode_added(t, s, e, text, 0, len, 0) < 0)
-		return -1;
-	/* Tokens that share stripped white space would step back. */
-	for (size_t i = 1; t->added.any_rstrip && i < e->n; i++)
-		e->ends[i] = RM_MAX(e->ends[i], e->ends[i - 1]);
-	return 0;
+	return rm_pipeline_encode(&t->pipe, e, text, len);
+}
+
+int rm_tokenizer_words(const struct rm_tokenizer *t, struct rm_encoding *e,
+		       const void *text, size_t len,
+		       int (*fn)(void *arg, const unsigned char *word,
+				 size_t n),
+		       void *arg)
+{
+	return rm_pipeline_words(&t->pipe, e, text, len, fn, arg);
 }
 
 /* ---- decoding ---- */
@@ -477,7 +421,7 @@ int rm_tokenizer_decode(const struct rm_tokenizer *t, const int32_t *ids,
 		if (!token) {
 			rm_buf_fini(&bytes);
 			return rm_fail("id %d is not of the tokenizer's %zu",
-				       ids[i], t->vocab.n);
+				       ids[i], t->pipe.vocab.n);
 		}
 		if (rm_buf_reserve(&bytes, len) < 0)
 			break;

@@ -150,16 +150,14 @@ const struct rm_added_token *rm_added_find(const struct rm_added *a,
 
 static int load_flags(struct rm_added_token *t, const json_t *json)
 {
-	bool single_word = false, special = false;
+	bool special = false;
 
-	if (rm_get_bool(json, "single_word", &single_word) < 0 ||
+	if (rm_get_bool(json, "single_word", &t->single_word) < 0 ||
 	    rm_get_bool(json, "lstrip", &t->lstrip) < 0 ||
 	    rm_get_bool(json, "rstrip", &t->rstrip) < 0 ||
 	    rm_get_bool(json, "special", &special) < 0 ||
 	    rm_opt_bool(json, "normalized", !special, &t->normalized) < 0)
 		return -1;
-	if (single_word)
-		return rm_fail("single_word is not supported yet");
 	return 0;
 }
 
@@ -220,10 +218,11 @@ static void print_canonical(const struct rm_added *a,
 			    "{\"content\":");
 		rm_json_quote(canonical, t->text, t->len);
 		rm_buf_printf(canonical, ",\"id\":%d,\"lstrip\":%s,"
-			      "\"normalized\":%s,\"rstrip\":%s}", t->id,
+			      "\"normalized\":%s,\"rstrip\":%s%s}", t->id,
 			      t->lstrip ? "true" : "false",
 			      t->normalized ? "true" : "false",
-			      t->rstrip ? "true" : "false");
+			      t->rstrip ? "true" : "false",
+			      t->single_word ? ",\"single_word\":true" : "");
 	}
 	rm_buf_putc(canonical, ']');
 }
@@ -260,8 +259,45 @@ static int load_list(struct rm_added *a, const json_t *list,
 	return 0;
 }
 
+/* Tokens to find in normalized text are found as they look there. */
+static int normalize_token(struct rm_added_token *t,
+			   rm_normalize_fn *normalize, void *arg)
+{
+	struct rm_buf text = {0};
+	int err = normalize(arg, t->text, t->len, &text);
+
+	if (err == 0 && (text.len == 0 || text.len > LONGEST))
+		err = rm_fail("\"%s\": normalized, it is empty or longer "
+			      "than %d bytes", t->text, LONGEST);
+	if (err == 0 && rm_buf_text(&text)) {
+		free(t->text);
+		t->text = (char *)text.data;
+		t->len = text.len;
+		return 0;
+	}
+	rm_buf_fini(&text);
+	return -1;
+}
+
+/* As they are searched for, sorted; no two may be the same there. */
+static int prepare(struct rm_added *a, rm_normalize_fn *normalize, void *arg)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->token[i].normalized &&
+		    normalize_token(&a->token[i], normalize, arg) < 0)
+			return -1;
+	qsort(a->token, a->n, sizeof(*a->token), by_text);
+	for (size_t i = 1; i < a->n; i++)
+		if (by_text(&a->token[i - 1], &a->token[i]) == 0 &&
+		    a->token[i - 1].normalized == a->token[i].normalized)
+			return rm_fail("\"%s\" is two tokens",
+				       a->token[i].text);
+	return 0;
+}
+
 int rm_added_load(struct rm_added *a, const json_t *list,
-		  struct rm_vocab *vocab, struct rm_buf *canonical)
+		  struct rm_vocab *vocab, rm_normalize_fn *normalize,
+		  void *arg, struct rm_buf *canonical)
 {
 	if (load_list(a, list, vocab) < 0)
 		return rm_wrap("added_tokens");
@@ -269,7 +305,8 @@ int rm_added_load(struct rm_added *a, const json_t *list,
 	if (check_twice(a) < 0)
 		return rm_wrap("added_tokens");
 	print_canonical(a, canonical);
-	qsort(a->token, a->n, sizeof(*a->token), by_text);
+	if (prepare(a, normalize, arg) < 0)
+		return rm_wrap("added_tokens");
 	if (build_finder(a, &a->finder[0], false) < 0 ||
 	    build_finder(a, &a->finder[1], true) < 0)
 		return -1;

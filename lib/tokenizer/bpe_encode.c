@@ -1,44 +1,39 @@
 /*
- * Encoding words with a byte-level BPE.  A word begins as its bytes; of all
- * neighbours that a merge names, the pair of lowest rank, leftmost first,
- * becomes one token, until none is left.
+ * Encoding words with a BPE.  A word begins as its symbols; of all neighbours
+ * that a merge names, the pair of lowest rank, leftmost first, becomes one
+ * token, until none is left.
  *
- * A word goes through the first of these that applies: one token a byte if
- * there are no merges; the cache of words; merging in a small array; merging
- * with a heap, O(n log n).
+ * Short words are merged in a small array, others with a heap, O(n log n);
+ * a long word is first cut where no merge reaches across.
  */
 #include "tokenizer/bpe.h"
+
+#include "tokenizer/words.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SHORT 48		/* longest word merged in a small array */
-#define CACHE_SLOTS ((size_t)1 << 14)
-#define CACHE_BYTES 23		/* longest word in the cache */
-#define CACHE_IDS 8
-
-/* One cache line: the word, zero-padded, its length in the top byte. */
-struct cached {
-	uint64_t key[3];
-	int32_t id[CACHE_IDS];
-	unsigned char len[CACHE_IDS];	/* bytes of each token, 0: no more */
-};
-
-/* ---- merging ---- */
+#define SHORT 48		/* most symbols merged in a small array */
+/* Most symbols of a word: their number and a bit stand in a rank. */
+#define LONGEST ((size_t)1 << 30)
+#define INSIDE 0x80000000u
 
 struct scratch {
-	struct cached *cache;
 	/*
-	 * A long word: slot[p] is the id of the token that begins at byte p,
-	 * and in the last byte of a longer token minus its length, so that
-	 * both neighbours are found; rank[p] is that of the pair of the
-	 * token at p and the next.
+	 * A long word: slot[p] is the id of the token that begins at symbol
+	 * p, and in the last symbol of a longer token minus how many it has;
+	 * rank[p] is that of the pair of the token at p and the next, and in
+	 * the second symbol of a token INSIDE and how many it has.
 	 */
 	int32_t *slot;
 	uint32_t *rank;
 	size_t slot_cap, rank_cap;
 	uint64_t *heap;		/* rank << 32 | p, smallest first */
 	size_t n, cap;
+	/* Symbols of a word of characters, and their bytes. */
+	int32_t *id;
+	uint32_t *size;
+	size_t n_ids, id_cap, size_cap;
 	struct rm_buf text;
 	bool failed;
 };
@@ -49,26 +44,31 @@ void rm_bpe_scratch_free(void *arg)
 
 	if (!s)
 		return;
-	free(s->cache);
 	free(s->slot);
 	free(s->rank);
 	free(s->heap);
+	free(s->id);
+	free(s->size);
 	rm_buf_fini(&s->text);
 	free(s);
 }
 
-/* Merge a word of n <= SHORT bytes in place; how many tokens it makes. */
+/* ---- merging a few ---- */
+
+/*
+ * Merge n <= SHORT symbols of size[] bytes in place; how many tokens they
+ * make.
+ */
 static __attribute__((noinline))
-size_t merge_short(const struct rm_bpe *m, const unsigned char *word,
-			  size_t n, int32_t id[SHORT])
+size_t merge_short(const struct rm_bpe *m, size_t n, int32_t id[SHORT],
+		   uint32_t size[SHORT])
 {
 	uint32_t rank[SHORT];
 	int32_t to[SHORT];
 
-	for (size_t i = 0; i < n; i++)
-		id[i] = m->byte_id[word[i]];
 	for (size_t i = 0; i + 1 < n; i++) {
-		const struct rm_bpe_merge *x = rm_bpe_find(m, id[i], id[i + 1]);
+		const struct rm_bpe_merge *x = rm_bpe_find(m, id[i],
+							   id[i + 1]);
 
 		rank[i] = x->rank;
 		to[i] = x->id;
@@ -82,22 +82,39 @@ size_t merge_short(const struct rm_bpe *m, const unsigned char *word,
 		if (rank[best] == RM_BPE_NONE)
 			break;
 		id[best] = to[best];
+		size[best] += size[best + 1];
 		n--;
 		for (size_t i = best + 1; i < n; i++) {
 			id[i] = id[i + 1];
+			size[i] = size[i + 1];
 			rank[i - 1] = rank[i];
 			to[i - 1] = to[i];
 		}
 		for (size_t i = best ? best - 1 : 0;
 		     i <= best && i + 1 < n; i++) {
-			const struct rm_bpe_merge *x = rm_bpe_find(m, id[i],
-							  id[i + 1]);
+			const struct rm_bpe_merge *x =
+				rm_bpe_find(m, id[i], id[i + 1]);
+
 			rank[i] = x->rank;
 			to[i] = x->id;
 		}
 	}
 	return n;
 }
+
+static int push_short(struct rm_encoding *e, const int32_t *id,
+		      const uint32_t *size, size_t n, size_t at)
+{
+	if (rm_encoding_need(e, n) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		at += size[i];
+		rm_encoding_push(e, id[i], at);
+	}
+	return 0;
+}
+
+/* ---- merging many ---- */
 
 static void heap_push(struct scratch *s, uint64_t x)
 {
@@ -131,6 +148,14 @@ static uint64_t heap_pop(struct scratch *s)
 	return top;
 }
 
+/* Symbols of the token at p. */
+static size_t count_at(const struct scratch *s, size_t n, size_t p)
+{
+	uint32_t inside = p + 1 < n ? s->rank[p + 1] : RM_BPE_NONE;
+
+	return inside & INSIDE && inside != RM_BPE_NONE ? inside & ~INSIDE : 1;
+}
+
 /* The token before the one at p > 0. */
 static size_t before(const struct scratch *s, size_t p)
 {
@@ -143,11 +168,10 @@ static size_t before(const struct scratch *s, size_t p)
  * Only a pair whose rank is below that of both neighbours (the left one of
  * equals) can be the next to merge, so only those are put on the heap.
  */
-static void push_if_lowest(const struct rm_bpe *m, struct scratch *s, size_t n,
-			   size_t p)
+static void push_if_lowest(struct scratch *s, size_t n, size_t p)
 {
 	uint32_t rank = s->rank[p];
-	size_t next = p + m->len[s->slot[p]];
+	size_t next = p + count_at(s, n, p);
 
 	if (rank == RM_BPE_NONE || (next < n && s->rank[next] < rank) ||
 	    (p > 0 && s->rank[before(s, p)] <= rank))
@@ -158,7 +182,7 @@ static void push_if_lowest(const struct rm_bpe *m, struct scratch *s, size_t n,
 static void set_rank(const struct rm_bpe *m, struct scratch *s, size_t n,
 		     size_t p)
 {
-	size_t next = p + m->len[s->slot[p]];
+	size_t next = p + count_at(s, n, p);
 	uint32_t rank = RM_BPE_NONE;
 
 	if (next < n)
@@ -169,154 +193,92 @@ static void set_rank(const struct rm_bpe *m, struct scratch *s, size_t n,
 static void merge_at(const struct rm_bpe *m, struct scratch *s, size_t n,
 		     size_t p)
 {
-	size_t right = p + m->len[s->slot[p]], left = p ? before(s, p) : p;
+	size_t right = p + count_at(s, n, p), left = p ? before(s, p) : p;
+	size_t next = right + count_at(s, n, right);
 	int32_t id = rm_bpe_find(m, s->slot[p], s->slot[right])->id;
-	size_t next = p + m->len[id];
 
-	s->rank[right] = RM_BPE_NONE;
-	s->slot[next - 1] = -(int32_t)m->len[id];
+	s->rank[right] = INSIDE;	/* of no pair any more */
+	s->rank[p + 1] = INSIDE | (uint32_t)(next - p);
+	s->slot[next - 1] = -(int32_t)(next - p);
 	s->slot[p] = id;
 	set_rank(m, s, n, left);
 	set_rank(m, s, n, p);
 	if (left > 0)
-		push_if_lowest(m, s, n, before(s, left));
+		push_if_lowest(s, n, before(s, left));
 	if (left < p)
-		push_if_lowest(m, s, n, left);
-	push_if_lowest(m, s, n, p);
+		push_if_lowest(s, n, left);
+	push_if_lowest(s, n, p);
 	if (next < n)
-		push_if_lowest(m, s, n, next);
+		push_if_lowest(s, n, next);
 }
 
-/* Merge n bytes that are no word of the cache, with the heap. */
-static int merge_long(const struct rm_bpe *m, struct scratch *s,
-		      struct rm_encoding *e, const unsigned char *word,
-		      size_t n, size_t at)
+/* Merge the n symbols in s->slot. */
+static int merge_long(const struct rm_bpe *m, struct scratch *s, size_t n)
 {
-	size_t count = 0;
-
-	if (rm_grow(&s->slot, &s->slot_cap, n, sizeof(*s->slot)) < 0 ||
-	    rm_grow(&s->rank, &s->rank_cap, n, sizeof(*s->rank)) < 0)
+	if (n > LONGEST)
+		return rm_fail("a word of %zu symbols is too long", n);
+	if (rm_grow(&s->rank, &s->rank_cap, n, sizeof(*s->rank)) < 0)
 		return -1;
-	for (size_t p = 0; p < n; p++)
-		s->slot[p] = m->byte_id[word[p]];
-	for (size_t p = 0; p < n; p++)
-		set_rank(m, s, n, p);
+	for (size_t p = 0; p + 1 < n; p++)
+		s->rank[p] = rm_bpe_find(m, s->slot[p],
+					 s->slot[p + 1])->rank;
+	s->rank[n - 1] = RM_BPE_NONE;
 	s->n = 0;
 	for (size_t p = 0; p < n; p++)
-		push_if_lowest(m, s, n, p);
+		push_if_lowest(s, n, p);
 	while (s->n > 0) {
 		uint64_t top = heap_pop(s);
 
 		if (s->rank[(uint32_t)top] == top >> 32)
 			merge_at(m, s, n, (uint32_t)top);
 	}
-	if (s->failed)
-		return -1;
-	for (size_t p = 0; p < n; p += m->len[s->slot[p]])
+	return s->failed ? -1 : 0;
+}
+
+/* size[] of the symbols; NULL: a byte each. */
+static int push_long(struct scratch *s, struct rm_encoding *e,
+		     const uint32_t *size, size_t n, size_t at)
+{
+	size_t count = 0, k;
+
+	for (size_t p = 0; p < n; p += count_at(s, n, p))
 		count++;
 	if (rm_encoding_need(e, count) < 0)
 		return -1;
-	for (size_t p = 0; p < n; p += m->len[s->slot[p]])
-		rm_encoding_push(e, s->slot[p],
-				 at + p + m->len[s->slot[p]]);
+	for (size_t p = 0; p < n; p += k) {
+		k = count_at(s, n, p);
+		for (size_t i = p; i < p + k; i++)
+			at += size ? size[i] : 1;
+		rm_encoding_push(e, s->slot[p], at);
+	}
 	return 0;
 }
 
-/* ---- the cache of words ---- */
+/* ---- words of bytes ---- */
 
-static uint64_t load(const unsigned char *p, size_t n)
+static int encode_bytes(const struct rm_bpe *m, struct scratch *s,
+			struct rm_encoding *e, const unsigned char *word,
+			size_t n, size_t at)
 {
-	uint64_t word = 0;
+	int32_t id[SHORT];
+	uint32_t size[SHORT];
 
-	memcpy(&word, p, n);
-	return word;
-}
-
-/*
- * The word in the zeroed key; loads overlap, so that none is of a varying
- * size.
- */
-static void key_of(uint64_t key[3], const unsigned char *word, size_t n)
-{
-	if (n >= 8) {
-		key[0] = load(word, 8);
-		if (n > 16) {
-			key[1] = load(word + 8, 8);
-			key[2] = load(word + n - 8, 8) >> 8 * (24 - n);
-		} else if (n > 8) {
-			key[1] = load(word + n - 8, 8) >> 8 * (16 - n);
+	if (n <= SHORT) {
+		for (size_t i = 0; i < n; i++) {
+			id[i] = m->byte_id[word[i]];
+			size[i] = 1;
 		}
-	} else if (n >= 4) {
-		key[0] = load(word, 4) | load(word + n - 4, 4) << 8 * (n - 4);
-	} else {
-		key[0] = word[0] | (uint64_t)word[n / 2] << 8 * (n / 2) |
-			 (uint64_t)word[n - 1] << 8 * (n - 1);
+		n = merge_short(m, n, id, size);
+		return push_short(e, id, size, n, at);
 	}
-	key[2] |= (uint64_t)n << 56;
+	if (rm_grow(&s->slot, &s->slot_cap, n, sizeof(*s->slot)) < 0)
+		return -1;
+	for (size_t p = 0; p < n; p++)
+		s->slot[p] = m->byte_id[word[p]];
+	return merge_long(m, s, n) < 0 ? -1 : push_long(s, e, NULL, n, at);
 }
 
-static size_t cache_slot(const uint64_t key[3])
-{
-	uint64_t h = key[0] * 0x9e3779b97f4a7c15u;
-
-	h = (h ^ h >> 32 ^ key[1]) * 0xd6e8feb86659fd93u;
-	h = (h ^ h >> 32 ^ key[2]) * 0xc2b2ae3d27d4eb4fu;
-	return (h >> 32) & (CACHE_SLOTS - 1);
-}
-
-static bool key_equal(const uint64_t a[3], const uint64_t b[3])
-{
-	return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2])) == 0;
-}
-
-/* A word stands in its slot or in that slot's twin. */
-static struct cached *cache_find(struct scratch *s, const uint64_t key[3])
-{
-	size_t i = cache_slot(key);
-
-	if (key_equal(s->cache[i].key, key))
-		return &s->cache[i];
-	if (key_equal(s->cache[i ^ 1].key, key))
-		return &s->cache[i ^ 1];
-	return NULL;
-}
-
-static void cache_put(const struct rm_bpe *m, struct scratch *s,
-		      const uint64_t key[3], const int32_t *id, size_t n)
-{
-	size_t i = cache_slot(key);
-	struct cached *c = &s->cache[i];
-
-	if (n > CACHE_IDS)
-		return;
-	s->cache[i ^ 1] = *c;
-	*c = (struct cached){ { key[0], key[1], key[2] }, {0}, {0} };
-	for (size_t k = 0; k < n; k++) {
-		c->id[k] = id[k];
-		c->len[k] = (unsigned char)m->len[id[k]];
-	}
-}
-
-static void cache_copy(const struct cached *c, struct rm_encoding *e,
-		       size_t at)
-{
-	for (size_t k = 0; k < CACHE_IDS && c->len[k]; k++) {
-		at += c->len[k];
-		rm_encoding_push(e, c->id[k], at);
-	}
-}
-
-/* ---- encoding ---- */
-
-static void push_ids(const struct rm_bpe *m, struct rm_encoding *e,
-		     const int32_t *id, size_t n, size_t at)
-{
-	for (size_t i = 0; i < n; i++) {
-		at += m->len[id[i]];
-		rm_encoding_push(e, id[i], at);
-	}
-}
-
+/* Without merges: a token a byte. */
 static int push_bytes(const struct rm_bpe *m, struct rm_encoding *e,
 		      const unsigned char *word, size_t n, size_t at)
 {
@@ -335,16 +297,133 @@ static int push_bytes(const struct rm_bpe *m, struct rm_encoding *e,
 	return 0;
 }
 
+/* ---- words of characters ---- */
+
+static int add_symbol(struct scratch *s, int32_t id, size_t bytes)
+{
+	if (rm_grow(&s->id, &s->id_cap, s->n_ids + 1, sizeof(*s->id)) < 0 ||
+	    rm_grow(&s->size, &s->size_cap, s->n_ids + 1,
+		    sizeof(*s->size)) < 0)
+		return -1;
+	s->id[s->n_ids] = id;
+	s->size[s->n_ids++] = (uint32_t)bytes;
+	return 0;
+}
+
+/* A token for each byte, if all of them have one; 1, 0, -1. */
+static int add_fallback(const struct rm_bpe *m, struct scratch *s,
+			const unsigned char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (m->byte_id[text[i]] < 0)
+			return 0;
+	for (size_t i = 0; i < n; i++)
+		if (add_symbol(s, m->byte_id[text[i]], 1) < 0)
+			return -1;
+	return 1;
+}
+
+/* The character as it stands in the vocab, with what goes around it. */
+static struct rm_slice dress(const struct rm_bpe *m, struct scratch *s,
+			     const unsigned char *c, size_t len, bool first,
+			     bool last)
+{
+	if ((first || !m->prefix) && (!last || !m->suffix))
+		return (struct rm_slice){ c, len };
+	rm_buf_clear(&s->text);
+	if (!first && m->prefix)
+		rm_buf_puts(&s->text, m->prefix);
+	rm_buf_append(&s->text, c, len);
+	if (last && m->suffix)
+		rm_buf_puts(&s->text, m->suffix);
+	s->failed |= s->text.failed;
+	return (struct rm_slice){ s->text.data, s->text.len };
+}
+
+static int32_t char_id(const struct rm_bpe *m, struct rm_slice text)
+{
+	if (text.len == 1 && text.data[0] < 128)
+		return m->ascii_id[text.data[0]];
+	return rm_bpe_token(m, (const char *)text.data, text.len);
+}
+
+/*
+ * The symbols of a word.  An unknown token waits until a known one comes, as
+ * in the peer, which fuses those that come together if it is to.
+ */
+static int add_symbols(const struct rm_bpe *m, struct scratch *s,
+		       const unsigned char *word, size_t n)
+{
+	size_t unknown = 0, len;	/* bytes of the one that waits */
+
+	s->n_ids = 0;
+	for (size_t i = 0; i < n; i += len) {
+		struct rm_slice text;
+		int32_t id;
+		int got;
+
+		rm_char_at(word + i, word + n, &len);
+		text = dress(m, s, word + i, len, i == 0, i + len == n);
+		id = char_id(m, text);
+		if (id < 0) {
+			got = m->byte_fallback ? add_fallback(m, s, text.data,
+							      text.len) : 0;
+			if (got < 0)
+				return -1;
+			if (got > 0 || !m->unk_token)
+				continue;
+			if (m->unk_id < 0)
+				return rm_fail("unk_token \"%s\" is not in "
+					       "the vocab", m->unk_token);
+		}
+		if (unknown && (id >= 0 || !m->fuse_unk)) {
+			if (add_symbol(s, m->unk_id, unknown) < 0)
+				return -1;
+			unknown = 0;
+		}
+		if (id < 0)
+			unknown += len;
+		else if (add_symbol(s, id, len) < 0)
+			return -1;
+	}
+	return unknown ? add_symbol(s, m->unk_id, unknown) : 0;
+}
+
+static int encode_chars(const struct rm_bpe *m, struct scratch *s,
+			struct rm_encoding *e, const unsigned char *word,
+			size_t n, size_t at)
+{
+	size_t count;
+
+	if (add_symbols(m, s, word, n) < 0 || s->failed)
+		return -1;
+	count = s->n_ids;
+	if (count == 0)
+		return 0;
+	if (count <= SHORT) {
+		count = merge_short(m, count, s->id, s->size);
+		return push_short(e, s->id, s->size, count, at);
+	}
+	if (rm_grow(&s->slot, &s->slot_cap, count, sizeof(*s->slot)) < 0)
+		return -1;
+	memcpy(s->slot, s->id, count * sizeof(*s->slot));
+	return merge_long(m, s, count) < 0 ? -1 :
+	       push_long(s, e, s->size, count, at);
+}
+
+/* ---- words ---- */
+
 /* With ignore_merges, a word that is a token is that token; -1 if not. */
 static int32_t whole_word(const struct rm_bpe *m, struct scratch *s,
 			  const unsigned char *word, size_t n)
 {
 	char *text;
 	size_t len = 0;
-	int32_t id;
 
 	if (n > m->longest)
 		return -1;
+	if (!m->bytes)
+		return rm_bpe_token(m, (const char *)word, n);
 	rm_buf_clear(&s->text);
 	if (rm_buf_reserve(&s->text, 2 * n) < 0) {
 		s->failed = true;
@@ -353,129 +432,103 @@ static int32_t whole_word(const struct rm_bpe *m, struct scratch *s,
 	text = (char *)s->text.data;
 	for (size_t i = 0; i < n; i++)
 		len += rm_byte_to_char(word[i], text + len);
-	id = rm_vocab_find(m->vocab, text, len);
-	/* Added tokens are in the vocab too, but are none of the model's. */
-	return id >= 0 && (size_t)id < m->n_ids && m->len[id] == n ? id : -1;
+	return rm_bpe_token(m, text, len);
 }
 
-/* A word of at most SHORT bytes by merging; how many ids it makes. */
-static size_t merge_word(const struct rm_bpe *m, struct scratch *s,
-			 const unsigned char *word, size_t n,
-			 int32_t id[SHORT])
-{
-	if (m->ignore_merges) {
-		id[0] = whole_word(m, s, word, n);
-		if (id[0] >= 0)
-			return 1;
-	}
-	return merge_short(m, word, n, id);
-}
-
-/* A word of at most CACHE_BYTES bytes, from the cache if it is there. */
-static int encode_cached(const struct rm_bpe *m, struct scratch *s,
-			 struct rm_encoding *e, const unsigned char *word,
-			 size_t n, size_t at)
-{
-	uint64_t key[3] = {0};
-	const struct cached *hit;
-	int32_t id[SHORT];
-
-	if (rm_encoding_need(e, n) < 0)
-		return -1;
-	key_of(key, word, n);
-	hit = cache_find(s, key);
-	if (hit) {
-		cache_copy(hit, e, at);
-		return 0;
-	}
-	n = merge_word(m, s, word, n, id);
-	cache_put(m, s, key, id, n);
-	push_ids(m, e, id, n, at);
-	return 0;
-}
-
-/* Part of a long word: no word, so with ignore_merges not in the cache. */
 static int encode_part(const struct rm_bpe *m, struct scratch *s,
 		       struct rm_encoding *e, const unsigned char *part,
 		       size_t n, size_t at)
 {
-	int32_t id[SHORT];
+	return m->bytes ? encode_bytes(m, s, e, part, n, at) :
+			  encode_chars(m, s, e, part, n, at);
+}
 
-	if (n > SHORT)
-		return merge_long(m, s, e, part, n, at);
-	if (n <= CACHE_BYTES && !m->ignore_merges)
-		return encode_cached(m, s, e, part, n, at);
-	if (rm_encoding_need(e, n) < 0)
+/*
+ * Part of a long word, from the memory of words if it is there: alone it
+ * would be the same, but not with ignore_merges.
+ */
+static int encode_known(const struct rm_bpe *m, struct rm_scratch *scratch,
+			struct rm_encoding *e, const unsigned char *part,
+			size_t n, size_t at)
+{
+	struct scratch *s = scratch->model;
+	const struct rm_word *known;
+	uint64_t key[3];
+	size_t from = e->n;
+
+	if (n > RM_WORD_BYTES || m->ignore_merges)
+		return encode_part(m, s, e, part, n, at);
+	if (rm_encoding_need(e, RM_WORD_IDS) < 0)
 		return -1;
-	n = merge_short(m, part, n, id);
-	push_ids(m, e, id, n, at);
+	rm_word_key(key, part, n);
+	known = rm_word_find(scratch->words, key);
+	if (known) {
+		rm_word_push(known, e, at);
+		return 0;
+	}
+	if (encode_part(m, s, e, part, n, at) < 0)
+		return -1;
+	rm_word_keep(scratch->words, key, e, from, at);
 	return 0;
 }
 
-static bool joins(const struct rm_bpe *m, unsigned char x, unsigned char y)
+/* Whether a merge may reach from the symbol x to y. */
+static bool joins(const struct rm_bpe *m, uint32_t x, uint32_t y)
 {
-	unsigned bit = (unsigned)x << 8 | y;
+	size_t bit = rm_bpe_joint(m->bytes, x, y);
 
+	if (!m->all && (x >= 128 || y >= 128 || m->ascii_id[x] < 0 ||
+			m->ascii_id[y] < 0))
+		return true;
 	return m->joint[bit / 64] >> bit % 64 & 1;
 }
 
-/* A long word is cut where no merge reaches across. */
-static int encode_long(const struct rm_bpe *m, struct scratch *s,
+static int encode_long(const struct rm_bpe *m, struct rm_scratch *scratch,
 		       struct rm_encoding *e, const unsigned char *word,
 		       size_t n, size_t at)
 {
-	size_t from = 0;
-	int32_t id = m->ignore_merges ? whole_word(m, s, word, n) : -1;
+	uint32_t last = 0, c;
+	size_t from = 0, len = 1;
 
-	if (id >= 0) {
-		if (rm_encoding_need(e, 1) < 0)
-			return -1;
-		rm_encoding_push(e, id, at + n);
-		return 0;
+	for (size_t i = 0; i < n; i += len) {
+		c = m->bytes ? word[i] : rm_char_at(word + i, word + n, &len);
+		if (i > 0 && !joins(m, last, c)) {
+			if (encode_known(m, scratch, e, word + from, i - from,
+					 at + from) < 0)
+				return -1;
+			from = i;
+		}
+		last = c;
 	}
-	for (size_t i = 1; i <= n; i++) {
-		if (i < n && joins(m, word[i - 1], word[i]))
-			continue;
-		if (encode_part(m, s, e, word + from, i - from,
-				at + from) < 0)
-			return -1;
-		from = i;
-	}
-	return 0;
+	return encode_known(m, scratch, e, word + from, n - from, at + from);
 }
 
-static struct scratch *scratch_new(void)
-{
-	struct scratch *s = rm_calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->cache = rm_calloc_aligned(CACHE_SLOTS, sizeof(*s->cache));
-	if (!s->cache) {
-		free(s);
-		return NULL;
-	}
-	return s;
-}
-
-int rm_bpe_encode(const void *model, void **scratch, struct rm_encoding *e,
-		  const unsigned char *word, size_t n, size_t at)
+int rm_bpe_encode(const void *model, struct rm_scratch *scratch,
+		  struct rm_encoding *e, const unsigned char *word, size_t n,
+		  size_t at)
 {
 	const struct rm_bpe *m = model;
-	struct scratch *s = *scratch;
+	struct scratch *s = scratch->model;
 
-	if (m->n_merges == 0 && !m->ignore_merges)
+	if (m->n_merges == 0 && !m->ignore_merges && m->bytes)
 		return push_bytes(m, e, word, n, at);
 	if (!s) {
-		s = *scratch = scratch_new();
+		s = scratch->model = rm_calloc(1, sizeof(*s));
 		if (!s)
 			return -1;
 	}
-	if (n > INT32_MAX)
-		return rm_fail("a word of %zu bytes is too long", n);
 	s->failed = false;
-	if ((n <= CACHE_BYTES ? encode_cached(m, s, e, word, n, at) :
-				encode_long(m, s, e, word, n, at)) < 0)
-		return -1;
-	return s->failed ? -1 : 0;
+	if (m->ignore_merges) {
+		int32_t id = whole_word(m, s, word, n);
+
+		if (id >= 0 && rm_encoding_need(e, 1) == 0) {
+			rm_encoding_push(e, id, at + n);
+			return 0;
+		}
+		if (id >= 0 || s->failed)
+			return -1;
+	}
+	if (n > RM_WORD_BYTES && m->cuts)
+		return encode_long(m, scratch, e, word, n, at);
+	return encode_part(m, s, e, word, n, at);
 }

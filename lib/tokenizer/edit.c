@@ -53,6 +53,19 @@ void rm_edit_back(const struct rm_edit *e, size_t *ends, size_t n, size_t at)
 	}
 }
 
+size_t rm_edit_origin(const struct rm_edit *e, size_t at)
+{
+	size_t i = 0, start;
+
+	if (e->n == 0)
+		return at;
+	while (i + 1 < e->n && e->run[i].new_end <= at)
+		i++;
+	start = i ? e->run[i - 1].old_end : 0;
+	return is_copy(e, i) ? start + at - (i ? e->run[i - 1].new_end : 0) :
+			       start;
+}
+
 void rm_edit_fini(struct rm_edit *e)
 {
 	rm_buf_fini(&e->text);

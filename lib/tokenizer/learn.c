@@ -124,7 +124,7 @@ int rm_learner_add(struct rm_learner *l, const void *data, size_t len)
 	const unsigned char *text = data;
 
 	for (size_t i = 0; i < len; ) {
-		size_t n = rm_split_gpt2(text + i, len - i);
+		size_t n = rm_scan_gpt2(text + i, len - i);
 
 		for (size_t end = i + n; i < end; i += n) {
 			n = RM_MIN(end - i, LONGEST);

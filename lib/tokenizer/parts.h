@@ -1,11 +1,13 @@
 /*
  * parts: what a tokenizer is made of, shared by the files of lib/tokenizer/.
  *
- * A text goes through the parts in the order of this file: added tokens are
- * found (added.c), the text between them is cut into words (split.c), a
- * model turns each word into ids (one drop-in row a model: bpe.c).  Normal-
- * izers would stand between the first two: they would rewrite a piece into
- * the scratch text and map the ends back.
+ * A text goes down a list of stages, depth first: added tokens that are
+ * found in the text as it stands (added.c), the normalizer's steps, added
+ * tokens that are found in normalized text, the pre-tokenizer's steps, and
+ * the model, which turns each word into ids (one drop-in row a model: bpe.c,
+ * wordpiece.c, ...).  A step either rewrites a text (edit.c says where its
+ * bytes came from) or cuts it.  On the way back up, ends of tokens are
+ * carried from each rewritten text to the one before it.
  *
  * Every part is loaded from its JSON, refuses by name what it does not know,
  * and appends to `canonical` the JSON of what decides the ids, defaults
@@ -15,6 +17,8 @@
 #define RM_TOKENIZER_PARTS_H
 
 #include "tokenizer.h"
+#include "tokenizer/steps.h"
+#include "tokenizer/unicode.h"
 
 /* More ids than any vocabulary has; bounds what a file can claim. */
 #define RM_MAX_IDS ((size_t)1 << 22)
@@ -49,6 +53,10 @@ int32_t rm_vocab_find(const struct rm_vocab *v, const char *token,
 /* NULL for an id without a token. */
 const char *rm_vocab_token(const struct rm_vocab *v, size_t id);
 void rm_vocab_fini(struct rm_vocab *v);
+/* Tokens from the text of a JSON object {token: id}. */
+int rm_vocab_load(struct rm_vocab *v, struct rm_slice json);
+/* The tokens of all ids as a JSON array, null for those that are missing. */
+void rm_vocab_print(const struct rm_vocab *v, size_t n, struct rm_buf *out);
 
 /* ---- byte_level.c: GPT-2's 256 characters that stand for bytes ---- */
 
@@ -71,30 +79,19 @@ void rm_byte_level_print(struct rm_buf *json, const struct rm_vocab *vocab,
 			 const int32_t (*merge)[2], size_t n_merges,
 			 bool split);
 
-/* ---- unicode.c ---- */
-
-enum rm_class {
-	RM_CLASS_OTHER, RM_CLASS_LETTER, RM_CLASS_NUMBER, RM_CLASS_SPACE
-};
-
-enum rm_class rm_class_of(uint32_t code_point);
-
-/*
- * The class of the character at p < end and its length in bytes.  Invalid
- * UTF-8 is safe: what is read stays below end.
- */
-enum rm_class rm_class_at(const unsigned char *p, const unsigned char *end,
-			  size_t *len);
+/* A step of ByteLevel: each byte as its character. */
+int rm_rewrite_bytes(const struct rm_step *s, struct rm_work *w,
+		     const unsigned char *text, size_t n, bool first);
 
 /* ---- added.c: tokens found in the text before anything else ---- */
 
 struct rm_added {
 	size_t n;
 	struct rm_added_token {
-		char *text;
+		char *text;	/* as it is searched for: normalized if so */
 		size_t len;
 		int32_t id;
-		bool lstrip, rstrip, normalized;
+		bool lstrip, rstrip, single_word, normalized;
 	} *token;		/* sorted by text */
 	/*
 	 * Two finders, of those that are searched for before and after
@@ -111,9 +108,14 @@ struct rm_added {
 	bool any_rstrip;
 };
 
+/* Text as the normalizer leaves it, appended to out. */
+typedef int rm_normalize_fn(void *arg, const char *text, size_t len,
+			    struct rm_buf *out);
+
 /* Adds the tokens that the model lacks to `vocab`. */
 int rm_added_load(struct rm_added *a, const json_t *list,
-		  struct rm_vocab *vocab, struct rm_buf *canonical);
+		  struct rm_vocab *vocab, rm_normalize_fn *normalize,
+		  void *arg, struct rm_buf *canonical);
 /*
  * The first and longest added token of the finder in text[from..len): its
  * token and *at, NULL if there is none.
@@ -125,42 +127,72 @@ const struct rm_added_token *rm_added_find(const struct rm_added *a,
 					   size_t *at);
 void rm_added_fini(struct rm_added *a);
 
-/* ---- split.c: text into words ---- */
+/* ---- scan.c: regular expressions that tokenizers name, by hand ---- */
 
-struct rm_split {
-	bool byte_level;	/* words are bytes, not characters */
-	bool add_prefix_space;	/* before a piece that has none */
-	/* Length of the first word of n > 0 bytes: 1 .. n. */
-	size_t (*next)(const unsigned char *text, size_t n);
+/* The next word of the n > 0 bytes by GPT-2's pattern: its length. */
+size_t rm_scan_gpt2(const unsigned char *text, size_t n);
+/*
+ * The length of the next word by the pattern of cl100k, Llama 3 and Qwen 2,
+ * which differ in how many digits stand together.
+ */
+size_t rm_scan_cl100k(const unsigned char *text, size_t n, size_t digits);
+
+/* ---- words.c: what a thread remembers of short words ---- */
+
+#define RM_WORD_BYTES 23	/* longest word that is remembered */
+#define RM_WORD_IDS 7
+
+/* One cache line: the word, zero-padded, its length in the top byte. */
+struct rm_word {
+	uint64_t key[3];
+	int32_t id[RM_WORD_IDS];
+	unsigned char n, len[RM_WORD_IDS];	/* bytes of each token */
 };
 
-int rm_split_load(struct rm_split *s, const json_t *pre_tokenizer,
-		  struct rm_buf *canonical);
-/* `next` of GPT-2's pattern, which learning uses too. */
-size_t rm_split_gpt2(const unsigned char *text, size_t n);
+/* A thread's memory, from word to word. */
+struct rm_scratch {
+	struct rm_word *words;	/* rm_words_new */
+	void *model;		/* the model's own; NULL at first */
+};
+
+struct rm_word *rm_words_new(void);
 
 /* ---- models: one drop-in file each ---- */
+
+/* A model's JSON; its large members are left as the text that they are. */
+struct rm_model_json {
+	const json_t *json;
+	struct rm_slice vocab, merges;	/* data NULL: no such member */
+};
 
 struct rm_tokenizer_kind {
 	const char *type;	/* model.type */
 	/*
 	 * The model's own form, NULL with a message.  Its tokens go to
-	 * `vocab`, which is empty and outlives it.
+	 * `vocab`, which is empty and outlives it.  *bytes comes in true
+	 * if words are bytes that tokens name in byte-level text: the model
+	 * may leave it so and be given raw bytes, or set it to false and be
+	 * given byte-level text.
 	 */
-	void *(*load)(const json_t *model, const struct rm_split *split,
+	void *(*load)(const struct rm_model_json *model, bool *bytes,
 		      struct rm_vocab *vocab, struct rm_buf *canonical);
 	/*
 	 * Append the ids of one word of n > 0 bytes.  Ends are counted from
-	 * `at`, where in the text the word begins ((size_t)-1 for a word
-	 * whose first byte is a space put before the text).  *scratch is
-	 * NULL at first and stays from call to call of one thread.
+	 * `at`, where in the text the word begins.
 	 */
-	int (*encode)(const void *model, void **scratch,
+	int (*encode)(const void *model, struct rm_scratch *s,
 		      struct rm_encoding *e, const unsigned char *word,
 		      size_t n, size_t at);
-	void (*scratch_free)(void *scratch);
+	void (*scratch_free)(void *model_scratch);
 	void (*free)(void *model);
 };
+
+/* fn for each word that the model would be given: to learn from. */
+int rm_tokenizer_words(const struct rm_tokenizer *t, struct rm_encoding *e,
+		       const void *text, size_t len,
+		       int (*fn)(void *arg, const unsigned char *word,
+				 size_t n),
+		       void *arg);
 
 /* Room for `more` ids and ends; 0 / -1. */
 int rm_encoding_grow(struct rm_encoding *e, size_t more);

@@ -1,6 +1,8 @@
 /* Lists of steps, and Sequence, which is a list itself. */
 #include "tokenizer/steps.h"
 
+#include "tokenizer/unicode.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +38,44 @@ void rm_steps_fini(struct rm_steps *steps)
 		step_fini(&steps->step[i]);
 	free(steps->step);
 	*steps = (struct rm_steps){0};
+}
+
+int rm_matches_next(struct rm_matches *m)
+{
+	size_t last = m->look, len;
+	int got;
+
+	while (m->look <= m->n) {
+		got = m->step->find(m->step, m->w, m->text, m->n, m->look,
+				    &m->start, &m->end);
+		if (got <= 0)
+			return got;
+		if (m->end > m->start || !m->any || m->end != last) {
+			m->look = m->end;
+			m->any = true;
+			return 1;
+		}
+		if (m->look == m->n)
+			return 0;
+		rm_char_at(m->text + m->look, m->text + m->n, &len);
+		m->look += len;
+	}
+	return 0;
+}
+
+int rm_find_text(const struct rm_step *s, struct rm_work *w,
+		 const unsigned char *text, size_t n, size_t from,
+		 size_t *start, size_t *end)
+{
+	const unsigned char *p = memmem(text + from, n - from, s->text.data,
+					s->text.len);
+
+	(void)w;
+	if (!p)
+		return 0;
+	*start = (size_t)(p - text);
+	*end = *start + s->text.len;
+	return 1;
 }
 
 /* The list of a Sequence stands under one of these names. */

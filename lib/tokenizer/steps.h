@@ -39,6 +39,8 @@ void rm_edit_clear(struct rm_edit *e);
  */
 void rm_edit_back(const struct rm_edit *e, size_t *ends, size_t n,
 		  size_t at);
+/* Where in the old text what stands at `at` in the new one begins. */
+size_t rm_edit_origin(const struct rm_edit *e, size_t at);
 void rm_edit_fini(struct rm_edit *e);
 
 /* ---- steps of normalizers and pre-tokenizers ---- */
@@ -59,9 +61,8 @@ struct rm_step {
 	int (*rewrite)(const struct rm_step *s, struct rm_work *w,
 		       const unsigned char *text, size_t n, bool first);
 	/*
-	 * find: the first match at or after `from` in the n > 0 bytes: 1 and
-	 * where it is, 0 if there is none, -1 with a message.  Matches of no
-	 * bytes are none.
+	 * find: the first match at or after `from` <= n in the n > 0 bytes:
+	 * 1 and where it is, 0 if there is none, -1 with a message.
 	 */
 	int (*find)(const struct rm_step *s, struct rm_work *w,
 		    const unsigned char *text, size_t n, size_t from,
@@ -72,12 +73,35 @@ struct rm_step {
 		RM_MERGED_WITH_NEXT, RM_CONTIGUOUS
 	} behavior;
 	bool invert;		/* matches are what stands between */
+	bool needs_first;	/* rewrite looks at `first` */
 	void *self;		/* the step's own, NULL or freed by free */
 	void (*free)(void *self);
 	void (*work_free)(void *own);
 	unsigned flags;		/* for the simple ones: of characters */
 	struct rm_slice text;	/* or a text, which lives in self */
 };
+
+/* Through the matches of a step in one text, in order. */
+struct rm_matches {
+	const struct rm_step *step;
+	struct rm_work *w;
+	const unsigned char *text;
+	size_t n, look;		/* the search goes on at look */
+	size_t start, end;	/* the match that was found last */
+	bool any;		/* there was one */
+};
+
+/*
+ * The next match: 1, 0, -1.  One of no bytes counts, but not where the last
+ * one ended: as in the peer, the search then goes on behind the next
+ * character.
+ */
+int rm_matches_next(struct rm_matches *m);
+
+/* The find of a step whose matches are its text. */
+int rm_find_text(const struct rm_step *s, struct rm_work *w,
+		 const unsigned char *text, size_t n, size_t from,
+		 size_t *start, size_t *end);
 
 struct rm_steps {
 	size_t n, cap;

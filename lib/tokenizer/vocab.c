@@ -72,21 +72,24 @@ int rm_vocab_add(struct rm_vocab *v, const char *token, size_t len,
 		 json_int_t id)
 {
 	uint32_t hash = hash_of(token, len);
+	int shown = (int)RM_MIN(len, 200);
 	size_t i;
 
 	if (id < 0 || id >= (json_int_t)RM_MAX_IDS)
-		return rm_fail("token \"%s\": id %lld is not within 0..%zu",
-			       token, (long long)id, RM_MAX_IDS - 1);
+		return rm_fail("token \"%.*s\": id %lld is not within "
+			       "0..%zu", shown, token, (long long)id,
+			       RM_MAX_IDS - 1);
 	if (rm_vocab_token(v, (size_t)id))
-		return rm_fail("tokens \"%s\" and \"%s\" have the same id "
-			       "%lld", rm_vocab_token(v, (size_t)id), token,
-			       (long long)id);
+		return rm_fail("tokens \"%s\" and \"%.*s\" have the same id "
+			       "%lld", rm_vocab_token(v, (size_t)id), shown,
+			       token, (long long)id);
 	if (rm_vocab_reserve(v, v->count + 1) < 0)
 		return -1;
 	i = find_slot(v, hash, token, len);
 	if (v->slot[i].id)
-		return rm_fail("token \"%s\" has two ids, %u and %lld", token,
-			       v->slot[i].id - 1, (long long)id);
+		return rm_fail("token \"%.*s\" has two ids, %u and %lld",
+			       shown, token, v->slot[i].id - 1,
+			       (long long)id);
 	if ((size_t)id >= v->n && grow_ids(v, (size_t)id + 1) < 0)
 		return -1;
 	v->at[id] = v->text.len;
@@ -120,4 +123,52 @@ void rm_vocab_fini(struct rm_vocab *v)
 	free(v->at);
 	free(v->slot);
 	*v = (struct rm_vocab){0};
+}
+
+int rm_vocab_load(struct rm_vocab *v, struct rm_slice json)
+{
+	struct rm_json_reader r;
+	struct rm_slice token;
+	json_int_t id;
+	int more = 0, err;
+
+	if (!json.data)
+		return rm_fail("no object \"vocab\"");
+	/* Some 20 bytes an entry: no rehashing of large ones. */
+	if (rm_vocab_reserve(v, RM_MIN(json.len / 16, RM_MAX_IDS)) < 0)
+		return -1;
+	rm_json_reader_init(&r, json);
+	if (rm_json_peek(&r) != '{')
+		return rm_fail("no object \"vocab\"");
+	err = rm_json_enter(&r, '{');
+	while (err == 0 && (more = rm_json_more(&r, '}')) > 0) {
+		err = rm_json_key(&r, &token);
+		if (err == 0 && memchr(token.data, '\0', token.len))
+			err = rm_fail("a token holds a NUL");
+		if (err == 0 && rm_json_int(&r, &id) < 0)
+			err = rm_wrap("the id of \"%.*s\"",
+				      (int)RM_MIN(token.len, 200),
+				      (const char *)token.data);
+		if (err == 0)
+			err = rm_vocab_add(v, (const char *)token.data,
+					   token.len, id);
+	}
+	rm_json_reader_fini(&r);
+	return err < 0 || more < 0 ? rm_wrap("vocab") : 0;
+}
+
+void rm_vocab_print(const struct rm_vocab *v, size_t n, struct rm_buf *out)
+{
+	rm_buf_putc(out, '[');
+	for (size_t id = 0; id < n; id++) {
+		const char *token = rm_vocab_token(v, id);
+
+		if (id)
+			rm_buf_putc(out, ',');
+		if (token)
+			rm_json_quote(out, token, strlen(token));
+		else
+			rm_buf_puts(out, "null");
+	}
+	rm_buf_putc(out, ']');
 }
