@@ -38,6 +38,31 @@ static inline unsigned rm_char_flags(uint32_t c)
 	return rm_char_kind_flags[rm_char_kind[c]];
 }
 
+/* What the rules for grapheme clusters (UAX 29) take characters for. */
+enum rm_break {
+	RM_BREAK_OTHER,
+	RM_BREAK_CONTROL,	/* CR and LF, too */
+	RM_BREAK_EXTEND,	/* but not in a conjunct (ZWNJ) */
+	RM_BREAK_LINKER,	/* an Extend that makes conjuncts */
+	RM_BREAK_CONJOINED,	/* an Extend that leaves them whole */
+	RM_BREAK_ZWJ,
+	RM_BREAK_SPACING,
+	RM_BREAK_PREPEND,
+	RM_BREAK_PICTURE,	/* Extended_Pictographic */
+	RM_BREAK_CONSONANT,	/* of conjuncts */
+	RM_BREAK_REGIONAL,
+	RM_BREAK_L, RM_BREAK_V, RM_BREAK_T,
+	RM_BREAK_SYLLABLE	/* Hangul LV and LVT */
+};
+
+extern const unsigned char rm_char_kind_break[];
+
+/*
+ * Length of the grapheme cluster at text[0], which begins one; n > 0 bytes
+ * (cluster.c).
+ */
+size_t rm_cluster_length(const unsigned char *text, size_t n);
+
 /* The lowercase of c, which has RM_CHAR_LOWER: one or two characters. */
 size_t rm_char_lower(uint32_t c, uint32_t lower[2]);
 
