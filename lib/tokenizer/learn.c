@@ -46,6 +46,7 @@ struct rm_learner *rm_learner_new(size_t vocab, size_t min_count)
 	l = rm_calloc(1, sizeof(*l));
 	if (!l)
 		return NULL;
+	rm_unicode_init();
 	l->vocab = vocab;
 	l->min_count = min_count;
 	return l;

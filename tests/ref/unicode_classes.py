@@ -332,17 +332,6 @@ size_t rm_char_put(uint32_t c, unsigned char bytes[4])
 	}}
 	bytes[0] = (unsigned char)(lead[n] | c);
 	return n;
-}}
-
-enum rm_class rm_class_of(uint32_t c)
-{{
-	unsigned flags;
-
-	rm_unicode_init();
-	flags = c < 0x110000 ? rm_char_flags(c) : 0;
-	return flags & RM_CHAR_LETTER ? RM_CLASS_LETTER :
-	       flags & RM_CHAR_NUMBER ? RM_CLASS_NUMBER :
-	       flags & RM_CHAR_SPACE ? RM_CLASS_SPACE : RM_CLASS_OTHER;
 }}"""
 
 if __name__ == "__main__":
