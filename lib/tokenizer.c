@@ -1,6 +1,7 @@
 #include "tokenizer.h"
 
 #include "io.h"
+#include "tokenizer/legacy.h"
 #include "tokenizer/pipeline.h"
 #include "tokenizer_table.h"
 
@@ -293,26 +294,62 @@ static int read_into(struct rm_files *files, const char *name,
 	return err;
 }
 
-/* tokenizer.json and what stands beside it. */
-static int read_directory(struct rm_files *files, const char *path)
+/* Those of these files that the directory has; 0 / -1. */
+static int read_those(struct rm_files *files, const char *path,
+		      const char *const *names)
 {
-	static const char *const names[] = {
-		"tokenizer.json", "tokenizer_config.json"
-	};
 	int err = 0;
 
-	for (size_t i = 0; i < RM_COUNT(names) && err == 0; i++) {
+	for (; *names && err == 0; names++) {
 		struct rm_buf full = {0};
 		struct stat st;
 
-		rm_buf_printf(&full, "%s/%s", path, names[i]);
+		rm_buf_printf(&full, "%s/%s", path, *names);
 		if (!rm_buf_text(&full))
 			err = -1;
-		else if (i == 0 || stat((char *)full.data, &st) == 0)
-			err = read_into(files, names[i], (char *)full.data);
+		else if (stat((char *)full.data, &st) == 0)
+			err = read_into(files, *names, (char *)full.data);
 		rm_buf_fini(&full);
 	}
 	return err;
+}
+
+/* What older directories have, as a tokenizer.json. */
+static int read_legacy(struct rm_files *files, const char *path)
+{
+	static const char *const names[] = {
+		"vocab.txt", "vocab.json", "merges.txt",
+		"tokenizer_config.json", NULL
+	};
+	struct rm_files old = {0};
+	struct rm_buf json = {0};
+	int err = read_those(&old, path, names);
+
+	if (err == 0 && !rm_files_find(&old, "vocab.txt") &&
+	    !(rm_files_find(&old, "vocab.json") &&
+	      rm_files_find(&old, "merges.txt")))
+		err = rm_fail("%s: no tokenizer.json, and neither vocab.txt "
+			      "nor vocab.json with merges.txt", path);
+	else if (err == 0 && rm_legacy_tokenizer(&old, &json) < 0)
+		err = rm_wrap("%s", path);
+	if (err == 0)
+		err = rm_files_add(files, "tokenizer.json", json.data,
+				   json.len);
+	rm_buf_fini(&json);
+	rm_files_fini(&old);
+	return err;
+}
+
+/* tokenizer.json and what stands beside it. */
+static int read_directory(struct rm_files *files, const char *path)
+{
+	static const char *const first[] = { "tokenizer.json", NULL };
+	static const char *const more[] = { "tokenizer_config.json", NULL };
+
+	if (read_those(files, path, first) < 0 ||
+	    (files->n == 0 && read_legacy(files, path) < 0))
+		return -1;
+	return read_those(files, path, more);
 }
 
 struct rm_tokenizer *rm_tokenizer_load(const char *path)

@@ -30,9 +30,10 @@ struct rm_tokenizer;
 struct rm_tokenizer *rm_tokenizer_bytes(void);
 
 /*
- * From a tokenizer.json, or a directory that holds one (whose
- * tokenizer_config.json is then read too).  What a file names and is not
- * built is an error that names it.
+ * From a tokenizer.json, or a directory that holds one, or else vocab.txt
+ * (BERT) or vocab.json and merges.txt (GPT-2, RoBERTa, Qwen 2), of which a
+ * tokenizer.json is made; the directory's tokenizer_config.json is then read
+ * too.  What a file names and is not built is an error that names it.
  */
 struct rm_tokenizer *rm_tokenizer_load(const char *path);
 

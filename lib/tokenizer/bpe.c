@@ -119,6 +119,27 @@ static int find_token(const struct rm_bpe *m, struct rm_slice text)
 		       (int)RM_MIN(text.len, 200), (const char *)text.data);
 }
 
+/* Merges mostly stand in the order of the tokens that they make. */
+static int find_joined(struct rm_bpe *m, const struct rm_buf *joined)
+{
+	size_t guess = m->last_id + 1;
+	int32_t id;
+
+	if (guess < m->n_ids && m->len[guess]) {
+		const char *token = rm_vocab_token(m->vocab, guess);
+
+		if (strncmp(token, (const char *)joined->data,
+			    joined->len) == 0 && !token[joined->len]) {
+			m->last_id = guess;
+			return (int)guess;
+		}
+	}
+	id = find_token(m, (struct rm_slice){ joined->data, joined->len });
+	if (id >= 0)
+		m->last_id = (size_t)id;
+	return id;
+}
+
 static int add_merge(struct rm_bpe *m, struct rm_slice left,
 		     struct rm_slice right, struct rm_buf *joined)
 {
@@ -137,7 +158,7 @@ static int add_merge(struct rm_bpe *m, struct rm_slice left,
 	rm_buf_append(joined, right.data + prefix, right.len - prefix);
 	if (joined->failed)
 		return -1;
-	id = find_token(m, (struct rm_slice){ joined->data, joined->len });
+	id = find_joined(m, joined);
 	if (id < 0)
 		return -1;
 	if (is_byte_token(m, x) || is_byte_token(m, y) || x == m->unk_id ||

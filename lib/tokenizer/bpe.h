@@ -26,6 +26,7 @@ struct rm_bpe {
 	int32_t unk_id;		/* -1: not in the vocab */
 	char *prefix, *suffix;	/* of what goes on, of a word's end; or NULL */
 	size_t n_merges;
+	size_t last_id;		/* that a merge made, while they are read */
 	size_t n_slots;
 	unsigned shift;
 	struct rm_bpe_merge {

@@ -121,17 +121,29 @@ static int load_bytes(struct unigram *m, const json_t *json)
 	return 0;
 }
 
+/* Scores as the bits that they are: sixteen hex digits each. */
+static void print_scores(const struct unigram *m, struct rm_buf *out)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < m->n_ids; i++) {
+		char text[16];
+		uint64_t bits;
+
+		memcpy(&bits, &m->score[i], sizeof(bits));
+		for (size_t k = 0; k < sizeof(text); k++)
+			text[k] = hex[bits >> (60 - 4 * k) & 15];
+		rm_buf_append(out, text, sizeof(text));
+	}
+}
+
 static void print_canonical(const struct unigram *m, struct rm_buf *out)
 {
-	rm_buf_printf(out, "{\"byte_fallback\":%s,\"scores\":[",
+	rm_buf_printf(out, "{\"byte_fallback\":%s,\"scores\":\"",
 		      m->byte_fallback ? "true" : "false");
-	for (size_t i = 0; i < m->n_ids; i++) {
-		if (i)
-			rm_buf_putc(out, ',');
-		rm_json_number(out, m->score[i]);
-	}
-	rm_buf_printf(out, "],\"type\":\"Unigram\",\"unk_id\":%d,\"vocab\":",
-		      m->unk_id);
+	print_scores(m, out);
+	rm_buf_printf(out, "\",\"type\":\"Unigram\",\"unk_id\":%d,"
+		      "\"vocab\":", m->unk_id);
 	rm_vocab_print(m->vocab, m->n_ids, out);
 	rm_buf_putc(out, '}');
 }

@@ -250,7 +250,7 @@ static void test_split(void **state)
 			if (*p != '|')
 				text[n++] = *p;
 		for (size_t at = 0; at < n; at += len) {
-			len = rm_split_gpt2((unsigned char *)text + at,
+			len = rm_scan_gpt2((unsigned char *)text + at,
 					    n - at);
 			rm_buf_puts(&got, at ? "|" : "");
 			rm_buf_append(&got, text + at, len);
