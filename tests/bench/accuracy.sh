@@ -6,7 +6,7 @@
 seeds="1 2 3 4 5"
 peer=
 has_python sklearn scipy numpy && peer=yes ||
-	say "no peer: python3 has no scikit-learn"
+	say "no peer: $python has no scikit-learn"
 
 # part SEED NAME SPLIT_BY: the pairs of one side of a split.
 part() {
@@ -20,7 +20,7 @@ accuracy() {
 
 # judge KIND: the peer's accuracy.
 judge() {
-	nice "$bench/accuracy_peer.py" "$1" "$work/train.json" \
+	nice "$python" "$bench/accuracy_peer.py" "$1" "$work/train.json" \
 		"$work/test.json" | rm-view -S -o "$work/peer.rms"
 	accuracy "$work/peer.rms"
 }

@@ -5,6 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 bench=tests/bench
 bin=${RM_BIN:-bin}
 data=${RM_DATA:-../shared/data}
+python=${PEER_PYTHON:-python3}	# that has the peers
 work=${BUILD:-build}/bench/$(basename "$0" .sh)
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 PATH=$bin:$PATH
@@ -66,13 +67,13 @@ need_data() {
 	fi
 }
 
-# has_python MODULE...: whether python3 has them.
+# has_python MODULE...: whether $python has them.
 has_python() {
-	command -v python3 > /dev/null &&
-		python3 -c "import $(echo "$*" | tr ' ' ',')" 2> /dev/null
+	command -v "$python" > /dev/null &&
+		"$python" -c "import $(echo "$*" | tr ' ' ',')" 2> /dev/null
 }
 
 # python_version MODULE
 python_version() {
-	python3 -c "import $1; print($1.__version__)"
+	"$python" -c "import $1; print($1.__version__)"
 }

@@ -19,7 +19,7 @@ ours=$(seconds 3 "rm-eval -q --format json '$stream' > '$work/ours.json'")
 name= version= peer=
 if has_python numpy scipy sklearn; then
 	t0=${EPOCHREALTIME/,/.}
-	python3 "$bench/eval_peer.py" "$columns" > "$work/peer.json"
+	"$python" "$bench/eval_peer.py" "$columns" > "$work/peer.json"
 	t1=${EPOCHREALTIME/,/.}
 	peer=$(calc "$t1 - $t0")
 	jq -n -e --slurpfile a "$work/ours.json" --slurpfile b \

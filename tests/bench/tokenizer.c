@@ -2,6 +2,7 @@
  * Time the library's tokenizer on one thread.
  *
  *	tokenizer TOKENIZER < texts	ids of every text
+ *	tokenizer load TOKENIZER	ms of wall time, the median of 5
  *	tokenizer VOCAB OUT < texts	learn VOCAB tokens into OUT
  *
  * A text is a JSON string on a line.  Prints megabytes of text, seconds of
@@ -21,11 +22,11 @@ struct texts {
 	json_t **text;
 };
 
-static double seconds(void)
+static double seconds(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -71,11 +72,11 @@ static int encode(const struct texts *t, const char *path)
 {
 	struct rm_tokenizer *tokenizer = rm_tokenizer_load(path);
 	uLong crc = crc32(0, NULL, 0);
-	double start = seconds(), sum;
+	double start = seconds(CLOCK_PROCESS_CPUTIME_ID), sum;
 
 	if (!tokenizer || encode_all(tokenizer, t, NULL) < 0)
 		return -1;
-	sum = seconds() - start;
+	sum = seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
 	if (encode_all(tokenizer, t, &crc) < 0)
 		return -1;
 	printf("%.6f %.6f %08lx\n", (double)t->bytes / 1e6, sum, crc);
@@ -85,7 +86,7 @@ static int encode(const struct texts *t, const char *path)
 
 static int learn(const struct texts *t, const char *vocab, const char *path)
 {
-	double start = seconds();
+	double start = seconds(CLOCK_PROCESS_CPUTIME_ID);
 	struct rm_learner *l;
 	struct rm_buf json = {0};
 	size_t n;
@@ -102,19 +103,46 @@ static int learn(const struct texts *t, const char *vocab, const char *path)
 			return -1;
 	if (rm_learner_finish(l, &json) < 0)
 		return -1;
-	printf("%.6f %.6f -\n", (double)t->bytes / 1e6, seconds() - start);
+	printf("%.6f %.6f -\n", (double)t->bytes / 1e6,
+	       seconds(CLOCK_PROCESS_CPUTIME_ID) - start);
 	err = rm_write_file(path, json.data, json.len);
 	rm_buf_fini(&json);
 	rm_learner_free(l);
 	return err;
 }
 
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int load(const char *path)
+{
+	double ms[5];
+
+	for (size_t i = 0; i < RM_COUNT(ms); i++) {
+		double start = seconds(CLOCK_MONOTONIC);
+		struct rm_tokenizer *t = rm_tokenizer_load(path);
+
+		ms[i] = 1000 * (seconds(CLOCK_MONOTONIC) - start);
+		if (!t)
+			return -1;
+		rm_tokenizer_free(t);
+	}
+	qsort(ms, RM_COUNT(ms), sizeof(*ms), compare_doubles);
+	printf("%.3f\n", ms[RM_COUNT(ms) / 2]);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct texts t = {0};
-	int err = read_texts(&t);
+	bool loads = argc == 3 && strcmp(argv[1], "load") == 0;
+	int err = loads ? load(argv[2]) : read_texts(&t);
 
-	if (err == 0)
+	if (err == 0 && !loads)
 		err = argc == 3 ? learn(&t, argv[1], argv[2]) :
 				  encode(&t, argv[1]);
 	if (err < 0)
