@@ -62,8 +62,9 @@ int32_t rm_tokenizer_id(const struct rm_tokenizer *t, const char *token);
 
 /*
  * Ids of one text, and where in the text each ends, in bytes.  ends is non-
- * decreasing and the last is the text's length.  Zero-initialise; memory is
- * used again from call to call.  scratch is the model's own.
+ * decreasing and at most the text's length: what the tokenizer drops belongs
+ * to no token.  Zero-initialise; memory is used again from call to call.
+ * scratch is the tokenizer's own.
  */
 struct rm_encoding {
 	size_t n, cap;

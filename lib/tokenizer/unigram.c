@@ -44,11 +44,62 @@ static void unigram_free(void *model)
 	free(m);
 }
 
+/* 10^n, n <= 308, correctly rounded; infinity beyond. */
+static double power_of_ten(int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "1e%d", n);
+	return strtod(text, NULL);
+}
+
+/*
+ * A decimal number as the peer reads it: its digits as a whole number, then
+ * one product or quotient by a power of ten, rounded twice.  Where sums of
+ * scores tie, the last bit decides.
+ */
+static double twice_rounded(struct rm_slice number)
+{
+	const unsigned char *p = number.data, *end = p + number.len;
+	bool negative = *p == '-', fraction = false, full = false;
+	int exponent = 0, given = 0;
+	uint64_t digits = 0;
+	double x;
+
+	for (p += negative; p < end && (*p | 32) != 'e'; p++) {
+		unsigned digit = *p - (unsigned)'0';
+
+		if (*p == '.') {
+			fraction = true;
+			continue;
+		}
+		full |= digits > (UINT64_MAX - digit) / 10;
+		if (!full)
+			digits = digits * 10 + digit;
+		exponent += full ? !fraction : -(int)fraction;
+	}
+	for (bool minus = false; p < end; p++) {
+		minus |= *p == '-';
+		if (*p >= '0' && *p <= '9' && given < 9999)
+			given = given * 10 + (*p - '0');
+		if (p + 1 == end)
+			exponent += minus ? -given : given;
+	}
+	x = (double)digits;
+	for (; exponent < -308 && x != 0; exponent += 308)
+		x /= 1e308;
+	/* Powers of ten are those nearest, as constants of C are. */
+	if (x != 0 && exponent)
+		x = exponent < 0 ? x / power_of_ten(-exponent) :
+				   x * power_of_ten(exponent);
+	return negative ? -x : x;
+}
+
 /* ["token", score] */
 static int read_token(struct rm_json_reader *r, struct rm_vocab *vocab,
 		      double *score)
 {
-	struct rm_slice token;
+	struct rm_slice token, number;
 
 	if (rm_json_enter(r, '[') < 0 || rm_json_more(r, ']') <= 0 ||
 	    rm_json_string(r, &token) < 0)
@@ -58,8 +109,15 @@ static int read_token(struct rm_json_reader *r, struct rm_vocab *vocab,
 	if (rm_vocab_add(vocab, (const char *)token.data, token.len,
 			 (json_int_t)vocab->n) < 0)
 		return -1;
-	if (rm_json_more(r, ']') <= 0 || rm_json_double(r, score) < 0 ||
-	    rm_json_more(r, ']') != 0 || !isfinite(*score))
+	if (rm_json_more(r, ']') <= 0)
+		return rm_fail("not a token and its score");
+	rm_json_peek(r);
+	number.data = r->at;
+	if (rm_json_double(r, score) < 0)
+		return rm_fail("not a token and its score");
+	number.len = (size_t)(r->at - number.data);
+	*score = twice_rounded(number);
+	if (rm_json_more(r, ']') != 0 || !isfinite(*score))
 		return rm_fail("not a token and its score");
 	return 0;
 }

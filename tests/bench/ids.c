@@ -48,7 +48,7 @@ static bool ends_in_order(const struct rm_encoding *e, size_t len)
 	for (size_t i = 1; i < e->n; i++)
 		if (e->ends[i - 1] > e->ends[i])
 			return false;
-	return e->n == 0 || e->ends[e->n - 1] == len;
+	return e->n == 0 || e->ends[e->n - 1] <= len;
 }
 
 static void print_ids(const struct rm_encoding *e)
