@@ -12,7 +12,10 @@ int32_t rm_bpe_token(const struct rm_bpe *m, const char *text, size_t n)
 	return id >= 0 && (size_t)id < m->n_ids && m->len[id] ? id : -1;
 }
 
-/* Whether every byte has its token, and so words can be raw bytes. */
+/*
+ * Whether every byte that UTF-8 has has its token, and so words can be raw
+ * bytes.
+ */
 static int load_byte_tokens(struct rm_bpe *m)
 {
 	unsigned char byte;
@@ -28,8 +31,8 @@ static int load_byte_tokens(struct rm_bpe *m)
 		if (n == 1)
 			m->byte_id[byte] = (int32_t)id;
 	}
-	for (size_t i = 0; i < 256; i++)
-		all &= m->byte_id[i] >= 0;
+	for (size_t i = 0; i < 0xf5; i++)
+		all &= m->byte_id[i] >= 0 || i == 0xc0 || i == 0xc1;
 	return all;
 }
 
