@@ -84,7 +84,7 @@ def numbered(*lists):
     return {t: i for i, t in enumerate(tokens)}
 
 
-def bpe(words, size=420, first=(), extra=(), **on):
+def bpe(words, size=360, first=(), extra=(), **on):
     alphabet, merges = pairs_learned(words, size)
     vocab = numbered(first, extra, alphabet, ["".join(m) for m in merges])
     return dict(type="BPE", dropout=None, unk_token=None,
@@ -110,7 +110,7 @@ def substrings(words, longest):
 def word_piece(words, prefix="##", unk="[UNK]", longest=100):
     pieces = [p for p, n in sorted(substrings(words, 5).items(),
                                    key=lambda x: (-x[1], x[0]))
-              if n > 2 or len(p) == 1][:260]
+              if n > 2 or len(p) == 1][:200]
     return dict(type="WordPiece", unk_token=unk,
                 continuing_subword_prefix=prefix,
                 max_input_chars_per_word=longest,
@@ -126,7 +126,7 @@ def unigram(words, unk=0, byte_fallback=False, skip=""):
     if byte_fallback:
         vocab += [[t, 0.0] for t in BYTES]
     vocab += [[p, round(math.log(n / total) + len(p), 4)] for p, n in
-              sorted(pieces.items(), key=lambda x: (-x[1], x[0]))[:420]]
+              sorted(pieces.items(), key=lambda x: (-x[1], x[0]))[:300]]
     return dict(type="Unigram", unk_id=unk, vocab=vocab,
                 byte_fallback=byte_fallback)
 
@@ -331,12 +331,13 @@ def precompiled(data):
 
 
 def tokenizers(data=None):
-    """(name, model's name, tokenizer) of all."""
+    """(name, model's name, change of the model, tokenizer) of all; a member
+    changed to "-" is left out."""
     model = dict(models())
 
     def make(name, base, change={}, **parts):
         kept = {k: v for k, v in (model[base] | change).items() if v != "-"}
-        return name, base, whole(kept, **parts)
+        return name, base, change, whole(kept, **parts)
 
     for name in model:
         pre = level() if name == "bytes" else None
@@ -400,7 +401,7 @@ def main():
     out = pathlib.Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     data = os.environ.get("RM_DATA", "../shared/data")
-    for name, _, tokenizer in tokenizers(data):
+    for name, _, _, tokenizer in tokenizers(data):
         name = re.sub("[^A-Za-z0-9@]+", "-", name)
         (out / f"{name}.json").write_text(
             json.dumps(tokenizer, ensure_ascii=False), "utf-8")
