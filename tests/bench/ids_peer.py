@@ -148,4 +148,5 @@ def main():
         compare_all(ours, n, seed, path, known)
 
 
-main()
+if __name__ == "__main__":
+    main()
