@@ -105,31 +105,17 @@ static size_t put_decomposed(const struct bert *b, struct rm_work *w,
 }
 
 /* A Chinese character between spaces; some have a canonical equivalent. */
-static int put_chinese(const struct bert *b, struct rm_work *w, uint32_t c,
-		       size_t len)
+static void put_chinese(const struct bert *b, struct rm_edit *e, uint32_t c,
+			size_t len)
 {
-	struct rm_nf *nf = rm_nf_of(w);
+	unsigned char out[8] = " ";
+	size_t n = 1;
 
-	if (!nf)
-		return -1;
-	rm_nf_clear(nf);
-	if (b->strip) {
-		rm_nf_decompose(nf, ' ', false);
-		rm_nf_decompose(nf, c, false);
-		rm_nf_decompose(nf, ' ', false);
-		if (put_parts(b, nf) < 0) {
-			nf->failed = nf->bytes.failed = false;
-			return -1;
-		}
-		rm_edit_piece(&w->edit, nf->bytes.data, nf->bytes.len, len);
-	} else {
-		unsigned char out[8] = " ";
-		size_t n = 1 + rm_char_put(c, out + 1);
-
-		out[n++] = ' ';
-		rm_edit_piece(&w->edit, out, n, len);
-	}
-	return 0;
+	if (b->strip)
+		c = rm_nf_single(c);
+	n += rm_char_put(c, out + n);
+	out[n++] = ' ';
+	rm_edit_piece(e, out, n, len);
 }
 
 /* One change at text[0]: how many bytes it was about, 0 if there's an error. */
@@ -146,7 +132,7 @@ static size_t put_change(const struct bert *b, struct rm_work *w,
 	else if (b->clean && flags & RM_CHAR_SPACE)
 		rm_edit_piece(&w->edit, " ", 1, len);
 	else if (b->chinese && is_chinese(c))
-		return put_chinese(b, w, c, len) < 0 ? 0 : len;
+		put_chinese(b, &w->edit, c, len);
 	else if (b->strip && flags & RM_CHAR_NFD)
 		return put_decomposed(b, w, text, n);
 	else if (b->strip && flags & RM_CHAR_NONSPACING)

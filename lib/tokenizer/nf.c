@@ -66,6 +66,17 @@ void rm_nf_decompose(struct rm_nf *nf, uint32_t c, bool compatible)
 	nf->n += (size_t)n;
 }
 
+uint32_t rm_nf_single(uint32_t c)
+{
+	int32_t parts[MOST_PARTS];
+
+	if (!(rm_char_flags(c) & RM_CHAR_NFD) ||
+	    utf8proc_decompose_char((int32_t)c, parts, MOST_PARTS,
+				    UTF8PROC_DECOMPOSE, NULL) != 1)
+		return c;
+	return (uint32_t)parts[0];
+}
+
 /* The canonical combining class. */
 static unsigned class_of(int32_t c)
 {
@@ -187,11 +198,10 @@ static bool find_segment(const unsigned char *text, size_t n, size_t from,
 
 	*start = from;
 	for (;;) {
-		size_t run = rm_ascii_run(text + i, n - i);
-
-		i += run;
-		if (run)
+		if (i < n && text[i] < 0x80) {
+			i += rm_ascii_run(text + i, n - i);
 			*start = i - 1;
+		}
 		if (i == n)
 			return false;
 		if (rm_char_flags(rm_char_at(text + i, text + n, &len)) &

@@ -31,6 +31,8 @@ struct map {
 	const char *text;	/* in the blob, with a NUL after its end */
 	size_t text_len;
 	unsigned char ascii[256];	/* of characters alone */
+	/* Bits of characters that stay alone and join nothing of these. */
+	unsigned char plain[0x10000 / 8];
 };
 
 /* ---- the trie ---- */
@@ -129,6 +131,24 @@ static size_t lone_ascii(const unsigned char *text, size_t n)
 	return i && i < n ? i - 1 : i;
 }
 
+static bool is_plain(const struct map *m, uint32_t c)
+{
+	return c < 0x10000 && m->plain[c / 8] >> c % 8 & 1;
+}
+
+/* Length of plain characters, without the last if another follows it. */
+static size_t plain_run(const struct map *m, const unsigned char *text,
+			size_t n)
+{
+	size_t i = 0, last = 0, len;
+
+	while (i < n && is_plain(m, rm_char_at(text + i, text + n, &len))) {
+		last = i;
+		i += len;
+	}
+	return i < n ? last : i;
+}
+
 static int rewrite_map(const struct rm_step *s, struct rm_work *w,
 		       const unsigned char *text, size_t n, bool first)
 {
@@ -149,6 +169,7 @@ static int rewrite_map(const struct rm_step *s, struct rm_work *w,
 			changed = true;
 			continue;
 		}
+		i += plain_run(m, text + i, n - i);
 		if (i == n)
 			break;
 		len = rm_cluster_length(text + i, n - i);
@@ -235,6 +256,16 @@ static void fill_ascii(struct map *m)
 	}
 }
 
+static void fill_plain(struct map *m)
+{
+	unsigned char bytes[4];
+
+	for (uint32_t c = 0; c < 0x10000; c++)
+		if (rm_char_kind_break[rm_char_kind[c]] == RM_BREAK_OTHER &&
+		    !find(m, bytes, rm_char_put(c, bytes)))
+			m->plain[c / 8] |= (unsigned char)(1 << c % 8);
+}
+
 static void map_free(void *self)
 {
 	struct map *m = self;
@@ -263,6 +294,7 @@ static int load_precompiled(struct rm_steps *steps, const json_t *json,
 	}
 	rm_unicode_init();
 	fill_ascii(m);
+	fill_plain(m);
 	rm_buf_puts(canonical, "{\"precompiled_charsmap\":");
 	rm_json_quote(canonical, json_string_value(text),
 		      json_string_length(text));

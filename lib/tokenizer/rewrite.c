@@ -7,28 +7,43 @@ void rm_ascii_init(unsigned char table[256])
 		table[c] = (unsigned char)(c < 0x80 ? c : RM_ASCII_NO);
 }
 
+/* At most as many as n; how many were mapped. */
+static size_t map_bytes(const unsigned char table[256],
+			const unsigned char *text, size_t n,
+			unsigned char *out)
+{
+	size_t i = 0;
+
+	/* Eight without a branch between them; only RM_ASCII_NO has bit 7. */
+	for (; n - i >= 8; i += 8) {
+		unsigned char all = 0;
+
+		for (size_t k = i; k < i + 8; k++)
+			all |= out[k] = table[text[k]];
+		if (all & 0x80)
+			break;
+	}
+	for (; i < n; i++) {
+		out[i] = table[text[i]];
+		if (out[i] == RM_ASCII_NO)
+			break;
+	}
+	return i;
+}
+
 size_t rm_ascii_put(struct rm_edit *e, const unsigned char table[256],
 		    const unsigned char *text, size_t n)
 {
 	unsigned char out[512];
-	size_t done = 0;
+	size_t done = 0, most, len;
 
-	for (;;) {
-		size_t i = 0, most = RM_MIN(n - done, sizeof(out));
-
-		for (; i < most; i++) {
-			unsigned char c = table[text[done + i]];
-
-			if (c == RM_ASCII_NO)
-				break;
-			out[i] = c;
-		}
-		if (i)
-			rm_edit_keep(e, out, i);
-		done += i;
-		if (i < most || done == n)
-			return done;
-	}
+	do {
+		most = RM_MIN(n - done, sizeof(out));
+		len = map_bytes(table, text + done, most, out);
+		rm_edit_keep(e, out, len);
+		done += len;
+	} while (len == most && done < n);
+	return done;
 }
 
 void rm_edit_piece(struct rm_edit *e, const void *text, size_t n,

@@ -79,6 +79,14 @@ static inline uint32_t rm_char_at(const unsigned char *p,
 	*len = 1;
 	if (c < 0x80)
 		return c;
+	if (c >= 0xc2 && c < 0xe0 && end - p >= 2) {
+		*len = 2;
+		return (c & 0x1f) << 6 | (p[1] & 0x3f);
+	}
+	if ((c & 0xf0) == 0xe0 && end - p >= 3) {
+		*len = 3;
+		return (c & 0xf) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3f);
+	}
 	n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 	if (c < 0xc2 || c > 0xf4 || (size_t)(end - p) < n)
 		return 0xfffd;		/* not UTF-8: a character of its own */
