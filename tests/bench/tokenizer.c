@@ -2,7 +2,6 @@
  * Time the library's tokenizer on one thread.
  *
  *	tokenizer TOKENIZER < texts	ids of every text
- *	tokenizer VOCAB OUT < texts	learn VOCAB tokens into OUT
  *
  * A text is a JSON string on a line.  Prints megabytes of text, seconds of
  * CPU without reading, and the CRC-32 of all ids, as tokenizer_peer.py does.
@@ -83,40 +82,14 @@ static int encode(const struct texts *t, const char *path)
 	return 0;
 }
 
-static int learn(const struct texts *t, const char *vocab, const char *path)
-{
-	double start = seconds();
-	struct rm_learner *l;
-	struct rm_buf json = {0};
-	size_t n;
-	int err;
-
-	if (rm_parse_size(vocab, 256, 1 << 20, &n) < 0)
-		return -1;
-	l = rm_learner_new(n, 2);
-	if (!l)
-		return -1;
-	for (size_t i = 0; i < t->n; i++)
-		if (rm_learner_add(l, json_string_value(t->text[i]),
-				   json_string_length(t->text[i])) < 0)
-			return -1;
-	if (rm_learner_finish(l, &json) < 0)
-		return -1;
-	printf("%.6f %.6f -\n", (double)t->bytes / 1e6, seconds() - start);
-	err = rm_write_file(path, json.data, json.len);
-	rm_buf_fini(&json);
-	rm_learner_free(l);
-	return err;
-}
-
 int main(int argc, char **argv)
 {
+	(void)argc;
 	struct texts t = {0};
 	int err = read_texts(&t);
 
 	if (err == 0)
-		err = argc == 3 ? learn(&t, argv[1], argv[2]) :
-				  encode(&t, argv[1]);
+		err = encode(&t, argv[1]);
 	if (err < 0)
 		fprintf(stderr, "tokenizer: %s\n", rm_error());
 	for (size_t i = 0; i < t.n; i++)

@@ -3,7 +3,6 @@
 
 usage: tokenizer_peer.py texts DATA > texts	all distinct texts of DATA
        tokenizer_peer.py TOKENIZER < texts	MB, CPU seconds, CRC-32 of the ids
-       tokenizer_peer.py VOCAB OUT < texts	learn VOCAB tokens into OUT
 """
 import array
 import csv
@@ -55,20 +54,6 @@ def encode(path, lines):
     return total, f"{crc:08x}"
 
 
-def learn(vocab, path, lines):
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-
-    start = time.process_time()
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.train_from_iterator(lines, trainers.BpeTrainer(
-        vocab_size=vocab, min_frequency=2, show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
-    total = time.process_time() - start
-    tokenizer.save(path)
-    return total, "-"
-
-
 def main():
     if sys.argv[1] == "texts":
         for text in dict.fromkeys(texts(sys.argv[2])):
@@ -77,11 +62,9 @@ def main():
     os.environ["RAYON_NUM_THREADS"] = "1"
     lines = [json.loads(line) for line in sys.stdin]
     size = sum(len(t.encode()) for t in lines) / 1e6
-    if len(sys.argv) == 3:
-        total, crc = learn(int(sys.argv[1]), sys.argv[2], lines)
-    else:
-        total, crc = encode(sys.argv[1], lines)
+    total, crc = encode(sys.argv[1], lines)
     print(f"{size:.6f} {total:.6f} {crc}")
 
 
-main()
+if __name__ == "__main__":
+    main()
