@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of text to gather for the threads, and between two settlements. */
-#define GATHERED ((size_t)8 << 20)
-#define SETTLED ((size_t)64 << 20)
-/* Bytes of records to remember for each word that may be remembered. */
-#define WORD_BYTES 32
+/*
+ * For each word that may be remembered: bytes of its record, of text between
+ * two looks at how many there are, and of text to gather for the threads.
+ */
+#define RECORD 32
+#define SETTLED 8
+#define GATHERED 1
 
 struct rm_learner {
 	struct rm_learn_options o;
@@ -174,7 +176,7 @@ static int count_all(struct rm_learner *l)
 static int settle(struct rm_learner *l)
 {
 	struct rm_counts *sum = &l->worker[0].counts;
-	size_t words = l->o.max_words, units = words * (WORD_BYTES / 8);
+	size_t words = l->o.max_words, units = words * (RECORD / 8);
 
 	if (count_all(l) < 0)
 		return -1;
@@ -196,7 +198,7 @@ static int gather(struct rm_learner *l, const void *text, size_t len)
 				      sizeof(*l->end)) < 0)
 		return -1;
 	l->end[l->n_texts++] = l->text.len;
-	return l->text.len < GATHERED ? 0 : count_all(l);
+	return l->text.len < GATHERED * l->o.max_words ? 0 : count_all(l);
 }
 
 int rm_learner_add(struct rm_learner *l, const void *text, size_t len)
@@ -204,12 +206,12 @@ int rm_learner_add(struct rm_learner *l, const void *text, size_t len)
 	int err;
 
 	/* A long text needs no company: it is not copied. */
-	if (l->n_workers == 1 || len >= GATHERED)
+	if (l->n_workers == 1 || len >= GATHERED * l->o.max_words)
 		err = l->kind->count(&l->worker[0], l->splitter, text, len);
 	else
 		err = gather(l, text, len);
 	l->since += len;
-	if (err == 0 && l->since >= SETTLED)
+	if (err == 0 && l->since >= SETTLED * l->o.max_words)
 		err = settle(l);
 	return err;
 }
