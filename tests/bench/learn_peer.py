@@ -2,7 +2,8 @@
 """The trainers of the PyPI package `tokenizers`, beside rm-tokenize --learn.
 
 usage: learn_peer.py texts DATA MB > rows	MB of text as rows of JSON lines
-       learn_peer.py TYPE VOCAB OUT ROWS	seconds of training
+       learn_peer.py words DATA MB > rows	the same of random words
+       learn_peer.py TYPE VOCAB OUT ROWS	learn from them
 
 The texts are the distinct ones of DATA, then again and again with their words
 in another order, one in fifty of them made of two others.
@@ -10,7 +11,6 @@ in another order, one in fifty of them made of two others.
 import json
 import random
 import sys
-import time
 
 from tokenizer_peer import texts
 
@@ -24,20 +24,26 @@ def varied(rng, text):
     return " ".join(words)
 
 
-def write_rows(data, limit):
+def endless(kind, data):
     rng = random.Random(1)
+    letters = str.maketrans("0123456789", "ghijklmnop")
+    while kind == "words":
+        yield rng.randbytes(512).hex(" ", 4).translate(letters)
     distinct = [t for t in dict.fromkeys(texts(data)) if t.strip()]
-    size, again = 0, False
+    yield from distinct
     while True:
         for text in distinct:
-            if size >= limit:
-                return
-            if again:
-                text = varied(rng, text)
-            size += len(text.encode())
-            print(json.dumps({"prompt": "", "response": text},
-                             ensure_ascii=False))
-        again = True
+            yield varied(rng, text)
+
+
+def write_rows(kind, data, limit):
+    size = 0
+    for text in endless(kind, data):
+        print(json.dumps({"prompt": "", "response": text},
+                         ensure_ascii=False))
+        size += len(text.encode())
+        if size >= limit:
+            break
 
 
 def rows(path):
@@ -50,7 +56,6 @@ def learn(kind, vocab, out, path):
     from tokenizers import (Tokenizer, models, normalizers, pre_tokenizers,
                             trainers)
 
-    start = time.perf_counter()
     if kind == "bpe":
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(
@@ -67,12 +72,11 @@ def learn(kind, vocab, out, path):
             limit_alphabet=1000, special_tokens=[
                 "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
     tokenizer.train_from_iterator(rows(path), trainer)
-    print(f"{time.perf_counter() - start:.6f}")
     tokenizer.save(out)
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "texts":
-        write_rows(sys.argv[2], float(sys.argv[3]) * 1e6)
+    if sys.argv[1] in ("texts", "words"):
+        write_rows(sys.argv[1], sys.argv[2], float(sys.argv[3]) * 1e6)
     else:
         learn(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

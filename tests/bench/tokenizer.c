@@ -84,9 +84,8 @@ static int encode(const struct texts *t, const char *path)
 
 int main(int argc, char **argv)
 {
-	(void)argc;
 	struct texts t = {0};
-	int err = read_texts(&t);
+	int err = argc == 2 ? read_texts(&t) : rm_fail("no TOKENIZER");
 
 	if (err == 0)
 		err = encode(&t, argv[1]);

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Text to ids and learning, CPU time of one thread, on all texts of the real
-# data; the ids must be those of the peer.
+# Text to ids, CPU time of one thread, on all texts of the real data; the ids
+# must be those of the peer.
 . "$(dirname "$0")/common.bash"
 need_data hh
 ours=${BUILD:-build}/bench/bin/tokenizer
@@ -36,12 +36,7 @@ compare() {
 		${version:+tokenizers "$version"}
 }
 
-read -r -a a <<< "$($ours 32768 "$learned" < "$texts")"
-b=()
-[ -z "$version" ] ||
-	read -r -a b <<< "$($peer 32768 "$work/peer.json" < "$texts")"
-row "learn a BPE of 32768 tokens" "${a[1]}" "${b[1]:-}" s lower \
-	${version:+tokenizers "$version"}
+rm-tokenize -q --learn 32768 -o "$learned" "$data"/hh/*.jsonl.gz
 compare "text to ids, learned BPE" "$learned"
 for name in gpt2 roberta-base phi-2; do
 	file=$data/tokenizers/$name/tokenizer.json
