@@ -41,7 +41,8 @@ static int grow_pair_slots(struct rm_merger *m)
 }
 
 /* The pair, made if it is new; NULL without memory. */
-static struct rm_merger_pair *get_pair(struct rm_merger *m, int32_t left, int32_t right)
+static struct rm_merger_pair *get_pair(struct rm_merger *m, int32_t left,
+				       int32_t right)
 {
 	uint64_t ids = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
 	size_t i;
