@@ -57,7 +57,9 @@ static struct rm_merger_pair *get_pair(struct rm_merger *m, int32_t left,
 	if (rm_grow(&m->pair, &m->pair_cap, m->n_pairs + 1,
 		    sizeof(*m->pair)) < 0)
 		return NULL;
-	m->pair[m->n_pairs] = (struct rm_merger_pair){ ids, 0, NO_NODE, NO_NODE };
+	m->pair[m->n_pairs] = (struct rm_merger_pair){
+		ids, 0, NO_NODE, NO_NODE
+	};
 	m->slot[i] = (uint32_t)++m->n_pairs;
 	return &m->pair[m->n_pairs - 1];
 }
