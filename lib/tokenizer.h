@@ -88,23 +88,50 @@ void rm_encoding_fini(struct rm_encoding *e);
 int rm_tokenizer_decode(const struct rm_tokenizer *t, const int32_t *ids,
 			size_t n, struct rm_buf *out);
 
-/* ---- learning a byte-level BPE ---- */
+/* ---- learning ---- */
+
+/* The models that can be learned, "bpe" first; ends in NULL. */
+extern const char *const rm_learner_types[];
+
+struct rm_learn_options {
+	const char *type;	/* of rm_learner_types; NULL: the first */
+	size_t vocab;		/* tokens to learn, the first ones counted */
+	size_t min_count;	/* words seen less often are left out */
+	bool cased;		/* wordpiece: keep case and accents */
+	size_t threads;		/* that count words; 0: one */
+	size_t max_words;	/* to remember; 0: RM_LEARN_WORDS */
+};
+
+#define RM_LEARN_WORDS ((size_t)1 << 23)
 
 struct rm_learner;
 
 /*
- * Learn `vocab` tokens (256 bytes, then merges by frequency; ties by the
- * pair's ids) from words split as GPT-2 does; words longer than 128 bytes
- * are learned in pieces.  Words seen fewer than min_count times are left out;
- * fewer tokens come of a text that has no more pairs.  Memory grows with
- * distinct words only.  The order of the texts does not matter.
+ * Learn a tokenizer from words: the pair of neighbouring tokens that stands
+ * most often becomes a token, ties by the pair's ids.  Fewer tokens than
+ * asked for come of a text that has no more pairs.
+ *
+ * bpe: 256 tokens of a byte first, words split as GPT-2 does; words longer
+ * than 128 bytes are learned in pieces.  wordpiece: BERT's special tokens
+ * first, then the characters that stand most often, bare and continuing a
+ * word (##), at most 1000 and so many that they are half of the tokens;
+ * words with another character or more than 100 are [UNK] to the model, and
+ * left out.
+ *
+ * The result is the same for any number of threads.  Memory grows with
+ * distinct words only.  Where these are more than max_words, or take more
+ * than 32 bytes times that, the rarest so far are forgotten; until then, the
+ * order of the texts does not matter.
  */
-struct rm_learner *rm_learner_new(size_t vocab, size_t min_count);
+struct rm_learner *rm_learner_new(const struct rm_learn_options *options);
+/* text is valid UTF-8, len bytes. */
 int rm_learner_add(struct rm_learner *l, const void *text, size_t len);
 /* The tokenizer.json of what was added so far, readable; 0 / -1. */
 int rm_learner_finish(struct rm_learner *l, struct rm_buf *json);
 /* Tokens in it, at most `vocab`; 0 before rm_learner_finish. */
 size_t rm_learner_size(const struct rm_learner *l);
+/* Words that were forgotten. */
+size_t rm_learner_forgotten(const struct rm_learner *l);
 void rm_learner_free(struct rm_learner *l);
 
 #endif

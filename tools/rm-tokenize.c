@@ -10,12 +10,13 @@
 enum { MAX_COLUMNS = 256 };
 
 static struct {
-	const char *tokenizer, *model, *output, *format, *overlong, *template;
+	const char *tokenizer, *model, *output, *format, *overlong, *template,
+		*learn_as;
 	struct rm_strings prompt, chosen, rejected, responses, score, rank,
 		attributes, votes, subset, teacher, per_response;
 	size_t max_length, learn, min_count, threads;
-	bool keep_text, skip_bad, replace, quiet, no_history;
-} o = { .format = "auto", .min_count = 2, .threads = 1 };
+	bool keep_text, skip_bad, replace, cased, quiet, no_history;
+} o = { .format = "auto", .learn_as = "bpe", .min_count = 2, .threads = 1 };
 
 /* The options that name columns, by the names of their roles. */
 static const struct {
@@ -77,8 +78,13 @@ static const struct rm_option options[] = {
 	RM_OPT_FLAG(0, "replace", &o.replace,
 		    "invalid UTF-8 becomes U+FFFD"),
 	RM_OPT_SIZE(0, "learn", &o.learn, 257, 1000000, "V",
-		    "learn a byte-level BPE of V tokens from the text "
-		    "instead, and write its tokenizer.json"),
+		    "learn a tokenizer of V tokens from the text instead, "
+		    "and write its tokenizer.json"),
+	RM_OPT_CHOICE(0, "learn-as", &o.learn_as, "TYPE",
+		      "with --learn: a byte-level BPE, or WordPiece as "
+		      "BERT's", rm_learner_types),
+	RM_OPT_FLAG(0, "cased", &o.cased,
+		    "with --learn-as wordpiece: keep case and accents"),
 	RM_OPT_SIZE(0, "min-count", &o.min_count, 1, 1e9, "N",
 		    "with --learn: leave out words seen less often"),
 	RM_OPT_OUTPUT(&o.output),
@@ -156,19 +162,34 @@ static int learn_all(struct rm_learner *l, struct rm_text_reader *in)
 	return got;
 }
 
+static void report_learned(const struct rm_learner *l)
+{
+	size_t n = rm_learner_size(l), forgotten = rm_learner_forgotten(l);
+
+	if (n < o.learn)
+		rm_cli_note(&tool, "%zu tokens learned of %zu: the text has "
+			    "no more to learn", n, o.learn);
+	if (forgotten)
+		rm_cli_note(&tool, "%zu rare words forgotten: the text has "
+			    "too many to remember", forgotten);
+}
+
 static int learn(char **paths, size_t n, const struct rm_text_options *text,
 		 struct rm_output *out)
 {
-	struct rm_learner *l = rm_learner_new(o.learn, o.min_count);
+	const struct rm_learn_options lo = {
+		.type = o.learn_as, .vocab = o.learn, .cased = o.cased,
+		.min_count = o.min_count, .threads = o.threads
+	};
+	struct rm_learner *l = rm_learner_new(&lo);
 	struct rm_text_reader *in = l ? rm_text_open(paths, n, text) : NULL;
 	struct rm_buf json = {0};
 	int status = -1;
 
 	if (in && learn_all(l, in) == 0 && rm_learner_finish(l, &json) == 0)
 		status = rm_output_write(out, json.data, json.len);
-	if (status == 0 && !o.quiet && rm_learner_size(l) < o.learn)
-		rm_cli_note(&tool, "%zu tokens learned of %zu: the text has "
-			    "no more to learn", rm_learner_size(l), o.learn);
+	if (status == 0 && !o.quiet)
+		report_learned(l);
 	rm_buf_fini(&json);
 	rm_text_close(in);
 	rm_learner_free(l);

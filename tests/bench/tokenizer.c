@@ -3,7 +3,6 @@
  *
  *	tokenizer TOKENIZER < texts	ids of every text
  *	tokenizer load TOKENIZER	ms of wall time, the median of 5
- *	tokenizer VOCAB OUT < texts	learn VOCAB tokens into OUT
  *
  * A text is a JSON string on a line.  Prints megabytes of text, seconds of
  * CPU without reading, and the CRC-32 of all ids, as tokenizer_peer.py does.
@@ -84,33 +83,6 @@ static int encode(const struct texts *t, const char *path)
 	return 0;
 }
 
-static int learn(const struct texts *t, const char *vocab, const char *path)
-{
-	double start = seconds(CLOCK_PROCESS_CPUTIME_ID);
-	struct rm_learner *l;
-	struct rm_buf json = {0};
-	size_t n;
-	int err;
-
-	if (rm_parse_size(vocab, 256, 1 << 20, &n) < 0)
-		return -1;
-	l = rm_learner_new(n, 2);
-	if (!l)
-		return -1;
-	for (size_t i = 0; i < t->n; i++)
-		if (rm_learner_add(l, json_string_value(t->text[i]),
-				   json_string_length(t->text[i])) < 0)
-			return -1;
-	if (rm_learner_finish(l, &json) < 0)
-		return -1;
-	printf("%.6f %.6f -\n", (double)t->bytes / 1e6,
-	       seconds(CLOCK_PROCESS_CPUTIME_ID) - start);
-	err = rm_write_file(path, json.data, json.len);
-	rm_buf_fini(&json);
-	rm_learner_free(l);
-	return err;
-}
-
 static int compare_doubles(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -143,8 +115,8 @@ int main(int argc, char **argv)
 	int err = loads ? load(argv[2]) : read_texts(&t);
 
 	if (err == 0 && !loads)
-		err = argc == 3 ? learn(&t, argv[1], argv[2]) :
-				  encode(&t, argv[1]);
+		err = argc == 2 ? encode(&t, argv[1]) :
+				  rm_fail("no TOKENIZER");
 	if (err < 0)
 		fprintf(stderr, "tokenizer: %s\n", rm_error());
 	for (size_t i = 0; i < t.n; i++)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Text to ids, learning and loading.  Text to ids is CPU time of one thread, on
+# Text to ids and loading.  Text to ids is CPU time of one thread, on
 # all distinct texts of the real data (23 MB), and on generated text of rare
 # words in many scripts, where no cache helps.  The peer has a sample of each
 # (TOKENIZER_SAMPLE MB; every so manieth text), whose ids must be the same, and
@@ -87,12 +87,7 @@ largest=$(basename "$(dirname "$(ls -S "$data"/tokenizers/*/tokenizer.json |
 	head -n 1)")")
 
 if [ $# -eq 0 ]; then
-	read -r -a a <<< "$($ours 32768 "$learned" < "$work/texts")"
-	b=()
-	[ -z "$version" ] || read -r -a b <<< "$(
-		$peer 32768 "$work/peer.json" < "$work/texts")"
-	row "learn a BPE of 32768 tokens" "${a[1]}" "${b[1]:-}" s lower \
-		${version:+tokenizers "$version"}
+	rm-tokenize -q --learn 32768 -o "$learned" "$data"/hh/*.jsonl.gz
 	compare "text to ids, learned BPE" texts "$learned"
 else
 	names=("$@")

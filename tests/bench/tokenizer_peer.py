@@ -6,7 +6,6 @@ usage: tokenizer_peer.py texts DATA > texts	all distinct texts of DATA
        tokenizer_peer.py sample MB < texts	every so manieth of them
        tokenizer_peer.py TOKENIZER < texts	MB, CPU seconds, CRC-32 of the ids
        tokenizer_peer.py load TOKENIZER		ms, the median of 5
-       tokenizer_peer.py VOCAB OUT < texts	learn VOCAB tokens into OUT
 """
 import array
 import json
@@ -76,26 +75,6 @@ def load_time(path):
     return 1000 * statistics.median(times)
 
 
-def learn(vocab, path, lines):
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-
-    start = time.process_time()
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.train_from_iterator(lines, trainers.BpeTrainer(
-        vocab_size=vocab, min_frequency=2, show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
-    total = time.process_time() - start
-    tokenizer.save(path)
-    return total, "-"
-
-
-def print_texts(texts):
-    sys.stdout.reconfigure(encoding="utf-8")
-    for text in texts:
-        print(json.dumps(text, ensure_ascii=False))
-
-
 def main():
     os.environ["RAYON_NUM_THREADS"] = "1"
     if sys.argv[1] == "texts":
@@ -109,10 +88,7 @@ def main():
     if sys.argv[1] == "sample":
         step = max(1, round(size / float(sys.argv[2])))
         return print_texts(lines[::step])
-    if len(sys.argv) == 3:
-        total, crc = learn(int(sys.argv[1]), sys.argv[2], lines)
-    else:
-        total, crc = encode(sys.argv[1], lines)
+    total, crc = encode(sys.argv[1], lines)
     print(f"{size:.6f} {total:.6f} {crc}")
 
 

@@ -459,7 +459,8 @@ static void test_threads(void **state)
 static int set_up(void **state)
 {
 	static const char text[] = "say hello say help say hello say help";
-	struct rm_learner *l = rm_learner_new(280, 1);
+	const struct rm_learn_options o = { .vocab = 280, .min_count = 1 };
+	struct rm_learner *l = rm_learner_new(&o);
 	struct rm_files files = {0};
 	struct rm_buf json = {0};
 	int fd = mkstemp(path);

@@ -1,7 +1,7 @@
 /*
  * The ids of the PyPI package `tokenizers` for small and published
- * tokenizers, and merges of a naive learner, are in tests/data/
- * tokenizer.json, which tests/ref/tokenizer.py writes.
+ * tokenizers are in tests/data/tokenizer.json, which tests/ref/tokenizer.py
+ * writes.
  */
 #include "test.h"
 
@@ -576,104 +576,6 @@ static void test_damaged_files(void **state)
 	free(text);
 }
 
-/* ---- learning ---- */
-
-static char *learn(size_t vocab, size_t min_count, const char *text,
-		   size_t piece)
-{
-	struct rm_learner *l = rm_learner_new(vocab, min_count);
-	struct rm_buf json = {0};
-	size_t len = strlen(text);
-
-	assert_non_null(l);
-	for (size_t i = 0; i < len; i += piece)
-		assert_int_equal(rm_learner_add(l, text + i,
-				 RM_MIN(piece, len - i)), 0);
-	assert_int_equal(rm_learner_finish(l, &json), 0);
-	rm_learner_free(l);
-	return rm_buf_text(&json);
-}
-
-static void test_learning_matches_naive(void **state)
-{
-	json_t *row;
-	size_t i;
-
-	(void)state;
-	json_array_foreach(json_object_get(ref, "learn"), i, row) {
-		const char *text = json_string_value(json_object_get(row,
-								     "text"));
-		size_t vocab = (size_t)json_integer_value(
-			json_object_get(row, "vocab"));
-		char *made = learn(vocab, 1, text, SIZE_MAX / 2);
-		json_t *json = json_loads(made, 0, NULL);
-		struct rm_tokenizer *t = from_text(made, strlen(made));
-
-		assert_non_null(t);
-		assert_true(rm_tokenizer_size(t) <= vocab);
-		assert_true(json_equal(json_object_get(row, "merges"),
-			json_object_get(json_object_get(json, "model"),
-					"merges")));
-		check_ids(t, json_object_get(row, "ids"), NULL);
-		rm_tokenizer_free(t);
-		json_decref(json);
-		free(made);
-	}
-}
-
-static void test_learning_is_a_sum(void **state)
-{
-	char *a = learn(300, 2, "low low lower\nnew newer\nlow wide\n", 99);
-	char *b = learn(300, 2, "low wide\nlow low lower\nnew newer\n", 99);
-	char *c = learn(300, 1, "low wide\nlow low lower\nnew newer\n", 99);
-
-	(void)state;
-	assert_string_equal(a, b);
-	assert_string_not_equal(a, c);	/* words seen once do not count */
-	free(a);
-	free(b);
-	free(c);
-}
-
-static void test_learning_from_little(void **state)
-{
-	struct rm_learner *l;
-	char *made = learn(1000, 1, "ab", 99);
-	struct rm_tokenizer *t = from_text(made, strlen(made));
-
-	(void)state;
-	assert_int_equal(rm_tokenizer_size(t), 257);
-	rm_tokenizer_free(t);
-	free(made);
-	made = learn(256, 1, "", 1);
-	t = from_text(made, strlen(made));
-	assert_int_equal(rm_tokenizer_size(t), 256);
-	rm_tokenizer_free(t);
-	free(made);
-	assert_null(rm_learner_new(255, 1));
-	assert_non_null(strstr(rm_error(), "255"));
-	l = rm_learner_new(300, 1);
-	rm_learner_free(l);
-	rm_learner_free(NULL);
-}
-
-/* One word of a million letters is learned from in pieces. */
-static void test_learning_from_a_long_word(void **state)
-{
-	size_t len = 1000000;
-	char *text = rm_malloc(len + 1, 1), *made;
-
-	(void)state;
-	for (size_t i = 0; i < len; i++)
-		text[i] = (char)('a' + rm_random(3, RM_RANDOM_TEST, 0, i) %
-				 26);
-	text[len] = '\0';
-	made = learn(1000, 1, text, len);
-	assert_non_null(strstr(made, "\": 999\n"));
-	free(made);
-	free(text);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -687,10 +589,6 @@ int main(void)
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_not_a_tokenizer),
 		cmocka_unit_test(test_damaged_files),
-		cmocka_unit_test(test_learning_matches_naive),
-		cmocka_unit_test(test_learning_is_a_sum),
-		cmocka_unit_test(test_learning_from_little),
-		cmocka_unit_test(test_learning_from_a_long_word),
 	};
 
 	return cmocka_run_group_tests(tests, load_ref, free_ref);

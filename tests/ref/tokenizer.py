@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
 """Write tests/data/tokenizer.json: a small byte-level BPE made by the PyPI
 package `tokenizers`, variants of it (options, added tokens), texts, and the
-ids that the package gives them; the ids of the same texts for published
-tokenizers; and what a learner that recounts everything at every step learns
-from a small text.
+ids that the package gives them; and the ids of the same texts for published
+tokenizers.
 
 usage: tests/ref/tokenizer.py TOKENIZERS > tests/data/tokenizer.json
 """
-import collections
 import json
 import os
-import random
 import sys
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -103,45 +100,6 @@ def patched(tokenizer, patch):
     return out
 
 
-def learn(text, vocab):
-    """Tokens and merges by (count, lowest ids), counted at every step."""
-    split = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    words = collections.Counter(w for w, _ in split.pre_tokenize_str(text))
-    char = {b: c for b, c in zip(range(256), byte_chars())}
-    id_of = {c: b for b, c in char.items()}
-    tokens = [char[b] for b in range(256)]
-    seqs = [([id_of[c] for c in w], n) for w, n in words.items()]
-    merges = []
-    while len(tokens) < vocab:
-        count = collections.Counter()
-        for s, n in seqs:
-            for pair in zip(s, s[1:]):
-                count[pair] += n
-        if not count:
-            break
-        best = min(count, key=lambda p: (-count[p], p))
-        text = tokens[best[0]] + tokens[best[1]]
-        if text not in tokens:
-            tokens.append(text)
-        new = tokens.index(text)
-        merges.append(f"{tokens[best[0]]} {tokens[best[1]]}")
-        for s, _ in seqs:
-            i = 0
-            while i + 1 < len(s):
-                if (s[i], s[i + 1]) == best:
-                    s[i:i + 2] = [new]
-                i += 1
-    return tokens, merges
-
-
-def byte_chars():
-    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    other = [b for b in range(256) if b not in plain]
-    chars = {b: chr(b) for b in plain}
-    chars.update((b, chr(256 + i)) for i, b in enumerate(other))
-    return [chars[b] for b in range(256)]
-
-
 def main():
     tokenizer = base()
     n = len(tokenizer["model"]["vocab"])
@@ -159,21 +117,6 @@ def main():
             os.path.join(sys.argv[1], name, "tokenizer.json"))
         out["published"][name] = [
             peer.encode(t, add_special_tokens=False).ids for t in TEXTS]
-    rng = random.Random(1)
-    runs = " ".join("".join(rng.choice("ab") for _ in range(rng.randint(1, 9)))
-                    for _ in range(300))
-    out["learn"] = []
-    for text, vocab in ((CORPUS, 400), (runs, 330),
-                        ("aaaaaaa aaaa abcabcabc", 300)):
-        tokens, merges = learn(text, vocab)
-        peer = Tokenizer.from_str(json.dumps({
-            **tokenizer, "model": {
-                **tokenizer["model"], "merges": merges,
-                "vocab": {t: i for i, t in enumerate(tokens)}}}))
-        out["learn"].append(dict(
-            text=text, vocab=vocab, merges=merges,
-            ids=[peer.encode(t, add_special_tokens=False).ids
-                 for t in TEXTS]))
     print(json.dumps(out, ensure_ascii=True))
 
 

@@ -185,6 +185,27 @@ same() {
 	assert_output --partial "--learn needs -o"
 }
 
+@test "learn: the same file for any threads and order, and WordPiece" {
+	need_data hh
+	zcat "$data/hh/helpful-online.jsonl.gz" > rows.jsonl
+	tac rows.jsonl > turned.jsonl
+	for type in bpe wordpiece; do
+		rm-tokenize --learn 600 --learn-as $type -o 1.json rows.jsonl
+		rm-tokenize --learn 600 --learn-as $type -@ 2 -o 2.json \
+			turned.jsonl
+		cmp 1.json 2.json
+	done
+	run jq -c '[.model.type, .normalizer.lowercase, (.model.vocab | length),
+		(.added_tokens | map(.content)), .model.vocab["##ing"] != null]' 1.json
+	assert_output '["WordPiece",true,600,["[PAD]","[UNK]","[CLS]","[SEP]","[MASK]"],true]'
+	rm-tokenize --learn 600 --learn-as wordpiece --cased -o 3.json rows.jsonl
+	run jq -c .normalizer.lowercase 3.json
+	assert_output false
+	run rm-tokenize --learn 600 --learn-as unigram -o 4.json rows.jsonl
+	assert_failure 2
+	assert_output --partial "bpe, wordpiece"
+}
+
 @test "-m: tokenizer, template and limit of a model" {
 	mkdir m
 	run rm-tokenize --learn 300 --min-count 1 -o m/tokenizer.json two.jsonl
