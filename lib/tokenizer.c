@@ -19,6 +19,9 @@ struct rm_tokenizer {
 	struct rm_split split;
 	const struct rm_tokenizer_kind *kind;
 	void *model;
+	struct rm_post post;
+	struct rm_special special;
+	struct rm_decoder decoder;
 	uint64_t serial;	/* tells the scratch of one from another's */
 };
 
@@ -81,18 +84,9 @@ static int check_type(const json_t *json, const char *part,
 	return rm_fail("%s %s is not supported yet", part, type);
 }
 
-/*
- * What is not about ids: the version, how ids become text, and special
- * tokens, which encoding leaves out whatever the post-processor says.
- */
 static int check_others(const json_t *json)
 {
 	static const char *const none[] = { NULL };
-	static const char *const byte_level[] = { "ByteLevel", NULL };
-	static const char *const special[] = {
-		"ByteLevel", "RobertaProcessing", "BertProcessing",
-		"TemplateProcessing", "Sequence", NULL
-	};
 	const char *version;
 
 	if (rm_json_opt_string(json, "version", "tokenizer", "1.0",
@@ -100,11 +94,33 @@ static int check_others(const json_t *json)
 		return -1;
 	if (strcmp(version, "1.0") != 0)
 		return rm_fail("version %s is not supported", version);
-	if (check_type(json, "normalizer", none) < 0 ||
-	    check_type(json, "decoder", byte_level) < 0 ||
-	    check_type(json, "post_processor", special) < 0)
+	return check_type(json, "normalizer", none);
+}
+
+/*
+ * What is not about the ids of a text: special tokens around it, and how ids
+ * become text again.
+ */
+static int load_rest(struct rm_tokenizer *t, const json_t *json)
+{
+	const struct rm_file *file =
+		rm_files_find(&t->files, "tokenizer_config.json");
+	json_t *config = NULL;
+	int err = 0;
+
+	if (rm_post_load(&t->post, json_object_get(json, "post_processor"),
+			 &t->vocab) < 0 ||
+	    rm_decoder_load(&t->decoder, json_object_get(json, "decoder"),
+			    t->split.byte_level) < 0)
 		return -1;
-	return 0;
+	if (file) {
+		config = rm_json_parse(file->data, file->len);
+		err = config ? 0 : rm_wrap("tokenizer_config.json");
+	}
+	if (err == 0)
+		err = rm_special_load(&t->special, json, config, &t->vocab);
+	json_decref(config);
+	return err;
 }
 
 /* The parts in the order in which each needs those before. */
@@ -119,9 +135,10 @@ static int load_parts(struct rm_tokenizer *t, const json_t *json,
 			  split) < 0 ||
 	    load_model(t, json_object_get(json, "model"), model) < 0)
 		return -1;
-	return rm_added_load(&t->added,
-			     json_object_get(json, "added_tokens"),
-			     &t->vocab, added);
+	if (rm_added_load(&t->added, json_object_get(json, "added_tokens"),
+			  &t->vocab, added) < 0)
+		return -1;
+	return load_rest(t, json);
 }
 
 static int load_json(struct rm_tokenizer *t, const json_t *json)
@@ -273,6 +290,7 @@ void rm_tokenizer_free(struct rm_tokenizer *t)
 		return;
 	if (t->model)
 		t->kind->free(t->model);
+	rm_decoder_fini(&t->decoder);
 	rm_added_fini(&t->added);
 	rm_vocab_fini(&t->vocab);
 	rm_files_fini(&t->files);
@@ -287,6 +305,16 @@ const struct rm_files *rm_tokenizer_files(const struct rm_tokenizer *t)
 struct rm_fingerprint rm_tokenizer_fingerprint(const struct rm_tokenizer *t)
 {
 	return t->fingerprint;
+}
+
+const struct rm_post *rm_tokenizer_post(const struct rm_tokenizer *t)
+{
+	return &t->post;
+}
+
+const struct rm_special *rm_tokenizer_special(const struct rm_tokenizer *t)
+{
+	return &t->special;
 }
 
 size_t rm_tokenizer_size(const struct rm_tokenizer *t)
@@ -467,28 +495,23 @@ int rm_tokenizer_encode(const struct rm_tokenizer *t, struct rm_encoding *e,
 int rm_tokenizer_decode(const struct rm_tokenizer *t, const int32_t *ids,
 			size_t n, struct rm_buf *out)
 {
-	struct rm_buf bytes = {0};
+	struct rm_arena arena = {0};
+	struct rm_slice *token = rm_arena_alloc(&arena, n, sizeof(*token));
+	int err = token ? 0 : -1;
 
-	for (size_t i = 0; i < n; i++) {
-		const char *token = rm_tokenizer_token(t, ids[i]);
-		size_t len = token ? strlen(token) : 0;
-		ptrdiff_t got;
+	for (size_t i = 0; i < n && err == 0; i++) {
+		const char *text = rm_tokenizer_token(t, ids[i]);
 
-		if (!token) {
-			rm_buf_fini(&bytes);
-			return rm_fail("id %d is not of the tokenizer's %zu",
-				       ids[i], t->vocab.n);
-		}
-		if (rm_buf_reserve(&bytes, len) < 0)
-			break;
-		got = rm_token_bytes(token, bytes.data + bytes.len, len);
-		if (got < 0)
-			rm_buf_append(&bytes, token, len);
+		if (!text)
+			err = rm_fail("id %d is not of the tokenizer's %zu",
+				      ids[i], t->vocab.n);
 		else
-			bytes.len += (size_t)got;
+			token[i] = (struct rm_slice){
+				(const unsigned char *)text, strlen(text)
+			};
 	}
-	if (!bytes.failed)
-		rm_buf_append_utf8(out, bytes.data, bytes.len);
-	rm_buf_fini(&bytes);
-	return out->failed || bytes.failed ? -1 : 0;
+	if (err == 0)
+		err = rm_decoder_run(&t->decoder, &arena, token, n, out);
+	rm_arena_fini(&arena);
+	return err;
 }
