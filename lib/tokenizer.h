@@ -88,6 +88,15 @@ void rm_encoding_fini(struct rm_encoding *e);
 int rm_tokenizer_decode(const struct rm_tokenizer *t, const int32_t *ids,
 			size_t n, struct rm_buf *out);
 
+/*
+ * The same of ids that stand behind the id `before` (-1: none): what they
+ * add to its text.  Alone, the first of them may lose the space before it.
+ * Behind a token that the post-processor put there a text begins.
+ */
+int rm_tokenizer_decode_after(const struct rm_tokenizer *t, int32_t before,
+			      const int32_t *ids, size_t n,
+			      struct rm_buf *out);
+
 /* ---- special tokens ---- */
 
 /* More than any tokenizer puts at one place; bounds what a file can claim. */

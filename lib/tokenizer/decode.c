@@ -462,7 +462,7 @@ static int load_one(struct rm_decoder *d, const json_t *json)
 			return rm_wrap("decoder %s", type);
 		return 0;
 	}
-	return rm_fail("decoder %s is not supported", type);
+	return rm_fail("decoder %s is not supported yet", type);
 }
 
 int rm_decoder_load(struct rm_decoder *d, const json_t *decoder,
@@ -533,4 +533,65 @@ int rm_decoder_run(const struct rm_decoder *d, struct rm_arena *arena,
 		rm_buf_fini(&w.scratch[i]);
 	}
 	return err < 0 || out->failed ? -1 : 0;
+}
+
+/* ---- the text of a part ---- */
+
+static bool is_of(const struct rm_special_run *run, int32_t id)
+{
+	for (size_t i = 0; i < run->n; i++)
+		if (run->id[i] == id)
+			return true;
+	return false;
+}
+
+static bool begins_text(const struct rm_tokenizer *t, int32_t before)
+{
+	const struct rm_post *p = rm_tokenizer_post(t);
+
+	return before < 0 || is_of(&p->before, before) ||
+	       is_of(&p->pair_before, before) ||
+	       is_of(&p->pair_between, before);
+}
+
+/* What all of `ids` give beyond the first; 0 if that is not how their text
+ * begins, as where a character is parted. */
+static int decode_rest(const struct rm_tokenizer *t, const int32_t *ids,
+		       size_t n, struct rm_buf *out)
+{
+	struct rm_buf first = {0}, all = {0};
+	int got = -1;
+
+	if (rm_tokenizer_decode(t, ids, 1, &first) == 0 &&
+	    rm_tokenizer_decode(t, ids, n, &all) == 0)
+		got = all.len >= first.len &&
+		      (first.len == 0 ||
+		       memcmp(all.data, first.data, first.len) == 0);
+	if (got > 0)
+		rm_buf_append(out, all.data + first.len,
+			      all.len - first.len);
+	rm_buf_fini(&first);
+	rm_buf_fini(&all);
+	return out->failed ? -1 : got;
+}
+
+int rm_tokenizer_decode_after(const struct rm_tokenizer *t, int32_t before,
+			      const int32_t *ids, size_t n,
+			      struct rm_buf *out)
+{
+	int32_t *all;
+	int got;
+
+	if (n == 0)
+		return 0;
+	if (begins_text(t, before))
+		return rm_tokenizer_decode(t, ids, n, out);
+	all = rm_malloc(n + 1, sizeof(*all));
+	if (!all)
+		return -1;
+	all[0] = before;
+	memcpy(all + 1, ids, n * sizeof(*all));
+	got = decode_rest(t, all, n + 1, out);
+	free(all);
+	return got ? RM_MIN(got, 0) : rm_tokenizer_decode(t, ids, n, out);
 }

@@ -196,7 +196,8 @@ static int load_post(struct rm_post *p, const json_t *json,
 	else if (strcmp(type, "RobertaProcessing") == 0)
 		err = load_bert(p, json, vocab, true);
 	else
-		return rm_fail("post_processor %s is not supported", type);
+		return rm_fail("post_processor %s is not supported yet",
+			       type);
 	return err < 0 ? rm_wrap("post_processor %s", type) : 0;
 }
 
@@ -240,12 +241,13 @@ static int find_pad(struct rm_special *s, const json_t *tokenizer,
 	if (s->pad >= 0)
 		return 0;
 	if (json_is_object(padding)) {
-		if (rm_json_get_size(padding, "pad_id", "padding", &id) < 0)
+		if (rm_json_opt_size(padding, "pad_id", "padding", SIZE_MAX,
+				     &id) < 0)
 			return -1;
-		if (id >= vocab->n)
+		if (id != SIZE_MAX && id >= vocab->n)
 			return rm_fail("padding: pad_id %zu is not of the "
 				       "vocabulary", id);
-		s->pad = (int32_t)id;
+		s->pad = id == SIZE_MAX ? -1 : (int32_t)id;
 	}
 	for (size_t i = 0; i < RM_COUNT(usual) && s->pad < 0; i++)
 		s->pad = rm_vocab_find(vocab, usual[i], strlen(usual[i]));
