@@ -652,6 +652,45 @@ static void test_alike(void **state)
 	made_alike("{'prompt':'qqqq','responses':['a','b']}", 4, "right", 1);
 }
 
+/* ---- text of a part ---- */
+
+static void text_after(const char *members, int32_t before,
+		       const char *tokens, const char *want)
+{
+	json_t *json = quoted(members);
+	struct rm_tokenizer *t = made(json, NULL);
+	struct rm_buf out = {0};
+	int32_t ids[8];
+	size_t n = strlen(tokens);
+
+	if (!t)
+		fail_msg("%s", rm_error());
+	for (size_t i = 0; i < n; i++)
+		ids[i] = (unsigned char)tokens[i];
+	assert_int_equal(rm_tokenizer_decode_after(t, before, ids, n, &out),
+			 0);
+	assert_string_equal(rm_buf_text(&out), want);
+	rm_buf_fini(&out);
+	rm_tokenizer_free(t);
+	json_decref(json);
+}
+
+static void test_decode_after(void **state)
+{
+	static const char piece[] = "{'post_processor':" BERT ","
+		"'decoder':{'type':'WordPiece','prefix':'#','cleanup':true}}";
+
+	(void)state;
+	text_after("{}", 'q', "ab", "ab");
+	text_after("{}", 'q', "", "");
+	text_after(piece, -1, "ab", "a b");
+	text_after(piece, 'q', "ab", " a b");
+	/* Behind a special token a text begins. */
+	text_after(piece, 256, "ab", "a b");
+	/* A character that is parted: each part alone. */
+	text_after("{}", 0xc3, "\xa9x", "\xef\xbf\xbdx");
+}
+
 static int set_up(void **state)
 {
 	int fd = mkstemp(path);
@@ -684,6 +723,7 @@ int main(void)
 		cmocka_unit_test(test_pair_texts),
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_alike),
+		cmocka_unit_test(test_decode_after),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
