@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <omp.h>
 
@@ -35,22 +34,7 @@ struct rm_encode {
 
 /* ---- the header ---- */
 
-static json_t *make_policy(const struct rm_encode *e)
-{
-	json_t *policy = json_object();
-
-	json_object_set_new(policy, "template",
-			    json_string(rm_template_name(e->recipe.template)));
-	if (e->recipe.max_length) {
-		json_object_set_new(policy, "max_length", json_integer(
-			(json_int_t)e->recipe.max_length));
-		json_object_set_new(policy, "overlong", json_string(
-			rm_encode_overlongs[e->recipe.overlong]));
-	}
-	return policy;
-}
-
-static int make_header(struct rm_encode *e)
+static int make_header(struct rm_encode *e, const json_t *model_policy)
 {
 	struct rm_header *h = &e->header;
 	json_t *policy;
@@ -62,9 +46,8 @@ static int make_header(struct rm_encode *e)
 			  rm_tokenizer_files(e->recipe.tokenizer)) < 0)
 		return -1;
 	h->tokenizer_fp = rm_tokenizer_fingerprint(e->recipe.tokenizer);
-	policy = make_policy(e);
-	return policy ? rm_header_set_policy(h, policy)
-		      : rm_fail("out of memory");
+	policy = rm_recipe_policy(&e->recipe, model_policy);
+	return policy ? rm_header_set_policy(h, policy) : -1;
 }
 
 /* ---- opening ---- */
@@ -85,7 +68,7 @@ static int set_options(struct rm_encode *e,
 	for (size_t i = 0; rm_encode_overlongs[i]; i++)
 		if (strcmp(rm_encode_overlongs[i], overlong) == 0) {
 			e->recipe.overlong = (enum rm_overlong)i;
-			return 0;
+			return rm_recipe_set_special(&e->recipe, o);
 		}
 	rm_join_names(&names, rm_encode_overlongs);
 	rm_fail("overlong: '%s' is not one of %s", overlong,
@@ -112,9 +95,10 @@ fail:
 	return NULL;
 }
 
-static struct rm_encode *started(struct rm_encode *e)
+static struct rm_encode *started(struct rm_encode *e,
+				 const struct rm_encode_options *o)
 {
-	if (e->reader && make_header(e) == 0)
+	if (e->reader && make_header(e, o->policy) == 0)
 		return e;
 	rm_encode_close(e);
 	return NULL;
@@ -141,7 +125,7 @@ struct rm_encode *rm_encode_open(char *const *paths, size_t n,
 		return NULL;
 	text = text_options(e, options);
 	e->reader = rm_text_open(paths, n, &text);
-	return started(e);
+	return started(e, options);
 }
 
 struct rm_encode *rm_encode_open_input(struct rm_input *in,
@@ -157,7 +141,7 @@ struct rm_encode *rm_encode_open_input(struct rm_input *in,
 	}
 	text = text_options(e, options);
 	e->reader = rm_text_open_input(in, &text);
-	return started(e);
+	return started(e, options);
 }
 
 struct rm_header *rm_encode_header(struct rm_encode *e)
@@ -235,6 +219,7 @@ static void add_counts(struct rm_encode *e)
 		e->counts.kept += c->kept;
 		e->counts.dropped += c->dropped;
 		e->counts.cut += c->cut;
+		e->counts.alike += c->alike;
 		e->counts.empty += c->empty;
 		e->counts.tokens += c->tokens;
 		e->counts.text += c->text;
@@ -328,79 +313,4 @@ void rm_encode_close(struct rm_encode *e)
 	free(e->worker);
 	free(e->payload);
 	free(e);
-}
-
-/* ---- a model's policy ---- */
-
-enum { MAX_CONFIG = 64 * 1024 * 1024 };
-
-/* A file of the model as *value; NULL where there is none. */
-static int load_part(const char *model, const char *name, json_t **value)
-{
-	struct rm_buf path = {0};
-	int status = 0;
-
-	*value = NULL;
-	rm_buf_printf(&path, "%s/%s", model, name);
-	if (!rm_buf_text(&path)) {
-		status = -1;
-	} else if (access((const char *)path.data, F_OK) == 0) {
-		*value = rm_json_load((const char *)path.data, MAX_CONFIG);
-		if (!*value)
-			status = -1;
-		else if (!json_is_object(*value))
-			status = rm_fail("%s: no JSON object",
-					 (const char *)path.data);
-	}
-	rm_buf_fini(&path);
-	return status;
-}
-
-/* The limit of a transformer's positions; a model without has none. */
-static int limit_of_model(const char *model, struct rm_encode_options *o)
-{
-	json_t *config;
-	size_t limit = 0;
-	int status;
-
-	if (load_part(model, "config.json", &config) < 0)
-		return -1;
-	status = rm_json_opt_size(config, "max_position_embeddings",
-				  "config.json", 0, &limit);
-	json_decref(config);
-	if (status < 0)
-		return -1;
-	if (limit && o->max_length > limit)
-		return rm_fail("%s: %zu tokens are more than the model's %zu "
-			       "positions", model, o->max_length, limit);
-	if (!o->max_length)
-		o->max_length = limit;
-	return 0;
-}
-
-int rm_encode_policy(const char *model, struct rm_encode_options *options,
-		     json_t **keep)
-{
-	const char *template, *overlong;
-	const json_t *policy;
-	size_t limit;
-
-	if (load_part(model, "rm.json", keep) < 0)
-		return -1;
-	policy = json_object_get(*keep, "policy");
-	if (policy && !json_is_object(policy))
-		return rm_fail("%s/rm.json: policy is not an object", model);
-	if (rm_json_opt_string(policy, "template", "policy", NULL,
-			       &template) < 0 ||
-	    rm_json_opt_string(policy, "overlong", "policy", NULL,
-			       &overlong) < 0 ||
-	    rm_json_opt_size(policy, "max_length", "policy", 0, &limit) < 0)
-		return rm_wrap("%s/rm.json", model);
-	if (!options->template)
-		options->template = template;
-	if (!options->overlong)
-		options->overlong = overlong;
-	if (!options->max_length)
-		options->max_length = limit;
-	return limit_of_model(model, options);
 }

@@ -9,8 +9,9 @@
  *	rm_encode_close(e);
  *
  * `prompt` followed by `responses[i]` is exactly what the tokenizer makes of
- * the whole text, cut at the last token boundary at or before the prompt's
- * end that all k responses share.
+ * the whole text, special tokens included, cut at the last token boundary at
+ * or before the prompt's end that all k responses share.  Under template
+ * pair it is what the tokenizer's rule for pairs makes of two texts.
  */
 #ifndef RM_ENCODE_H
 #define RM_ENCODE_H
@@ -19,9 +20,19 @@
 #include "text.h"
 #include "tokenizer.h"
 
+enum rm_answer { RM_UNSAID, RM_YES, RM_NO };
+
 struct rm_encode_options {
 	struct rm_text_options text;
 	const char *template;	/* NULL: plain */
+	enum rm_answer special_tokens;	/* what the post-processor adds; yes */
+	/*
+	 * The EOS token after plain text: no, unless special tokens are
+	 * added and tokenizer_config.json has add_eos_token.
+	 */
+	enum rm_answer eos;
+	const json_t *policy;	/* of the model (rm_encode_policy), or NULL;
+				 * borrowed until the encoder is open */
 	size_t max_length;	/* tokens of prompt and response; 0: no limit */
 	const char *overlong;	/* left (or NULL), right, drop, error */
 	bool keep_text;
@@ -32,6 +43,8 @@ extern const char *const rm_encode_overlongs[];
 
 struct rm_encode_counts {
 	size_t kept, dropped, cut;	/* groups */
+	size_t alike;			/* groups with responses that only
+					 * the cut made identical */
 	size_t empty;			/* empty responses */
 	size_t tokens;			/* of the model's inputs */
 	size_t text;			/* their bytes of text */
@@ -65,10 +78,11 @@ const struct rm_text_counts *rm_encode_text_counts(const struct rm_encode *e);
 void rm_encode_close(struct rm_encode *e);
 
 /*
- * Take template, max_length and overlong from a model directory's rm.json
- * ("policy") and max_position_embeddings from its config.json, where the
- * options leave them unset.  Strings live in *keep, which the caller frees
- * (json_decref).
+ * Take template, special tokens, max_length and overlong from a model
+ * directory's rm.json ("policy") and max_position_embeddings from its
+ * config.json, where the options leave them unset.  Special token ids in the
+ * policy are compared with the tokenizer's when the encoder is opened.  What
+ * was taken lives in *keep, which the caller frees (json_decref).
  */
 int rm_encode_policy(const char *model, struct rm_encode_options *options,
 		     json_t **keep);

@@ -4,7 +4,7 @@
 
 struct rm_template {
 	const char *name, *help;
-	bool joins_strings, takes_transcripts;
+	bool joins_strings, takes_transcripts, is_text, is_pair;
 	void (*begin)(struct rm_buf *out, struct rm_slice role, bool first);
 	const char *gap;	/* before a message's content */
 	const char *end;	/* and after it */
@@ -57,12 +57,20 @@ static void begin_chatml(struct rm_buf *out, struct rm_slice role, bool first)
 }
 
 static const struct rm_template templates[] = {
-	{ "plain", "contents with an empty line between; strings as they are",
-	  true, true, begin_plain, "", "" },
-	{ "hh", "\\n\\nHuman: ... \\n\\nAssistant: ...", false, true,
-	  begin_hh, " ", "" },
-	{ "chatml", "<|im_start|>role\\n...<|im_end|>\\n", false, false,
-	  begin_chatml, "", "<|im_end|>\n" },
+	{ .name = "plain",
+	  .help = "contents with an empty line between; strings as they are",
+	  .joins_strings = true, .takes_transcripts = true, .is_text = true,
+	  .begin = begin_plain, .gap = "", .end = "" },
+	{ .name = "hh", .help = "\\n\\nHuman: ... \\n\\nAssistant: ...",
+	  .takes_transcripts = true, .is_text = true,
+	  .begin = begin_hh, .gap = " ", .end = "" },
+	{ .name = "chatml", .help = "<|im_start|>role\\n...<|im_end|>\\n",
+	  .begin = begin_chatml, .gap = "", .end = "<|im_end|>\n" },
+	/* Each of the two is rendered as plain. */
+	{ .name = "pair",
+	  .help = "prompt and response by the tokenizer's rule for two texts",
+	  .joins_strings = true, .takes_transcripts = true, .is_pair = true,
+	  .begin = begin_plain, .gap = "", .end = "" },
 };
 
 bool rm_template_at(size_t i, const char **name, const char **help)
@@ -103,6 +111,16 @@ bool rm_template_joins_strings(const struct rm_template *t)
 bool rm_template_takes_transcripts(const struct rm_template *t)
 {
 	return t->takes_transcripts;
+}
+
+bool rm_template_is_text(const struct rm_template *t)
+{
+	return t->is_text;
+}
+
+bool rm_template_is_pair(const struct rm_template *t)
+{
+	return t->is_pair;
 }
 
 int rm_template_render(const struct rm_template *t,

@@ -26,6 +26,13 @@ bool rm_template_joins_strings(const struct rm_template *t);
 /* Whether whole HH transcripts are taken as they are. */
 bool rm_template_takes_transcripts(const struct rm_template *t);
 /*
+ * Whether it makes plain text, which an EOS token may end; the others mark
+ * the end of a message themselves, or are no text at all (pair).
+ */
+bool rm_template_is_text(const struct rm_template *t);
+/* Whether prompt and response stay two texts, for the tokenizer's rule. */
+bool rm_template_is_pair(const struct rm_template *t);
+/*
  * Append the text of n messages; with `generation`, up to where the
  * assistant's next message begins.  0 / -1.
  */

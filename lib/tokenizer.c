@@ -15,6 +15,9 @@ struct rm_tokenizer {
 	struct rm_files files;
 	struct rm_fingerprint fingerprint;
 	struct rm_pipeline pipe;
+	struct rm_post post;
+	struct rm_special special;
+	struct rm_decoder decoder;
 };
 
 /* ---- loading ---- */
@@ -131,7 +134,7 @@ static int load_model(struct rm_pipeline *p, const struct rm_model_json *m,
 		      struct rm_buf *canonical)
 {
 	const char *type = model_type(m);
-	bool bytes = ends_in_bytes(&p->cut);
+	bool bytes = p->bytes = ends_in_bytes(&p->cut);
 
 	if (!json_is_object(m->json))
 		return rm_fail("no object \"model\"");
@@ -159,6 +162,32 @@ static int check_version(const json_t *json)
 	       rm_fail("version %s is not supported", version);
 }
 
+/*
+ * What is not about the ids of a text: special tokens around it, and how ids
+ * become text again.
+ */
+static int load_rest(struct rm_tokenizer *t, const json_t *json)
+{
+	const struct rm_file *file =
+		rm_files_find(&t->files, "tokenizer_config.json");
+	json_t *config = NULL;
+	int err = 0;
+
+	if (rm_post_load(&t->post, json_object_get(json, "post_processor"),
+			 &t->pipe.vocab) < 0 ||
+	    rm_decoder_load(&t->decoder, json_object_get(json, "decoder"),
+			    t->pipe.bytes) < 0)
+		return -1;
+	if (file) {
+		config = rm_json_parse(file->data, file->len);
+		err = config ? 0 : rm_wrap("tokenizer_config.json");
+	}
+	if (err == 0)
+		err = rm_special_load(&t->special, json, config, &t->pipe.vocab);
+	json_decref(config);
+	return err;
+}
+
 /* Canonical JSON of the parts, in the order of their names. */
 struct canonical {
 	struct rm_buf added, model, normal, cut;
@@ -181,7 +210,7 @@ static int load_parts(struct rm_tokenizer *t, const json_t *json,
 			  &p->vocab, rm_pipeline_normalize, p,
 			  &c->added) < 0)
 		return -1;
-	return rm_pipeline_init(p);
+	return rm_pipeline_init(p) < 0 ? -1 : load_rest(t, json);
 }
 
 static int set_fingerprint(struct rm_tokenizer *t, const struct canonical *c)
@@ -378,6 +407,7 @@ void rm_tokenizer_free(struct rm_tokenizer *t)
 	if (!t)
 		return;
 	rm_pipeline_fini(&t->pipe);
+	rm_decoder_fini(&t->decoder);
 	rm_files_fini(&t->files);
 	free(t);
 }
@@ -390,6 +420,16 @@ const struct rm_files *rm_tokenizer_files(const struct rm_tokenizer *t)
 struct rm_fingerprint rm_tokenizer_fingerprint(const struct rm_tokenizer *t)
 {
 	return t->fingerprint;
+}
+
+const struct rm_post *rm_tokenizer_post(const struct rm_tokenizer *t)
+{
+	return &t->post;
+}
+
+const struct rm_special *rm_tokenizer_special(const struct rm_tokenizer *t)
+{
+	return &t->special;
 }
 
 size_t rm_tokenizer_size(const struct rm_tokenizer *t)
@@ -448,28 +488,23 @@ int rm_tokenizer_words(const struct rm_tokenizer *t, struct rm_encoding *e,
 int rm_tokenizer_decode(const struct rm_tokenizer *t, const int32_t *ids,
 			size_t n, struct rm_buf *out)
 {
-	struct rm_buf bytes = {0};
+	struct rm_arena arena = {0};
+	struct rm_slice *token = rm_arena_alloc(&arena, n, sizeof(*token));
+	int err = token ? 0 : -1;
 
-	for (size_t i = 0; i < n; i++) {
-		const char *token = rm_tokenizer_token(t, ids[i]);
-		size_t len = token ? strlen(token) : 0;
-		ptrdiff_t got;
+	for (size_t i = 0; i < n && err == 0; i++) {
+		const char *text = rm_tokenizer_token(t, ids[i]);
 
-		if (!token) {
-			rm_buf_fini(&bytes);
-			return rm_fail("id %d is not of the tokenizer's %zu",
-				       ids[i], t->pipe.vocab.n);
-		}
-		if (rm_buf_reserve(&bytes, len) < 0)
-			break;
-		got = rm_token_bytes(token, bytes.data + bytes.len, len);
-		if (got < 0)
-			rm_buf_append(&bytes, token, len);
+		if (!text)
+			err = rm_fail("id %d is not of the tokenizer's %zu",
+				      ids[i], t->pipe.vocab.n);
 		else
-			bytes.len += (size_t)got;
+			token[i] = (struct rm_slice){
+				(const unsigned char *)text, strlen(text)
+			};
 	}
-	if (!bytes.failed)
-		rm_buf_append_utf8(out, bytes.data, bytes.len);
-	rm_buf_fini(&bytes);
-	return out->failed || bytes.failed ? -1 : 0;
+	if (err == 0)
+		err = rm_decoder_run(&t->decoder, &arena, token, n, out);
+	rm_arena_fini(&arena);
+	return err;
 }

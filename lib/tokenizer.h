@@ -76,17 +76,65 @@ struct rm_encoding {
 };
 
 /* text is valid UTF-8, len bytes; any NUL in it is a character.  No special
- * tokens are added, but those written in the text are found. */
+ * tokens are added (rm_tokenizer_post), but those written in the text are
+ * found. */
 int rm_tokenizer_encode(const struct rm_tokenizer *t, struct rm_encoding *e,
 			const void *text, size_t len);
 void rm_encoding_fini(struct rm_encoding *e);
 
 /*
- * The text of n ids appended to out: valid UTF-8, invalid bytes as U+FFFD.
- * An id out of range is an error.
+ * The text of n ids appended to out, as tokenizer.json's decoder makes it,
+ * special tokens included: valid UTF-8, invalid bytes as U+FFFD.  An id out
+ * of range is an error.
  */
 int rm_tokenizer_decode(const struct rm_tokenizer *t, const int32_t *ids,
 			size_t n, struct rm_buf *out);
+
+/*
+ * The same of ids that stand behind the id `before` (-1: none): what they
+ * add to its text.  Alone, the first of them may lose the space before it.
+ * Behind a token that the post-processor put there a text begins.
+ */
+int rm_tokenizer_decode_after(const struct rm_tokenizer *t, int32_t before,
+			      const int32_t *ids, size_t n,
+			      struct rm_buf *out);
+
+/* ---- special tokens ---- */
+
+/* More than any tokenizer puts at one place; bounds what a file can claim. */
+#define RM_MAX_SPECIAL 64
+
+/* Special tokens that stand together, and the token type of each. */
+struct rm_special_run {
+	size_t n;
+	int32_t id[RM_MAX_SPECIAL], type[RM_MAX_SPECIAL];
+};
+
+/*
+ * What tokenizer.json's post-processor puts before and after one text, and
+ * before, between and after two.  Applying it is the caller's: module encode
+ * does.
+ */
+struct rm_post {
+	struct rm_special_run before, after;
+	bool has_pair;		/* a rule for two texts; else the rest is 0 */
+	struct rm_special_run pair_before, pair_between, pair_after;
+	int32_t type_a, type_b;	/* token types of the two texts' own ids */
+};
+
+const struct rm_post *rm_tokenizer_post(const struct rm_tokenizer *t);
+
+/*
+ * Ids of the tokens that tokenizer_config.json names, -1 where it names none
+ * or one that the vocabulary lacks.  pad is else tokenizer.json's
+ * padding.pad_id, else the token [PAD] or <pad>.
+ */
+struct rm_special {
+	int32_t bos, eos, pad;
+	bool add_eos;		/* add_eos_token */
+};
+
+const struct rm_special *rm_tokenizer_special(const struct rm_tokenizer *t);
 
 /* ---- learning ---- */
 

@@ -11,12 +11,14 @@ enum { MAX_COLUMNS = 256 };
 
 static struct {
 	const char *tokenizer, *model, *output, *format, *overlong, *template,
-		*learn_as;
+		*learn_as, *special_tokens, *eos;
 	struct rm_strings prompt, chosen, rejected, responses, score, rank,
 		attributes, votes, subset, teacher, per_response;
 	size_t max_length, learn, min_count, threads;
 	bool keep_text, skip_bad, replace, cased, quiet, no_history;
 } o = { .format = "auto", .learn_as = "bpe", .min_count = 2, .threads = 1 };
+
+static const char *const answers[] = { "yes", "no", NULL };
 
 /* The options that name columns, by the names of their roles. */
 static const struct {
@@ -36,7 +38,8 @@ static const struct rm_option options[] = {
 		      "a tokenizer.json or a folder with one; without it a "
 		      "token is a byte"),
 	RM_OPT_STRING('m', "model", &o.model, "MODEL",
-		      "tokenizer, template and limit of this model"),
+		      "tokenizer, template, special tokens and limit of this "
+		      "model"),
 	RM_OPT_CHOICE('f', "format", &o.format, "FORMAT",
 		      "format of the files; auto goes by content, then suffix",
 		      rm_text_formats),
@@ -64,7 +67,13 @@ static const struct rm_option options[] = {
 		    "further columns that hold one value a response"),
 	RM_OPT_STRING(0, "template", &o.template, "NAME",
 		      "how messages become text: plain (the default), hh, "
-		      "chatml"),
+		      "chatml; pair: two texts"),
+	RM_OPT_CHOICE(0, "special-tokens", &o.special_tokens, "ANSWER",
+		      "add what the tokenizer's post-processor adds, yes "
+		      "unless the model says otherwise", answers),
+	RM_OPT_CHOICE(0, "eos", &o.eos, "ANSWER",
+		      "end plain text with the EOS token, no unless model "
+		      "or tokenizer say otherwise", answers),
 	RM_OPT_SIZE('l', "max-length", &o.max_length, 0, 1e9, "MAX",
 		    "most tokens of prompt and response; 0: the model's "
 		    "limit, or none"),
@@ -122,6 +131,13 @@ static int set_text_options(struct rm_text_options *text,
 	text->replace = o.replace;
 	text->threads = o.threads;
 	return 0;
+}
+
+static enum rm_answer answer(const char *text)
+{
+	if (!text)
+		return RM_UNSAID;
+	return strcmp(text, "yes") == 0 ? RM_YES : RM_NO;
 }
 
 static struct rm_tokenizer *load_tokenizer(void)
@@ -214,6 +230,8 @@ static void report(const struct rm_encode *e)
 	rm_buf_printf(&b, "%zu kept, %zu cut, %zu dropped, %zu empty "
 		      "response%s", c->kept, c->cut, c->dropped, c->empty,
 		      c->empty == 1 ? "" : "s");
+	append(&b, c->alike, "made identical by the cut",
+	       "made identical by the cut");
 	append(&b, t->bad, "bad row skipped", "bad rows skipped");
 	append(&b, t->as_json, "boolean or number taken as text",
 	       "booleans or numbers taken as text");
@@ -306,6 +324,8 @@ int main(int argc, char **argv)
 	eo.template = o.template;
 	eo.max_length = o.max_length;
 	eo.overlong = o.overlong;
+	eo.special_tokens = answer(o.special_tokens);
+	eo.eos = answer(o.eos);
 	eo.keep_text = o.keep_text;
 	paths = argv + first;
 	n = (size_t)(argc - first);

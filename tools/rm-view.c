@@ -72,9 +72,10 @@ static void decoder_fini(struct decoder *d)
 	rm_buf_fini(&d->text);
 }
 
-/* The ids in `bytes` (little-endian int32) as a JSON string. */
+/* The ids in `bytes` (little-endian int32) as a JSON string; they stand
+ * behind the id `before`, -1 if there is none. */
 static int print_ids(struct rm_buf *json, struct decoder *d,
-		     struct rm_slice bytes)
+		     struct rm_slice bytes, int32_t before)
 {
 	size_t i, n = bytes.len / 4;
 
@@ -87,15 +88,28 @@ static int print_ids(struct rm_buf *json, struct decoder *d,
 	for (i = 0; i < n; i++)
 		d->ids[i] = rm_get_i32(bytes.data + 4 * i);
 	rm_buf_clear(&d->text);
-	if (rm_tokenizer_decode(d->tokenizer, d->ids, n, &d->text) < 0)
+	if (rm_tokenizer_decode_after(d->tokenizer, before, d->ids, n,
+				      &d->text) < 0)
 		return -1;
 	rm_json_quote(json, d->text.data, d->text.len);
 	return 0;
 }
 
+/* The last id of the record's prompt. */
+static int32_t last_of_prompt(const struct rm_record *rec)
+{
+	int f = rm_schema_find(rec->schema, "prompt");
+	struct rm_slice ids = {0};
+
+	if (f >= 0 && rec->schema->field[f].type == RM_I32_N)
+		ids = rm_record_bytes(rec, f);
+	return ids.len ? rm_get_i32(ids.data + ids.len - 4) : -1;
+}
+
 static int print_responses(struct rm_buf *json, struct decoder *d,
 			   const struct rm_record *rec, int f)
 {
+	int32_t before = last_of_prompt(rec);
 	size_t i;
 
 	if (rm_record_is_nil(rec, f)) {
@@ -108,7 +122,7 @@ static int print_responses(struct rm_buf *json, struct decoder *d,
 	rm_record_elements(rec, f, d->response);
 	for (i = 0; i < rec->k; i++) {
 		rm_buf_putc(json, i ? ',' : '[');
-		if (print_ids(json, d, d->response[i]) < 0)
+		if (print_ids(json, d, d->response[i], before) < 0)
 			return rm_wrap("[%zu]", i);
 	}
 	rm_buf_putc(json, ']');
@@ -121,7 +135,7 @@ static int print_decoded(struct rm_buf *json, struct decoder *d,
 {
 	if (rec->schema->field[f].type == RM_I32_N) {
 		rm_buf_puts(json, "\"prompt_text\":");
-		return print_ids(json, d, rm_record_bytes(rec, f));
+		return print_ids(json, d, rm_record_bytes(rec, f), -1);
 	}
 	rm_buf_puts(json, "\"response_texts\":");
 	return print_responses(json, d, rec, f);

@@ -20,7 +20,23 @@ struct rm_recipe {
 	size_t max_length;
 	enum rm_overlong overlong;
 	bool keep_text;
+	/*
+	 * What is put around the text, or around and between the two of a
+	 * pair: empty runs where nothing is.  The first n_between ids
+	 * between belong to the prompt.
+	 */
+	const struct rm_special_run *before, *between, *after;
+	size_t n_between;
+	int32_t eos;		/* put after plain text; -1: none is */
+	size_t n_special;	/* the most that one input has of them */
+	bool special_tokens;	/* any but eos */
 };
+
+/* What options and tokenizer say of special tokens; the template is set. */
+int rm_recipe_set_special(struct rm_recipe *r,
+			  const struct rm_encode_options *o);
+/* The policy as it is recorded; `model` is that of the model, or NULL. */
+json_t *rm_recipe_policy(const struct rm_recipe *r, const json_t *model);
 
 /* What each thread has for itself. */
 struct rm_encode_worker {
@@ -45,6 +61,12 @@ struct rm_encode_group {
 	size_t n_prompt;		/* ids that all inputs begin with */
 	size_t skip;			/* of them, cut from the left */
 	size_t *from, *n;		/* [k] of the responses' ids */
+	/*
+	 * Special tokens that no cut takes: at the beginning and the end of
+	 * the prompt, and of each response [k].
+	 */
+	size_t prompt_first, prompt_last;
+	size_t *first, *last;
 	struct rm_slice *plain;		/* [k] texts as the data has them */
 };
 
@@ -53,6 +75,8 @@ struct rm_encode_group {
  * dropped, -1 on error.
  */
 int rm_encode_inputs(struct rm_encode_group *x);
+/* The cut alone, of inputs whose ids are there; the same. */
+int rm_encode_cut(struct rm_encode_group *x);
 
 /* A field's value appended to out. */
 typedef void rm_encode_put_fn(struct rm_encode_group *x, struct rm_buf *out);

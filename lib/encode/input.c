@@ -112,153 +112,231 @@ static int make_plain(struct rm_encode_group *x)
 
 /* ---- tokens ---- */
 
-static int add_ids(struct rm_encode_worker *w)
+static int add_ids(struct rm_encode_worker *w, const int32_t *ids, size_t n)
 {
-	const struct rm_encoding *c = &w->encoding;
-
-	if (rm_grow(&w->ids, &w->cap_ids, w->n_ids + c->n,
-		    sizeof(*w->ids)) < 0)
+	if (rm_grow(&w->ids, &w->cap_ids, w->n_ids + n, sizeof(*ids)) < 0)
 		return -1;
-	if (c->n)
-		memcpy(w->ids + w->n_ids, c->ids, c->n * sizeof(*w->ids));
-	w->n_ids += c->n;
+	if (n)
+		memcpy(w->ids + w->n_ids, ids, n * sizeof(*ids));
+	w->n_ids += n;
 	return 0;
+}
+
+static int encode(struct rm_encode_group *x, const void *text, size_t len)
+{
+	x->w->counts.text += len;
+	return rm_tokenizer_encode(x->recipe->tokenizer, &x->w->encoding,
+				   text, len);
+}
+
+static bool are(const int32_t *ids, const struct rm_special_run *run)
+{
+	return memcmp(ids, run->id, run->n * sizeof(*ids)) == 0;
+}
+
+/*
+ * What ends the text, and how many of the row's last ids are special.  What
+ * the text ends in already is not put a second time; `text` is where in the
+ * encoding it begins, behind special tokens of its own.
+ */
+static int add_end(struct rm_encode_group *x, size_t i, size_t text)
+{
+	const struct rm_encoding *c = &x->w->encoding;
+	const struct rm_special_run *after = x->recipe->after;
+	const int32_t eos = x->recipe->eos, *ids = c->ids + text;
+	size_t n = c->n - text;
+	bool has_eos;
+
+	x->last[i] = after->n;
+	if (after->n && n >= after->n && are(ids + n - after->n, after)) {
+		n -= after->n;
+		x->last[i] += eos >= 0 && n && ids[n - 1] == eos;
+		return 0;
+	}
+	has_eos = n && ids[n - 1] == eos;
+	x->last[i] += eos >= 0;
+	if (eos >= 0 && !has_eos && add_ids(x->w, &eos, 1) < 0)
+		return -1;
+	return add_ids(x->w, after->id, after->n);
+}
+
+/* The encoding with its special tokens as row i; *put of them stand before
+ * it, none if the text begins with them itself. */
+static int add_row(struct rm_encode_group *x, size_t i, size_t *put)
+{
+	const struct rm_encoding *c = &x->w->encoding;
+	const struct rm_special_run *before = x->recipe->before;
+	bool own = before->n && c->n >= before->n && are(c->ids, before);
+
+	*put = own ? 0 : before->n;
+	if (add_ids(x->w, before->id, *put) < 0 ||
+	    add_ids(x->w, c->ids, c->n) < 0)
+		return -1;
+	return add_end(x, i, own ? before->n : 0);
+}
+
+/* Where in the text id j of the row at hand ends; `put` ids stand before its
+ * encoding, those behind it end beyond the text. */
+static size_t end_at(const struct rm_encoding *c, size_t put, size_t j)
+{
+	if (j < put)
+		return 0;
+	return j - put < c->n ? c->ends[j - put] : SIZE_MAX;
 }
 
 /* Where the tokens of the first input end, to compare the others with. */
-static int keep_ends(struct rm_encode_worker *w)
+static int keep_ends(struct rm_encode_worker *w, size_t put)
 {
-	const struct rm_encoding *c = &w->encoding;
-
-	if (rm_grow(&w->ends, &w->cap_ends, c->n, sizeof(*w->ends)) < 0)
+	if (rm_grow(&w->ends, &w->cap_ends, w->n_ids, sizeof(*w->ends)) < 0)
 		return -1;
-	if (c->n)
-		memcpy(w->ends, c->ends, c->n * sizeof(*w->ends));
+	for (size_t j = 0; j < w->n_ids; j++)
+		w->ends[j] = end_at(&w->encoding, put, j);
 	return 0;
 }
 
-/* Tokens that the first input and this one share, up to the prompt's end. */
-static size_t shared_tokens(const struct rm_encode_worker *w, size_t n,
-			    size_t end)
+/* Of the first n ids of the first row, those that row i shares, up to the
+ * prompt's end in the text. */
+static size_t shared_ids(const struct rm_encode_group *x, size_t i,
+			 size_t put, size_t n, size_t end)
 {
-	const struct rm_encoding *c = &w->encoding;
-	size_t i = 0;
+	const struct rm_encode_worker *w = x->w;
+	const int32_t *row = w->ids + x->start[i];
+	size_t len = w->n_ids - x->start[i], j = 0;
 
-	while (i < n && i < c->n && w->ends[i] <= end &&
-	       w->ids[i] == c->ids[i] && w->ends[i] == c->ends[i])
-		i++;
-	return i;
+	while (j < n && j < len && w->ends[j] <= end &&
+	       w->ids[j] == row[j] &&
+	       w->ends[j] == end_at(&w->encoding, put, j))
+		j++;
+	return j;
 }
 
 /* The ids of all inputs side by side, and how many of them are prompt. */
 static int tokenize(struct rm_encode_group *x)
 {
 	struct rm_encode_worker *w = x->w;
-	struct rm_encoding *c = &w->encoding;
-	size_t k = x->g->k, end;
+	size_t end, put;
 
-	x->start = rm_arena_alloc(&w->arena, k + 1, sizeof(*x->start));
-	if (!x->start)
-		return -1;
-	w->n_ids = 0;
-	for (size_t i = 0; i < k; i++) {
+	for (size_t i = 0; i < x->g->k; i++) {
 		x->start[i] = w->n_ids;
 		if (make_text(x, i, &end) < 0 ||
-		    rm_tokenizer_encode(x->recipe->tokenizer, c, w->text.data,
-					w->text.len) < 0)
-			return -1;
-		w->counts.text += w->text.len;
-		if (add_ids(w) < 0 || (i == 0 && keep_ends(w) < 0))
+		    encode(x, w->text.data, w->text.len) < 0 ||
+		    add_row(x, i, &put) < 0 ||
+		    (i == 0 && keep_ends(w, put) < 0))
 			return -1;
 		if (i == 0)
-			x->n_prompt = c->n;
-		x->n_prompt = shared_tokens(w, x->n_prompt, end);
+			x->n_prompt = w->n_ids;
+		x->n_prompt = shared_ids(x, i, put, x->n_prompt, end);
 	}
-	x->start[k] = w->n_ids;
+	x->prompt_first = RM_MIN(x->recipe->before->n, x->n_prompt);
+	for (size_t i = 0; i < x->g->k; i++)
+		x->first[i] = x->recipe->before->n - x->prompt_first;
 	return 0;
 }
 
-/* ---- cutting ---- */
+/* ---- two texts ---- */
 
-static size_t longest_input(const struct rm_encode_group *x)
+/* The prompt and the ids between that belong to it, as the first row. */
+static int add_prompt(struct rm_encode_group *x)
 {
-	size_t n = 0;
+	const struct rm_recipe *r = x->recipe;
+	const struct rm_text *p = &x->g->prompt;
+	struct rm_encode_worker *w = x->w;
+	struct rm_slice text = p->text;
 
-	for (size_t i = 0; i < x->g->k; i++)
-		n = RM_MAX(n, x->start[i + 1] - x->start[i]);
-	return n;
-}
-
-/* From the front of the prompt, as much for all k; a response that does not
- * fit alone loses its own front. */
-static void cut_left(struct rm_encode_group *x, size_t longest)
-{
-	size_t max = x->recipe->max_length;
-
-	x->skip = RM_MIN(x->n_prompt, longest - max);
-	for (size_t i = 0; i < x->g->k; i++) {
-		size_t have = x->n_prompt - x->skip + x->n[i];
-
-		if (have > max) {
-			x->from[i] += have - max;
-			x->n[i] -= have - max;
-		}
+	if (!is_string(p)) {
+		rm_buf_clear(&w->text);
+		if (rm_template_render(r->template, p->message, p->n, false,
+				       &w->text) < 0)
+			return -1;
+		text = (struct rm_slice){ w->text.data, w->text.len };
 	}
+	if (encode(x, text.data, text.len) < 0 ||
+	    add_ids(w, r->before->id, r->before->n) < 0 ||
+	    add_ids(w, w->encoding.ids, w->encoding.n) < 0 ||
+	    add_ids(w, r->between->id, r->n_between) < 0)
+		return -1;
+	x->n_prompt = w->n_ids;
+	return 0;
 }
 
-static void cut_right(struct rm_encode_group *x)
+static int add_response(struct rm_encode_group *x, size_t i)
 {
-	size_t max = x->recipe->max_length;
+	const struct rm_special_run *between = x->recipe->between;
+	const struct rm_special_run *after = x->recipe->after;
+	struct rm_encode_worker *w = x->w;
 
-	x->n_prompt = RM_MIN(x->n_prompt, max);
-	for (size_t i = 0; i < x->g->k; i++)
-		x->n[i] = RM_MIN(x->n[i], max - x->n_prompt);
+	x->first[i] = between->n - x->recipe->n_between;
+	x->last[i] = after->n;
+	if (encode(x, x->plain[i].data, x->plain[i].len) < 0 ||
+	    add_ids(w, between->id + x->recipe->n_between,
+		    x->first[i]) < 0 ||
+	    add_ids(w, w->encoding.ids, w->encoding.n) < 0)
+		return -1;
+	return add_ids(w, after->id, after->n);
 }
 
-/* 1 to keep the group, 0 to drop it, -1 for an error. */
-static int cut(struct rm_encode_group *x)
+/* Prompt and response each by itself, put together by the tokenizer's rule
+ * for pairs. */
+static int tokenize_pair(struct rm_encode_group *x)
 {
 	struct rm_encode_worker *w = x->w;
-	size_t k = x->g->k, longest = longest_input(x);
 
-	x->from = rm_arena_alloc(&w->arena, k, sizeof(*x->from));
-	x->n = rm_arena_alloc(&w->arena, k, sizeof(*x->n));
-	if (!x->from || !x->n)
+	x->start[0] = 0;
+	if (add_prompt(x) < 0)
 		return -1;
-	for (size_t i = 0; i < k; i++) {
-		x->from[i] = x->start[i] + x->n_prompt;
-		x->n[i] = x->start[i + 1] - x->from[i];
+	x->prompt_first = x->recipe->before->n;
+	x->prompt_last = x->recipe->n_between;
+	for (size_t i = 0; i < x->g->k; i++) {
+		if (i) {
+			x->start[i] = w->n_ids;
+			/* Room first: the ids may move. */
+			if (rm_grow(&w->ids, &w->cap_ids, w->n_ids +
+				    x->n_prompt, sizeof(*w->ids)) < 0 ||
+			    add_ids(w, w->ids, x->n_prompt) < 0)
+				return -1;
+		}
+		if (add_response(x, i) < 0)
+			return -1;
 	}
-	if (x->recipe->max_length == 0 || longest <= x->recipe->max_length)
-		return 1;
-	switch (x->recipe->overlong) {
-	case RM_OVERLONG_DROP:
-		w->counts.dropped++;
-		return 0;
-	case RM_OVERLONG_ERROR:
-		return rm_fail("%zu tokens, the limit is %zu", longest,
-			       x->recipe->max_length);
-	case RM_OVERLONG_RIGHT:
-		cut_right(x);
-		break;
-	case RM_OVERLONG_LEFT:
-	default:
-		cut_left(x, longest);
-		break;
-	}
-	w->counts.cut++;
-	return 1;
+	return 0;
+}
+
+/* ---- all of it ---- */
+
+static int make_room(struct rm_encode_group *x)
+{
+	struct rm_arena *a = &x->w->arena;
+	size_t k = x->g->k;
+
+	x->start = rm_arena_alloc(a, k + 1, sizeof(*x->start));
+	x->from = rm_arena_alloc(a, k, sizeof(*x->from));
+	x->n = rm_arena_alloc(a, k, sizeof(*x->n));
+	x->first = rm_arena_alloc(a, k, sizeof(*x->first));
+	x->last = rm_arena_alloc(a, k, sizeof(*x->last));
+	return x->start && x->from && x->n && x->first && x->last ? 0 : -1;
 }
 
 int rm_encode_inputs(struct rm_encode_group *x)
 {
-	if (x->g->k > RM_MAX_RESPONSES)
-		return rm_fail("%zu responses; at most %zu are possible",
-			       x->g->k, RM_MAX_RESPONSES);
+	bool pair = rm_template_is_pair(x->recipe->template);
+	size_t k = x->g->k;
+
+	if (k > RM_MAX_RESPONSES)
+		return rm_fail("%zu responses; at most %zu are possible", k,
+			       RM_MAX_RESPONSES);
 	if (x->g->n_annotations > RM_MAX_RESPONSES)
 		return rm_fail("%zu annotations; at most %zu are possible",
 			       x->g->n_annotations, RM_MAX_RESPONSES);
-	if (tokenize(x) < 0 || make_plain(x) < 0)
+	x->w->n_ids = 0;
+	if (make_room(x) < 0 || make_plain(x) < 0 ||
+	    (pair ? tokenize_pair(x) : tokenize(x)) < 0)
 		return -1;
-	return cut(x);
+	x->start[k] = x->w->n_ids;
+	for (size_t i = 0; i < k; i++) {
+		x->from[i] = x->start[i] + x->n_prompt;
+		x->n[i] = x->start[i + 1] - x->from[i];
+		/* Of an empty response, they may stand in the prompt. */
+		x->last[i] = RM_MIN(x->last[i], x->n[i] - x->first[i]);
+	}
+	return rm_encode_cut(x);
 }

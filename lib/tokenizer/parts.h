@@ -194,6 +194,41 @@ int rm_tokenizer_words(const struct rm_tokenizer *t, struct rm_encoding *e,
 				 size_t n),
 		       void *arg);
 
+/* ---- post.c: special tokens ---- */
+
+/* The ids that `post_processor` (may be NULL) names must be of vocab. */
+int rm_post_load(struct rm_post *p, const json_t *post_processor,
+		 const struct rm_vocab *vocab);
+/* Of the whole tokenizer.json and of tokenizer_config.json, or NULL. */
+int rm_special_load(struct rm_special *s, const json_t *tokenizer,
+		    const json_t *config, const struct rm_vocab *vocab);
+
+/* ---- decode.c: tokens into text ---- */
+
+/* Steps that each turn a list of tokens into another. */
+struct rm_decoder {
+	size_t n, cap;
+	struct rm_decode_step *step;
+	bool spaced;		/* no decoder: a space between tokens */
+};
+
+/*
+ * Of `decoder`, which may be NULL or null: then byte-level tokens are
+ * decoded as such, others stand with spaces between.
+ */
+int rm_decoder_load(struct rm_decoder *d, const json_t *decoder,
+		    bool byte_level);
+/*
+ * The text of n tokens (valid UTF-8, not changed) appended to out.  The
+ * arena takes what stands between the steps.
+ */
+int rm_decoder_run(const struct rm_decoder *d, struct rm_arena *arena,
+		   const struct rm_slice *token, size_t n,
+		   struct rm_buf *out);
+void rm_decoder_fini(struct rm_decoder *d);
+
+/* ---- encodings ---- */
+
 /* Room for `more` ids and ends; 0 / -1. */
 int rm_encoding_grow(struct rm_encoding *e, size_t more);
 

@@ -15,6 +15,7 @@ struct rm_pipeline {
 	size_t n_stages;
 	struct rm_stage *stage;		/* in the order in which they come */
 	bool needs_first;
+	bool bytes;		/* the pre-tokenizer is ByteLevel */
 	uint64_t serial;	/* tells the scratch of one from another's */
 };
 

@@ -122,6 +122,10 @@ try array $corpus/text/messages.json 'rm-tokenize -q @' \
 	'rm-tokenize -q --template chatml -l 9 @'
 rm-tokenize -q --learn 300 -o $build/learned.json $build/examples.jsonl
 try tokenizer $build/learned.json "rm-tokenize -q -t @ $build/examples.jsonl"
+try special $corpus/special/tokenizer.json \
+	"rm-tokenize -q -t @ -l 9 --overlong right $build/examples.jsonl |
+	 rm-view --text" \
+	"rm-tokenize -q -t @ --template pair -l 9 $build/examples.jsonl"
 try learn $build/examples.jsonl 'rm-tokenize -q --learn 270 -o SCRATCH @'
 
 echo "$total runs, $failed failed"

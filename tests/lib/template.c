@@ -69,7 +69,7 @@ static void test_generation(void **state)
 		rm_buf_fini(&prompt);
 		rm_buf_fini(&all);
 	}
-	assert_int_equal(i, 3);
+	assert_int_equal(i, 4);
 }
 
 static void test_unknown(void **state)
@@ -77,7 +77,7 @@ static void test_unknown(void **state)
 	(void)state;
 	assert_null(rm_template_find("llama"));
 	assert_string_equal(rm_error(), "no template 'llama'; there are "
-			    "plain, hh, chatml");
+			    "plain, hh, chatml, pair");
 }
 
 int main(void)

@@ -403,7 +403,8 @@ static void test_fingerprint(void **state)
 	static const char *const same[] = {
 		"{\"version\": null, \"decoder\": null}",
 		"{\"truncation\": {\"max_length\": 7}, \"padding\": {}}",
-		"{\"post_processor\": {\"type\": \"TemplateProcessing\"}}",
+		"{\"post_processor\": {\"type\": \"BertProcessing\","
+		" \"cls\": [\"a\", 1], \"sep\": [\"b\", 2]}}",
 		"{\"model\": {\"type\": null, \"merges\": \"strings\"}}",
 		"{\"model\": {\"unk_token\": \"x\", \"fuse_unk\": true}}",
 		"{\"model\": {\"ignore_merges\": null}}",
@@ -453,8 +454,8 @@ static void test_bad_files(void **state)
 		  "pre_tokenizer ByteLevel: no member \"add_prefix_space\"" },
 		{ "{\"pre_tokenizer\": null}",
 		  "BPE without the ByteLevel pre_tokenizer" },
-		{ "{\"decoder\": {\"type\": \"Fuse\"}}",
-		  "decoder Fuse is not supported yet" },
+		{ "{\"decoder\": {\"type\": \"CTC\"}}",
+		  "decoder CTC is not supported yet" },
 		{ "{\"post_processor\": {\"type\": \"X\"}}",
 		  "post_processor X is not supported yet" },
 		{ "{\"post_processor\": []}", "post_processor" },

@@ -24,7 +24,7 @@ setup() {
 	assert_line --regexp '^calibration +none$'
 	# Without the gaps that align tensors.
 	assert_line --regexp '^parameters +1026$'
-	assert_line --regexp '^policy +template=plain$'
+	assert_line --regexp '^policy +template=plain,special_tokens=false$'
 	assert_line --regexp '^tokenizer +tokenizer.json \([0-9]+ bytes\)$'
 	assert_line --regexp 'rm-train -q -o m --backbone bag:rows=1024$'
 	run bash -c 'rm-model show --format json m m | jq -r .fingerprint | uniq -c | tr -s " "'

@@ -230,6 +230,113 @@ same() {
 	assert_failure 1
 }
 
+# A byte-level BPE whose post-processor adds tokens, in folder sp.
+special() {
+	mkdir sp
+	rm-tokenize -q --learn 257 --min-count 1 -o t.json two.jsonl
+	jq '(.model.vocab | length) as $n |
+		.added_tokens = (["<s>", "</s>", "<pad>"] | to_entries |
+			map({id: ($n + .key), content: .value, single_word: false,
+			lstrip: false, rstrip: false, normalized: false,
+			special: true})) |
+		.post_processor = {type: "TemplateProcessing",
+			single: ["<s>", "A"], pair: ["<s>", "A", "</s>", "B"],
+			special_tokens: {
+				"<s>": {id: "<s>", ids: [$n], tokens: ["<s>"]},
+				"</s>": {id: "</s>", ids: [$n + 1],
+					tokens: ["</s>"]}}} |
+		(.post_processor.single, .post_processor.pair)[] |=
+			if . == "A" then {Sequence: {id: ., type_id: 0}}
+			elif . == "B" then {Sequence: {id: ., type_id: 1}}
+			else {SpecialToken: {id: ., type_id: 0}} end' \
+		t.json > sp/tokenizer.json
+	echo '{"bos_token":"<s>","eos_token":{"content":"</s>"}}' \
+		> sp/tokenizer_config.json
+}
+
+# The texts of the first record, by rm-view --text.
+texts() {
+	rm-tokenize -q -t sp "$@" two.jsonl | rm-view -n 1 --text |
+		jq -c '[.prompt_text] + .response_texts'
+}
+
+@test "special tokens: as the tokenizer adds them, and none" {
+	special
+	run texts
+	assert_output '["<s>What?","This.","That."]'
+	run texts --special-tokens no
+	assert_output '["What?","This.","That."]'
+	run texts --eos yes
+	assert_output '["<s>What?","This.</s>","That.</s>"]'
+	run texts --special-tokens no --eos yes
+	assert_output '["What?","This.</s>","That.</s>"]'
+	run texts --template pair
+	assert_output '["<s>What?</s>","This.","That."]'
+	run texts -l 5 --eos yes
+	assert_output '["<s>","is.</s>","at.</s>"]'
+	run texts -l 5 --eos yes --overlong right
+	assert_output '["<s>Wha","</s>","</s>"]'
+	run rm-tokenize --special-tokens maybe two.jsonl
+	assert_failure 2
+	assert_output --partial "yes, no"
+	run rm-tokenize --eos yes two.jsonl
+	assert_failure 1
+	assert_output "rm-tokenize: eos: the tokenizer has none: no tokenizer_config.json, or no eos_token in it that the vocabulary has"
+	run rm-tokenize -t sp --eos yes --template chatml two.jsonl
+	assert_failure 1
+	assert_output "rm-tokenize: eos: only plain text is ended by it, and template chatml makes none"
+	run rm-tokenize --template pair two.jsonl
+	assert_failure 1
+	assert_output "rm-tokenize: template pair: the tokenizer's post_processor has no rule for pairs"
+	run rm-tokenize -t sp -l 1 --eos yes two.jsonl
+	assert_failure 1
+	assert_output --partial "no room for the 2 special tokens"
+}
+
+@test "the policy is recorded, and a model's is taken again" {
+	special
+	n=$(jq '.added_tokens[0].id' sp/tokenizer.json)
+	rm-tokenize -q -t sp --eos yes two.jsonl > eos.rms
+	run bash -c "rm-view -H eos.rms | jq -c .policy"
+	assert_output "{\"template\":\"plain\",\"special_tokens\":true,\"bos_id\":$n,\"eos_id\":$((n + 1)),\"prefix\":[$n],\"eos\":true,\"pad_id\":$((n + 2))}"
+	rm-train -q -o m --backbone bag:rows=64 --epochs 1 eos.rms
+	rm-tokenize -q -m m two.jsonl > again.rms
+	cmp <(rm-view -H eos.rms | jq .policy) \
+		<(rm-view -H again.rms | jq .policy)
+	cmp <(rm-view eos.rms) <(rm-view again.rms)
+	# Text is scored as the stream is.
+	jq -c '{prompt, responses: [.chosen, .rejected]}' two.jsonl > text.jsonl
+	cmp <(rm-score -q -m m text.jsonl | jq -c .reward) \
+		<(rm-score -q -m m eos.rms | rm-view | jq -c .reward)
+	run rm-score -q -m m <(rm-tokenize -q -t sp two.jsonl)
+	assert_failure 1
+	assert_output --partial "token policy"
+	run texts --template pair
+	run bash -c "rm-tokenize -q -t sp --template pair two.jsonl | rm-view -H | jq -c .policy.types"
+	assert_output "[0,1]"
+	# Ids that the tokenizer does not give.
+	jq '.policy.prefix = [3]' m/rm.json > rm.json
+	mv rm.json m/rm.json
+	run rm-tokenize -m m two.jsonl
+	assert_failure 1
+	assert_output "rm-tokenize: the model's policy has prefix [3], but its tokenizer gives [$n]"
+}
+
+@test "HH at 256 tokens, cut on the right: responses become identical" {
+	need_data hh
+	need_data tokenizers
+	run bash -c "rm-tokenize -t '$data/tokenizers/gpt2' -l 256 \
+		--overlong right '$data'/hh/*.gz 2>&1 > hh.rms"
+	assert_output "rm-tokenize: 5386 kept, 2408 cut, 0 dropped, 0 empty responses, 1258 made identical by the cut"
+	# Besides, 34 were identical before.
+	run bash -c "rm-view hh.rms |
+		jq -c 'select(.responses[0] == .responses[1])' | wc -l"
+	assert_output 1292
+	run bash -c "rm-tokenize -t '$data/tokenizers/gpt2' -l 256 \
+		'$data'/hh/*.gz 2>&1 > hh.rms"
+	assert_output "rm-tokenize: 5386 kept, 2408 cut, 0 dropped, 0 empty responses"
+}
+
 @test "-l and --overlong" {
 	run bash -c "rm-tokenize -l 8 two.jsonl 2> err | rm-view --text |
 		jq -c '[.prompt_text, .response_texts]'; cat err"
@@ -353,7 +460,7 @@ rm-tokenize: 2 kept, 2 cut, 0 dropped, 1 empty response'
 @test "wrong usage exits 2" {
 	run rm-tokenize --template nope two.jsonl
 	assert_failure 2
-	assert_output --partial "--template: no template 'nope'; there are plain, hh, chatml"
+	assert_output --partial "--template: no template 'nope'; there are plain, hh, chatml, pair"
 	run rm-tokenize -f xml two.jsonl
 	assert_failure 2
 	assert_output --partial "auto, csv, tsv, jsonl, json"
