@@ -36,7 +36,7 @@ static int check_depth(const unsigned char *s, size_t n, size_t max)
 	return 0;
 }
 
-json_t *rm_json_parse_to(const void *data, size_t n, size_t depth)
+static json_t *parse(const void *data, size_t n, size_t depth, size_t flags)
 {
 	json_error_t error;
 	json_t *value;
@@ -44,16 +44,26 @@ json_t *rm_json_parse_to(const void *data, size_t n, size_t depth)
 	if (check_depth(data, n, depth) < 0)
 		return NULL;
 	value = json_loadb(data, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY |
-			   JSON_ALLOW_NUL, &error);
+			   JSON_ALLOW_NUL | flags, &error);
 	if (!value)
 		rm_fail("JSON: line %d, column %d: %s", error.line,
 			error.column, error.text);
 	return value;
 }
 
+json_t *rm_json_parse_to(const void *data, size_t n, size_t depth)
+{
+	return parse(data, n, depth, 0);
+}
+
 json_t *rm_json_parse(const void *data, size_t n)
 {
-	return rm_json_parse_to(data, n, RM_JSON_DEPTH);
+	return parse(data, n, RM_JSON_DEPTH, 0);
+}
+
+json_t *rm_json_parse_reals(const void *data, size_t n)
+{
+	return parse(data, n, RM_JSON_DEPTH, JSON_DECODE_INT_AS_REAL);
 }
 
 json_t *rm_json_load(const char *path, size_t max)

@@ -20,7 +20,10 @@
  */
 json_t *rm_json_parse(const void *data, size_t n);
 
-/* The same with another limit on nesting. */
+/* As rm_json_parse, whole numbers as reals, where they can be of any size. */
+json_t *rm_json_parse_reals(const void *data, size_t n);
+
+/* As rm_json_parse, with another limit on nesting. */
 json_t *rm_json_parse_to(const void *data, size_t n, size_t depth);
 
 /* The whole file at path, at most max bytes. */

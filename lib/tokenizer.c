@@ -179,7 +179,8 @@ static int load_rest(struct rm_tokenizer *t, const json_t *json)
 			    t->pipe.bytes) < 0)
 		return -1;
 	if (file) {
-		config = rm_json_parse(file->data, file->len);
+		/* Its model_max_length may be 1e30, written out. */
+		config = rm_json_parse_reals(file->data, file->len);
 		err = config ? 0 : rm_wrap("tokenizer_config.json");
 	}
 	if (err == 0)

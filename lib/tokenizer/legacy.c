@@ -35,7 +35,7 @@ struct legacy {
 static json_t *load_json(const struct rm_files *files, const char *name)
 {
 	const struct rm_file *f = rm_files_find(files, name);
-	json_t *json = f ? rm_json_parse(f->data, f->len) : NULL;
+	json_t *json = f ? rm_json_parse_reals(f->data, f->len) : NULL;
 
 	if (f && !json)
 		rm_wrap("%s", name);

@@ -21,7 +21,7 @@ static int get_text(const json_t *json, const char *key, struct rm_slice *s)
 {
 	const char *text;
 
-	if (rm_json_get_string(json, key, "it", &text) < 0)
+	if (rm_json_get_string(json, key, "options", &text) < 0)
 		return -1;
 	s->data = (const unsigned char *)text;
 	s->len = json_string_length(json_object_get(json, key));

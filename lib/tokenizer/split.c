@@ -193,7 +193,7 @@ static int get_char(const json_t *json, const char *key, const char **text)
 {
 	size_t len;
 
-	if (rm_json_get_string(json, key, "it", text) < 0)
+	if (rm_json_get_string(json, key, "options", text) < 0)
 		return -1;
 	len = json_string_length(json_object_get(json, key));
 	if (len == 0 || strlen(*text) != len || rm_utf8_count(*text, len) != 1)

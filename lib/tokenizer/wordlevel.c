@@ -25,7 +25,7 @@ static int load(struct wordlevel *m, const struct rm_model_json *json,
 {
 	const char *unk;
 
-	if (rm_json_get_string(json->json, "unk_token", "it", &unk) < 0 ||
+	if (rm_json_get_string(json->json, "unk_token", "model", &unk) < 0 ||
 	    rm_vocab_load(vocab, json->vocab) < 0)
 		return -1;
 	m->vocab = vocab;

@@ -33,10 +33,10 @@ static int load(struct wordpiece *m, const struct rm_model_json *json,
 {
 	const char *unk, *prefix;
 
-	if (rm_json_get_string(json->json, "unk_token", "it", &unk) < 0 ||
-	    rm_json_get_string(json->json, "continuing_subword_prefix", "it",
+	if (rm_json_get_string(json->json, "unk_token", "model", &unk) < 0 ||
+	    rm_json_get_string(json->json, "continuing_subword_prefix", "model",
 			       &prefix) < 0 ||
-	    rm_json_get_size(json->json, "max_input_chars_per_word", "it",
+	    rm_json_get_size(json->json, "max_input_chars_per_word", "model",
 			     &m->max_chars) < 0 ||
 	    rm_vocab_load(vocab, json->vocab) < 0 ||
 	    rm_trie_build(&m->trie, vocab) < 0)

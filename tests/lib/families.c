@@ -34,7 +34,7 @@ static bool ends_in_order(const struct rm_encoding *e, size_t len)
 	for (size_t i = 1; i < e->n; i++)
 		if (e->ends[i - 1] > e->ends[i])
 			return false;
-	return e->n == 0 || e->ends[e->n - 1] == len;
+	return e->n == 0 || e->ends[e->n - 1] <= len;
 }
 
 /* want: ids, or the low 16 bits of their CRC-32 in hex. */

@@ -45,7 +45,7 @@ QWEN2 = LLAMA3.replace("{1,3}", "")
 BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext",
              "Contiguous"]
 PATTERNS = {"d": r"\d", "w": r"\w+|[^\w\s]+", "any": ".", "anchor": r"^\s|x$",
-            "behind": "(?<=a)b", "alpha": "[[:alpha:]]+", "P": r"\p{P}|\p{Sc}",
+            "behind": "(?<=a)b", "P": r"\p{P}|\p{Sc}",
             "lazy": "a+?b|[a-z]{2,3}?", "not": r"[^\p{L}]", "han": r"\p{Han}+",
             "b": r"\b", "digit": r"(?<!\d)\d(?=\d{2})|\D\s", "empty": "a*",
             "group": "(ab|c)(?:d|e)?", "S": r"\S+|\s+(?!\S)",
