@@ -488,7 +488,7 @@ static void test_bad_files(void **state)
 		{ "{\"model\": {\"vocab\": {\"zz\": 4000000000}}}",
 		  "id 4000000000 is not within" },
 		{ "{\"model\": {\"vocab\": {\"zz\": \"1\"}}}",
-		  "is not a whole number" },
+		  "expected a whole number" },
 		{ "{\"model\": {\"merges\": [[\"a\", \"b\"], [\"q\","
 		  " \"q\"]]}}",
 		  "merges: 1: token \"qq\" is not in the vocab" },
