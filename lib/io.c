@@ -344,6 +344,49 @@ int rm_read_file(const char *path, size_t max, struct rm_buf *out)
 	return got == 0 && rm_buf_text(out) ? 0 : -1;
 }
 
+/* ---- stamps ---- */
+
+static void fill_stamp(struct rm_stamp *s, const struct stat *st)
+{
+	/* Not st_ctim: a file that loses a name has the same bytes. */
+	*s = (struct rm_stamp){
+		.device = (uint64_t)st->st_dev, .inode = (uint64_t)st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.seconds = (int64_t)st->st_mtim.tv_sec,
+		.nanoseconds = (int64_t)st->st_mtim.tv_nsec,
+	};
+}
+
+int rm_stamp_path(struct rm_stamp *s, const char *path)
+{
+	struct stat st;
+
+	memset(s, 0, sizeof(*s));
+	if (stat(path, &st) < 0)
+		return errno == ENOENT ? 0 :
+		       rm_fail("%s: %s", path, strerror(errno));
+	fill_stamp(s, &st);
+	return 0;
+}
+
+int rm_stamp_fd(struct rm_stamp *s, int fd)
+{
+	struct stat st;
+
+	memset(s, 0, sizeof(*s));
+	if (fstat(fd, &st) < 0)
+		return rm_fail("%s", strerror(errno));
+	fill_stamp(s, &st);
+	return 0;
+}
+
+bool rm_stamp_equal(const struct rm_stamp *a, const struct rm_stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode &&
+	       a->size == b->size && a->seconds == b->seconds &&
+	       a->nanoseconds == b->nanoseconds;
+}
+
 /* ---- output ---- */
 
 struct rm_output {

@@ -67,6 +67,20 @@ void rm_input_close(struct rm_input *in);
 /* A whole file in memory, at most max bytes, NUL after the last; 0 / -1. */
 int rm_read_file(const char *path, size_t max, struct rm_buf *out);
 
+/*
+ * What tells that a file is no longer the one it was: which it is, its size,
+ * when it was last written to.  All zero where there is no file.
+ */
+struct rm_stamp {
+	uint64_t device, inode, size;
+	int64_t seconds, nanoseconds;
+};
+
+/* 0 / -1; that a path names nothing is no error. */
+int rm_stamp_path(struct rm_stamp *s, const char *path);
+int rm_stamp_fd(struct rm_stamp *s, int fd);
+bool rm_stamp_equal(const struct rm_stamp *a, const struct rm_stamp *b);
+
 /* ---- output ---- */
 
 struct rm_output;

@@ -6,12 +6,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-	       "tensors are mapped as they stand");
+	       "tensors are read as they stand");
 
 /* The published limit; a header is a few hundred bytes a tensor. */
 #define MAX_HEADER ((size_t)100 << 20)
@@ -31,9 +30,10 @@ static const struct {
 };
 
 struct rm_safetensors {
-	void *map;
-	size_t map_size;
-	const unsigned char *data;	/* after the header */
+	char *path;
+	int fd;
+	struct rm_stamp stamp;		/* when it was opened */
+	size_t data_start;		/* after the header */
 	size_t data_size;
 	json_t *header;			/* owns the names */
 	struct rm_safetensor *tensor;
@@ -156,7 +156,8 @@ static int parse_tensor(const struct rm_safetensors *st, const json_t *entry,
 		rm_buf_fini(&b);
 		return -1;
 	}
-	t->data = st->data + begin;
+	t->file = st;
+	t->offset = begin;
 	t->size = size;
 	return 0;
 }
@@ -165,36 +166,37 @@ static int by_place(const void *a, const void *b)
 {
 	const struct rm_safetensor *x = a, *y = b;
 
-	if (x->data != y->data)
-		return (const char *)x->data < (const char *)y->data ? -1 : 1;
+	if (x->offset != y->offset)
+		return x->offset < y->offset ? -1 : 1;
 	return x->size < y->size ? -1 : x->size > y->size;
 }
 
 /* The tensors cover the data exactly: no overlap, no hole, no rest. */
 static int check_cover(const struct rm_safetensors *st)
 {
-	const unsigned char *at = st->data;
+	size_t at = 0;
 
 	for (size_t i = 0; i < st->n; i++) {
 		const struct rm_safetensor *t = &st->tensor[i];
 
-		if ((const unsigned char *)t->data < at)
+		if (t->offset < at)
 			return rm_fail("tensor %s overlaps tensor %s",
 				       t->name, t[-1].name);
-		if ((const unsigned char *)t->data > at)
+		if (t->offset > at)
 			return rm_fail("unclaimed bytes before tensor %s",
 				       t->name);
 		at += t->size;
 	}
-	if (at != st->data + st->data_size)
+	if (at != st->data_size)
 		return rm_fail("%zu unclaimed bytes after the last tensor",
-			       (size_t)(st->data + st->data_size - at));
+			       st->data_size - at);
 	return 0;
 }
 
-static int parse_header(struct rm_safetensors *st, size_t len)
+static int parse_header(struct rm_safetensors *st, const void *json,
+			size_t len)
 {
-	st->header = rm_json_parse((unsigned char *)st->map + 8, len);
+	st->header = rm_json_parse(json, len);
 	if (!st->header)
 		return rm_wrap("header");
 	if (!json_is_object(st->header))
@@ -218,49 +220,80 @@ static int parse_header(struct rm_safetensors *st, size_t len)
 	return check_cover(st);
 }
 
-static int map_file(struct rm_safetensors *st, const char *path)
+/* Still the bytes whose offsets were checked? */
+static int check_unchanged(const struct rm_safetensors *st)
+{
+	struct rm_stamp now;
+
+	if (rm_stamp_fd(&now, st->fd) < 0)
+		return -1;
+	return rm_stamp_equal(&now, &st->stamp) ? 0 :
+	       rm_fail("changed while it was read");
+}
+
+/* Bytes of the file, all of them or -1. */
+static int read_at(const struct rm_safetensors *st, size_t at, size_t n,
+		   void *out)
+{
+	unsigned char *to = out;
+
+	while (n > 0) {
+		ssize_t got = pread(st->fd, to, n, (off_t)at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return rm_fail("%s", strerror(errno));
+		if (got == 0)
+			return rm_fail("changed while it was read: cut short");
+		to += got;
+		at += (size_t)got;
+		n -= (size_t)got;
+	}
+	return check_unchanged(st);
+}
+
+static int open_file(struct rm_safetensors *st)
 {
 	struct stat s;
-	int fd = open(path, O_RDONLY | O_CLOEXEC), ok = 0;
 
-	if (fd < 0)
+	/* A pipe of that name must not make us wait. */
+	st->fd = open(st->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (st->fd < 0 || fstat(st->fd, &s) < 0)
 		return rm_fail("%s", strerror(errno));
-	if (fstat(fd, &s) < 0)
-		ok = rm_fail("%s", strerror(errno));
-	else if (!S_ISREG(s.st_mode))
-		ok = rm_fail("not a plain file");
-	else if (s.st_size < 8)
-		ok = rm_fail("%lld bytes, too short for a header",
-			     (long long)s.st_size);
-	if (ok == 0) {
-		st->map_size = (size_t)s.st_size;
-		st->map = mmap(NULL, st->map_size, PROT_READ, MAP_PRIVATE, fd,
-			       0);
-		if (st->map == MAP_FAILED) {
-			rm_fail("mmap: %s", strerror(errno));
-			st->map = NULL;
-			ok = -1;
-		}
-	}
-	close(fd);
-	return ok;
+	if (!S_ISREG(s.st_mode))
+		return rm_fail("not a plain file");
+	if (s.st_size < 8)
+		return rm_fail("%lld bytes, too short for a header",
+			       (long long)s.st_size);
+	return rm_stamp_fd(&st->stamp, st->fd);
 }
 
 static int read_header(struct rm_safetensors *st)
 {
+	size_t rest = (size_t)st->stamp.size - 8;
 	uint64_t len;
+	void *json;
+	int status;
 
-	memcpy(&len, st->map, 8);
+	if (read_at(st, 0, 8, &len) < 0)
+		return -1;
 	if (len > MAX_HEADER)
 		return rm_fail("claims a header of %llu bytes: no safetensors "
 			       "file", (unsigned long long)len);
-	if (len > st->map_size - 8)
+	if (len > rest)
 		return rm_fail("cut short: claims a header of %llu bytes, "
-			       "%zu are there", (unsigned long long)len,
-			       st->map_size - 8);
-	st->data = (unsigned char *)st->map + 8 + len;
-	st->data_size = st->map_size - 8 - (size_t)len;
-	return parse_header(st, (size_t)len);
+			       "%zu are there", (unsigned long long)len, rest);
+	st->data_start = 8 + (size_t)len;
+	st->data_size = rest - (size_t)len;
+	json = rm_malloc((size_t)len, 1);
+	if (!json)
+		return -1;
+	status = read_at(st, 8, (size_t)len, json);
+	if (status == 0)
+		status = parse_header(st, json, (size_t)len);
+	free(json);
+	return status;
 }
 
 struct rm_safetensors *rm_safetensors_open(const char *path)
@@ -269,23 +302,49 @@ struct rm_safetensors *rm_safetensors_open(const char *path)
 
 	if (!st)
 		return NULL;
-	if (map_file(st, path) < 0 || read_header(st) < 0) {
-		rm_wrap("%s", path);
-		rm_safetensors_close(st);
-		return NULL;
-	}
-	return st;
+	st->fd = -1;
+	st->path = rm_strdup(path);
+	if (st->path && open_file(st) == 0 && read_header(st) == 0)
+		return st;
+	rm_wrap("%s", path);
+	rm_safetensors_close(st);
+	return NULL;
 }
 
 void rm_safetensors_close(struct rm_safetensors *st)
 {
 	if (!st)
 		return;
-	if (st->map)
-		munmap(st->map, st->map_size);
+	if (st->fd >= 0)
+		close(st->fd);
 	json_decref(st->header);
 	free(st->tensor);
+	free(st->path);
 	free(st);
+}
+
+const char *rm_safetensors_name(const struct rm_safetensors *st)
+{
+	return st->path;
+}
+
+int rm_safetensors_check(const struct rm_safetensors *st)
+{
+	struct rm_stamp now;
+
+	if (rm_stamp_path(&now, st->path) < 0)
+		return -1;
+	return rm_stamp_equal(&now, &st->stamp) ? 0 :
+	       rm_fail("%s: changed while it was read", st->path);
+}
+
+int rm_safetensor_read(const struct rm_safetensor *t, size_t from, size_t n,
+		       void *out)
+{
+	if (read_at(t->file, t->file->data_start + t->offset + from, n,
+		    out) < 0)
+		return rm_wrap("%s: tensor %s", t->file->path, t->name);
+	return 0;
 }
 
 size_t rm_safetensors_count(const struct rm_safetensors *st)

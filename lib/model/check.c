@@ -45,35 +45,49 @@ static void check_tokenizer(struct check *c, const struct rm_model *m,
 }
 
 /* Each tensor against its own fingerprint: how many differ. */
-static size_t check_each(struct check *c, const struct rm_safetensors *st,
+static size_t check_each(struct check *c, const struct rm_model_tensors *t,
 			 const json_t *expected)
 {
 	size_t bad = 0;
 
-	for (size_t i = 0; i < rm_safetensors_count(st); i++) {
-		const struct rm_safetensor *t = rm_safetensors_at(st, i);
+	for (size_t i = 0; i < t->n; i++) {
+		const struct rm_safetensor *one = &t->tensor[i];
 		const char *hex = json_string_value(
-			json_object_get(expected, t->name));
+			json_object_get(expected, one->name));
 
-		if (hex && strcmp(hex, rm_safetensor_fingerprint(t).hex) == 0)
+		if (hex &&
+		    strcmp(hex, rm_safetensor_fingerprint(one).hex) == 0)
 			continue;
 		rm_fail("tensor %s differs from its fingerprint in rm.json",
-			t->name);
+			one->name);
 		problem(c, RM_MODEL_WEIGHTS);
 		bad++;
 	}
 	return bad;
 }
 
-static void check_weights(struct check *c, const struct rm_model *m,
-			  const struct rm_safetensors *st, const json_t *rm)
+static void check_weights(struct check *c, struct rm_model *m,
+			  const char *dir, const json_t *rm)
 {
 	const json_t *fps = json_object_get(rm, "fingerprints");
+	struct rm_model_tensors t = {0};
 
-	if (rm_model_check_tensors(m, st) < 0)
+	if (rm_model_load_weights(m, dir, false) < 0 ||
+	    rm_model_tensors_get(&t, m) < 0)
 		problem(c, RM_MODEL_WEIGHTS);
-	else if (check_each(c, st, json_object_get(fps, "tensors")) == 0)
+	else if (check_each(c, &t, json_object_get(fps, "tensors")) == 0)
 		sound(c, RM_MODEL_WEIGHTS);
+	rm_model_tensors_fini(&t);
+}
+
+/* Without a model to compare them with: the files' own claims. */
+static void check_files(struct check *c, const char *dir)
+{
+	struct rm_weights *w = rm_weights_open(dir);
+
+	if (!w)
+		problem(c, RM_MODEL_WEIGHTS);
+	rm_weights_close(w);
 }
 
 /* config.json, the head and the tensors' fingerprints belong together. */
@@ -95,9 +109,7 @@ int rm_model_check(const char *dir,
 {
 	struct check c = { found, arg, NULL };
 	struct rm_fingerprint fp;
-	char *path = rm_model_path(dir, RM_MODEL_WEIGHTS);
-	struct rm_model *m = path ? rm_model_load_frame(dir, &fp) : NULL;
-	struct rm_safetensors *st = NULL;
+	struct rm_model *m = rm_model_load_frame(dir, &fp);
 	json_t *rm = NULL;
 
 	if (m) {
@@ -105,20 +117,15 @@ int rm_model_check(const char *dir,
 		sound(&c, RM_MODEL_RM);
 		check_tokenizer(&c, m, dir);
 		rm = rm_model_load_json(dir);
+		check_weights(&c, m, dir, rm);
 	} else {
 		problem(&c, dir);
+		check_files(&c, dir);
 	}
-	st = path ? rm_safetensors_open(path) : NULL;
-	if (!st)
-		problem(&c, RM_MODEL_WEIGHTS);
-	else if (m)
-		check_weights(&c, m, st, rm);
 	if (!c.first)
 		check_model(&c, dir);
-	rm_safetensors_close(st);
 	json_decref(rm);
 	rm_model_free(m);
-	free(path);
 	if (!c.first)
 		return 0;
 	rm_fail("%s", c.first);

@@ -6,7 +6,7 @@
 #define RM_MODEL_INTERNAL_H
 
 #include "model.h"
-#include "safetensors.h"
+#include "weights.h"
 
 #define RM_MODEL_CONFIG "config.json"
 #define RM_MODEL_WEIGHTS "model.safetensors"
@@ -61,10 +61,9 @@ struct rm_model *rm_model_load_frame(const char *dir,
 				     struct rm_fingerprint *expected);
 
 /*
- * Compare the tensors of a file with the model's table: every one there, of
- * its shape, float32, finite, none besides.
+ * The parameters from the directory's tensors: every one there, of its shape,
+ * finite, none besides.
  */
-int rm_model_check_tensors(const struct rm_model *m,
-			   const struct rm_safetensors *st);
+int rm_model_load_weights(struct rm_model *m, const char *dir, bool train);
 
 #endif

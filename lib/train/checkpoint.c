@@ -203,8 +203,9 @@ static int restore(const struct ranges *r, const struct rm_safetensors *st)
 	for (size_t i = 0; i < r->n; i++) {
 		const struct rm_range *to = &r->range[i];
 
-		memcpy(to->data, rm_safetensors_find(st, to->name)->data,
-		       to->bytes);
+		if (rm_safetensor_read(rm_safetensors_find(st, to->name), 0,
+				       to->bytes, to->data) < 0)
+			return -1;
 	}
 	return 0;
 }
