@@ -97,6 +97,11 @@ int rm_backbone_rows(struct rm_backbone *b, size_t n, bool train)
 	return 0;
 }
 
+int rm_backbone_ready(struct rm_backbone *b, enum rm_precision precision)
+{
+	return b->kind->ready ? b->kind->ready(b, precision) : 0;
+}
+
 struct rm_hidden *rm_backbone_forward(struct rm_backbone *b,
 				      const struct rm_batch *batch)
 {

@@ -20,6 +20,7 @@
 #define RM_BACKBONE_H
 
 #include "batch.h"
+#include "gemm.h"
 #include "spec.h"
 #include "tensor.h"
 
@@ -41,6 +42,7 @@ struct rm_backbone {
 	struct rm_hidden hidden;
 	size_t dim;			/* of hidden rows */
 	enum rm_prompt prompt;		/* what batches are to hold of it */
+	int32_t types[2];		/* token types of prompt, response */
 	void *self;			/* the kind's own */
 	size_t cap_rows, cap_grad;	/* of hidden */
 };
@@ -54,6 +56,8 @@ struct rm_backbone_kind {
 	bool (*wants_observe)(const struct rm_backbone *b);
 	int (*observe)(struct rm_backbone *b, const struct rm_batch *batch);
 	int (*observed)(struct rm_backbone *b);
+	/* See rm_backbone_ready; NULL if there is nothing to prepare. */
+	int (*ready)(struct rm_backbone *b, enum rm_precision precision);
 	int (*forward)(struct rm_backbone *b, const struct rm_batch *batch);
 	int (*backward)(struct rm_backbone *b, const struct rm_batch *batch);
 	void (*fini)(struct rm_backbone *b);
@@ -82,6 +86,12 @@ void rm_backbone_free(struct rm_backbone *b);
 bool rm_backbone_wants_observe(const struct rm_backbone *b);
 int rm_backbone_observe(struct rm_backbone *b, const struct rm_batch *batch);
 int rm_backbone_observed(struct rm_backbone *b);
+
+/*
+ * Take over the parameters' values as they are, for products in that
+ * precision: after loading, and whenever they change, before a forward.
+ */
+int rm_backbone_ready(struct rm_backbone *b, enum rm_precision precision);
 
 /*
  * Hidden rows of a batch; NULL with a message (memory, an id outside the

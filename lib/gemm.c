@@ -147,3 +147,43 @@ int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x,
 	rm_parallel((m + TN_BLOCK - 1) / TN_BLOCK, tn_block, &j);
 	return 0;
 }
+
+struct rm_packed {
+	size_t n, k;
+	rm_real *w;
+};
+
+struct rm_packed *rm_gemm_pack(size_t n, size_t k, const rm_real *const *w,
+			       const size_t *rows, size_t parts,
+			       bool transposed, enum rm_precision p)
+{
+	struct rm_packed *q = rm_calloc(1, sizeof(*q));
+	size_t at = 0;
+
+	(void)p;
+	q->n = n;
+	q->k = k;
+	q->w = rm_malloc(n * k, sizeof(*q->w));
+	for (size_t i = 0; i < parts; i++) {
+		for (size_t r = 0; r < rows[i]; r++)
+			for (size_t c = 0; c < k; c++)
+				q->w[(at + r) * k + c] = transposed ? w[i][c * rows[i] + r] : w[i][r * k + c];
+		at += rows[i];
+	}
+	return q;
+}
+
+int rm_gemm_packed(size_t m, const rm_real *x, size_t ldx,
+		   const struct rm_packed *w, rm_real *y, size_t ldy)
+{
+	(void)ldx;
+	(void)ldy;
+	return rm_gemm_nt(m, w->n, w->k, x, w->w, y, RM_ROWS_TEXTS);
+}
+
+void rm_packed_free(struct rm_packed *p)
+{
+	if (p)
+		free(p->w);
+	free(p);
+}

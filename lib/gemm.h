@@ -54,4 +54,13 @@ int rm_gemm_nn(size_t m, size_t n, size_t k, const rm_real *x,
 int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x,
 	       const rm_real *w, rm_real *y);
 
+enum rm_precision { RM_FP32, RM_BF16 };
+struct rm_packed;
+struct rm_packed *rm_gemm_pack(size_t n, size_t k, const rm_real *const *w,
+			       const size_t *rows, size_t parts,
+			       bool transposed, enum rm_precision p);
+int rm_gemm_packed(size_t m, const rm_real *x, size_t ldx,
+		   const struct rm_packed *w, rm_real *y, size_t ldy);
+void rm_packed_free(struct rm_packed *p);
+
 #endif

@@ -111,3 +111,73 @@ void rm_dropout_backward(rm_real *dx, const rm_real *dy, size_t T, size_t C,
 		for (size_t c = 0; c < C; c++)
 			dx[t * C + c] += dy[t * C + c] * keep(d, t, c, C);
 }
+
+#include <math.h>
+static void norm_row(rm_real *y, const rm_real *x, const struct rm_norm *n, size_t C)
+{
+	double mean = 0, var = 0;
+	for (size_t c = 0; c < C && n->kind == RM_NORM_LAYER; c++)
+		mean += (double)x[c];
+	mean /= (double)C;
+	for (size_t c = 0; c < C; c++)
+		var += ((double)x[c] - mean) * ((double)x[c] - mean);
+	double r = 1 / sqrt(var / (double)C + n->eps);
+	for (size_t c = 0; c < C; c++)
+		y[c] = (rm_real)(((double)x[c] - mean) * r) * ((n->g ? n->g[c] : 1) + n->offset) + (n->b ? n->b[c] : 0);
+}
+void rm_norm_forward(rm_real *y, const rm_real *x, const struct rm_norm *n, size_t T, size_t C)
+{
+	for (size_t t = 0; t < T; t++)
+		norm_row(y + t * C, x + t * C, n, C);
+}
+void rm_norm_heads_forward(rm_real *x, size_t ld, size_t heads, size_t stride, size_t D, const struct rm_norm *n, size_t T)
+{
+	for (size_t t = 0; t < T; t++)
+		for (size_t h = 0; h < heads; h++)
+			norm_row(x + t * ld + h * stride, x + t * ld + h * stride, n, D);
+}
+void rm_add_norm_forward(rm_real *y, rm_real *sum, const rm_real *x, const rm_real *a, const rm_real *bias, const struct rm_norm *n, size_t T, size_t C)
+{
+	for (size_t t = 0; t < T; t++) {
+		rm_real row[4096];
+		for (size_t c = 0; c < C; c++)
+			row[c] = x[t * C + c] + (a[t * C + c] + (bias ? bias[c] : 0));
+		if (sum)
+			memcpy(sum + t * C, row, C * sizeof(*row));
+		norm_row(y + t * C, row, n, C);
+	}
+}
+void rm_bias_activation_forward(rm_real *y, const rm_real *bias, const struct rm_activation *f, size_t T, size_t O)
+{
+	for (size_t t = 0; t < T; t++) {
+		for (size_t o = 0; o < O && bias; o++)
+			y[t * O + o] += bias[o];
+		if (f)
+			f->forward(y + t * O, y + t * O, O);
+	}
+}
+void rm_gate_forward(rm_real *y, const rm_real *x, size_t ldx, const rm_real *bias, const struct rm_activation *f, size_t T, size_t I, bool gate_first)
+{
+	(void)gate_first;
+	for (size_t t = 0; t < T; t++) {
+		for (size_t i = 0; i < I; i++)
+			y[t * I + i] = x[t * ldx + i] + (bias ? bias[i] : 0);
+		f->forward(y + t * I, y + t * I, I);
+		for (size_t i = 0; i < I; i++)
+			y[t * I + i] *= x[t * ldx + I + i] + (bias ? bias[I + i] : 0);
+	}
+}
+void rm_rope_forward(rm_real *x, size_t ld, size_t heads, size_t stride, size_t rotary, const uint32_t *position, const rm_real *cosine, const rm_real *sine, size_t T)
+{
+	size_t half = rotary / 2;
+	for (size_t t = 0; t < T; t++)
+		for (size_t h = 0; h < heads; h++) {
+			rm_real *v = x + t * ld + h * stride;
+			for (size_t j = 0; j < half; j++) {
+				rm_real c = cosine[position[t] * half + j], s = sine[position[t] * half + j];
+				rm_real a = v[j], b = v[j + half];
+				v[j] = a * c - b * s;
+				v[j + half] = b * c + a * s;
+			}
+		}
+}

@@ -41,4 +41,18 @@ void rm_dropout_forward(rm_real *y, const rm_real *x, size_t T, size_t C,
 void rm_dropout_backward(rm_real *dx, const rm_real *dy, size_t T, size_t C,
 			 const struct rm_dropout *d);
 
+#include "op.h"
+struct rm_norm {
+	enum { RM_NORM_LAYER, RM_NORM_RMS } kind;
+	double eps;
+	const rm_real *g, *b;
+	rm_real offset;
+};
+void rm_norm_forward(rm_real *y, const rm_real *x, const struct rm_norm *n, size_t T, size_t C);
+void rm_norm_heads_forward(rm_real *x, size_t ld, size_t heads, size_t stride, size_t D, const struct rm_norm *n, size_t T);
+void rm_add_norm_forward(rm_real *y, rm_real *sum, const rm_real *x, const rm_real *a, const rm_real *bias, const struct rm_norm *n, size_t T, size_t C);
+void rm_bias_activation_forward(rm_real *y, const rm_real *bias, const struct rm_activation *f, size_t T, size_t O);
+void rm_gate_forward(rm_real *y, const rm_real *x, size_t ldx, const rm_real *bias, const struct rm_activation *f, size_t T, size_t I, bool gate_first);
+void rm_rope_forward(rm_real *x, size_t ld, size_t heads, size_t stride, size_t rotary, const uint32_t *position, const rm_real *cosine, const rm_real *sine, size_t T);
+
 #endif

@@ -104,15 +104,29 @@ static void tanh_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
 	}
 }
 
+static void gt_forward(rm_real *y, const rm_real *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		double v = (double)x[i];
+		y[i] = (rm_real)(.5 * v * (1 + tanh(sqrt(2 / M_PI) * (v + .044715 * v * v * v))));
+	}
+}
+static void qg_forward(rm_real *y, const rm_real *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] = (rm_real)((double)x[i] * rm_sigmoid(1.702 * (double)x[i]));
+}
 const struct rm_activation rm_activations[] = {
 	{ "identity", identity_forward, identity_backward },
 	{ "relu", relu_forward, relu_backward },
 	{ "gelu", gelu_forward, gelu_backward },
 	{ "silu", silu_forward, silu_backward },
 	{ "tanh", tanh_forward, tanh_backward },
+	{ "gelu_tanh", gt_forward, NULL },
+	{ "quick_gelu", qg_forward, NULL },
 	{ NULL, NULL, NULL }
 };
 
 const char *const rm_activation_names[] = {
-	"identity", "relu", "gelu", "silu", "tanh", NULL
+	"identity", "relu", "gelu", "silu", "tanh", "gelu_tanh", "quick_gelu", NULL
 };

@@ -1,0 +1,376 @@
+/*
+ * A batch as chunks, each in the memory of one thread, and what comes out of
+ * them.
+ */
+#include "backbone/transformer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows of a chunk, and what its memory may come to. */
+#define CHUNK_ROWS ((size_t)1024)
+#define CHUNK_BYTES ((size_t)64 << 20)
+
+static void space_fini(struct rm_space *s)
+{
+	free(s->x);
+	free(s->h);
+	free(s->t);
+	free(s->qkv);
+	free(s->a);
+	free(s->f);
+	free(s->g);
+	free(s->position);
+	free(s->text);
+}
+
+void rm_transformer_spaces_fini(struct rm_transformer *t)
+{
+	for (size_t i = 0; i < t->n_space; i++)
+		space_fini(&t->space[i]);
+	for (size_t i = 0; i < 2; i++) {
+		free(t->rope[i].cos);
+		free(t->rope[i].sin);
+	}
+	free(t->bucket);
+	free(t->space);
+	free(t->chunk);
+	free(t->row);
+}
+
+/* ---- tables of positions ---- */
+
+static int need_rope(struct rm_transformer *t, bool sliding, size_t n)
+{
+	struct rm_rope_table *r = &t->rope[sliding];
+	size_t half = t->arch.rotary / 2;
+	float *f;
+
+	if (t->arch.rope.theta <= 0 || n <= r->n)
+		return 0;
+	n = RM_MAX(n, 2 * r->n);
+	free(r->cos);
+	free(r->sin);
+	r->n = 0;
+	r->cos = rm_malloc(n * half, sizeof(*r->cos));
+	r->sin = rm_malloc(n * half, sizeof(*r->sin));
+	f = rm_malloc(half, sizeof(*f));
+	if (!r->cos || !r->sin || !f) {
+		free(f);
+		return -1;
+	}
+	rm_arch_frequencies(&t->arch, sliding, f);
+	for (size_t i = 0; i < n * half; i++) {
+		double angle = (double)((float)(i / half) * f[i % half]);
+
+		r->cos[i] = (rm_real)cos(angle);
+		r->sin[i] = (rm_real)sin(angle);
+	}
+	r->n = n;
+	free(f);
+	return 0;
+}
+
+/* Rows of pos_key (and of pos_query, by -distance) for distances < n. */
+static int need_buckets(struct rm_transformer *t, size_t n)
+{
+	const struct rm_arch *a = &t->arch;
+	ptrdiff_t most = 2 * (ptrdiff_t)a->span - 1;
+
+	if (a->span == 0 || n <= t->n_bucket)
+		return 0;
+	free(t->bucket);
+	t->n_bucket = 0;
+	t->bucket = rm_malloc(2 * n - 1, sizeof(*t->bucket));
+	if (!t->bucket)
+		return -1;
+	for (size_t i = 0; i < 2 * n - 1; i++) {
+		ptrdiff_t row = (ptrdiff_t)a->span +
+			rm_arch_bucket(a, (ptrdiff_t)i - (ptrdiff_t)n + 1);
+
+		t->bucket[i] = (int32_t)RM_MIN(RM_MAX(row, 0), most);
+	}
+	t->n_bucket = n;
+	return 0;
+}
+
+/* ---- chunks ---- */
+
+static size_t round_up(size_t n)
+{
+	size_t align = rm_gemm()->align;
+
+	return (n + align - 1) / align * align;
+}
+
+/* The segment behind the tree of which `first` is the root. */
+static size_t tree_end(const struct rm_batch *batch, size_t first)
+{
+	size_t i = first + 1;
+
+	while (i < batch->n_segments && batch->segment[i].parent == first)
+		i++;
+	return i;
+}
+
+static size_t row_floats(const struct rm_transformer *t)
+{
+	const struct rm_arch *a = &t->arch;
+
+	return 3 * a->hidden + t->qkv_width + a->heads * a->head_dim +
+		RM_MAX(t->inner, a->embed) + (t->gated ? a->ffn : 0);
+}
+
+/* Rows that chunks should have: alike, and as many as threads share. */
+static size_t chunk_rows(const struct rm_transformer *t,
+			 const struct rm_batch *batch)
+{
+	size_t most = CHUNK_BYTES / (row_floats(t) * sizeof(rm_real));
+	size_t total = 0, chunks;
+
+	most = RM_MAX(RM_MIN(most, CHUNK_ROWS), 64);
+	for (size_t i = 0; i < batch->n_segments; i++)
+		total += round_up(batch->segment[i].length);
+	chunks = (total + most - 1) / most;
+	if (chunks > 1)
+		chunks = (chunks + rm_threads() - 1) / rm_threads() *
+			rm_threads();
+	return chunks ? (total + chunks - 1) / chunks : most;
+}
+
+static int cut_chunks(struct rm_transformer *t, const struct rm_batch *batch)
+{
+	size_t most = chunk_rows(t, batch), i = 0;
+	struct rm_chunk *c = NULL;
+
+	t->n_chunks = 0;
+	if (rm_grow(&t->row, &t->cap_row, batch->n_segments,
+		    sizeof(*t->row)) < 0)
+		return -1;
+	while (i < batch->n_segments) {
+		size_t end = tree_end(batch, i);
+
+		if (!c || c->rows >= most) {
+			if (rm_grow(&t->chunk, &t->cap_chunks,
+				    t->n_chunks + 1, sizeof(*t->chunk)) < 0)
+				return -1;
+			c = &t->chunk[t->n_chunks++];
+			*c = (struct rm_chunk){ .first = i };
+		}
+		for (; i < end; i++) {
+			t->row[i] = c->rows;
+			c->rows += round_up(batch->segment[i].length);
+		}
+		c->end = end;
+	}
+	return 0;
+}
+
+static rm_real *rows_of(size_t rows, size_t width)
+{
+	return rm_calloc_aligned(rows, width * sizeof(rm_real));
+}
+
+/* Room for the rows of a chunk. */
+static int space_need(const struct rm_transformer *t, struct rm_space *s,
+		      const struct rm_chunk *c)
+{
+	const struct rm_arch *a = &t->arch;
+	size_t rows = RM_MAX(c->rows, 1), n = c->end - c->first;
+
+	if (rm_grow(&s->text, &s->cap_text, n, sizeof(*s->text)) < 0)
+		return -1;
+	if (rows <= s->rows)
+		return 0;
+	struct rm_attention_text *text = s->text;
+	size_t cap_text = s->cap_text;
+	s->text = NULL;
+	space_fini(s);
+	*s = (struct rm_space){ .text = text, .cap_text = cap_text };
+	s->x = rows_of(rows, a->hidden);
+	s->h = rows_of(rows, a->hidden);
+	s->t = rows_of(rows, a->hidden);
+	s->qkv = rows_of(rows, t->qkv_width);
+	s->a = rows_of(rows, a->heads * a->head_dim);
+	s->f = rows_of(rows, RM_MAX(t->inner, a->embed));
+	s->g = rows_of(rows, t->gated ? a->ffn : 1);
+	s->position = rm_calloc(rows, sizeof(*s->position));
+	if (!s->x || !s->h || !s->t || !s->qkv || !s->a || !s->f || !s->g ||
+	    !s->position)
+		return -1;
+	s->rows = rows;
+	return 0;
+}
+
+/* ---- what comes out ---- */
+
+/* The last token of a leaf that is no pad, as a row; the first if all are. */
+static size_t last_row(const struct rm_run *r, size_t segment)
+{
+	const struct rm_transformer *t = r->p->t;
+	const struct rm_batch *batch = r->p->batch;
+	size_t i = segment, first = segment;
+
+	while (i != RM_NO_PARENT) {
+		const struct rm_segment *seg = &batch->segment[i];
+
+		for (size_t k = seg->length; k-- > 0;)
+			if (t->arch.pad < 0 ||
+			    batch->ids[seg->start + k] != t->arch.pad)
+				return t->row[i] + k;
+		if (seg->length)
+			first = i;
+		i = seg->parent;
+	}
+	return t->row[first];
+}
+
+static void mean_row(const struct rm_run *r, size_t segment, const rm_real *y,
+		     rm_real *to)
+{
+	const struct rm_batch *batch = r->p->batch;
+	size_t dim = r->p->b->dim, n = 0;
+
+	for (size_t c = 0; c < dim; c++) {
+		double sum = 0;
+
+		n = 0;
+		for (size_t i = segment; i != RM_NO_PARENT;
+		     i = batch->segment[i].parent) {
+			const rm_real *from = y + r->p->t->row[i] * dim + c;
+
+			for (size_t k = 0; k < batch->segment[i].length; k++)
+				sum += (double)from[k * dim];
+			n += batch->segment[i].length;
+		}
+		to[c] = (rm_real)(sum / (double)n);
+	}
+}
+
+static void pool(const struct rm_run *r, size_t leaf, const rm_real *y)
+{
+	const struct rm_transformer *t = r->p->t;
+	size_t i = r->p->batch->leaf[leaf], dim = r->p->b->dim, row;
+	rm_real *to = r->p->b->hidden.value + leaf * dim;
+
+	if (t->arch.pooling == RM_POOL_MEAN) {
+		mean_row(r, i, y, to);
+		return;
+	}
+	row = t->arch.pooling == RM_POOL_LAST ? last_row(r, i) : t->row[i];
+	memcpy(to, y + row * dim, dim * sizeof(*to));
+}
+
+/* The first leaf whose segment is not before `segment`. */
+static size_t leaf_from(const struct rm_batch *batch, size_t segment)
+{
+	size_t low = 0, high = batch->n_leaves;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (batch->leaf[mid] < segment)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static void put_out(const struct rm_run *r, const rm_real *y)
+{
+	const struct rm_transformer *t = r->p->t;
+	const struct rm_batch *batch = r->p->batch;
+	size_t dim = r->p->b->dim;
+
+	if (!t->every_row) {
+		for (size_t i = leaf_from(batch, r->c->first);
+		     i < batch->n_leaves && batch->leaf[i] < r->c->end; i++)
+			pool(r, i, y);
+		return;
+	}
+	for (size_t i = r->c->first; i < r->c->end; i++)
+		memcpy(r->p->b->hidden.value + batch->segment[i].start * dim,
+		       y + t->row[i] * dim,
+		       batch->segment[i].length * dim * sizeof(*y));
+}
+
+static void do_chunk(void *arg, size_t i)
+{
+	struct rm_pass *p = arg;
+	struct rm_run r = {
+		.p = p, .c = &p->t->chunk[i],
+		.s = &p->t->space[rm_thread_index()],
+		.rows = p->t->chunk[i].rows
+	};
+	const rm_real *y;
+
+	if (space_need(p->t, r.s, r.c) < 0 || rm_transformer_run(&r, &y) < 0)
+		p->failed = true;
+	else
+		put_out(&r, y);
+}
+
+static int need_spaces(struct rm_transformer *t)
+{
+	size_t n = rm_threads();
+	struct rm_space *more;
+
+	if (n <= t->n_space)
+		return 0;
+	more = rm_realloc(t->space, n, sizeof(*more));
+	if (!more)
+		return -1;
+	memset(more + t->n_space, 0, (n - t->n_space) * sizeof(*more));
+	t->space = more;
+	t->n_space = n;
+	return 0;
+}
+
+/* Longest text of the batch; each has a token, and positions for all. */
+static int check_texts(const struct rm_transformer *t,
+		       const struct rm_batch *batch, size_t *longest)
+{
+	*longest = 0;
+	for (size_t i = 0; i < batch->n_leaves; i++) {
+		const struct rm_segment *s = &batch->segment[batch->leaf[i]];
+		size_t n = rm_segment_at(batch, s) + s->length;
+
+		if (n == 0)
+			return rm_fail("text %zu of the batch has no tokens",
+				       i + 1);
+		if (t->arch.slot[RM_POSITIONS].name &&
+		    n > t->arch.max_length)
+			return rm_fail("text %zu of the batch has %zu tokens "
+				       "and the model %zu positions: cut "
+				       "texts with rm-tokenize -l", i + 1, n,
+				       t->arch.max_length);
+		*longest = RM_MAX(*longest, n);
+	}
+	return 0;
+}
+
+int rm_transformer_forward(struct rm_backbone *b,
+			       const struct rm_batch *batch)
+{
+	struct rm_transformer *t = b->self;
+	struct rm_pass p = { .b = b, .t = t, .batch = batch };
+	size_t longest;
+
+	if (check_texts(t, batch, &longest) < 0 || need_spaces(t) < 0 ||
+	    need_rope(t, false, longest) < 0 ||
+	    need_rope(t, true, longest) < 0 ||
+	    need_buckets(t, longest) < 0 || cut_chunks(t, batch) < 0 ||
+	    rm_backbone_rows(b, t->every_row ? batch->n_tokens :
+			     batch->n_leaves, batch->train) < 0)
+		return -1;
+	b->hidden.pooled = !t->every_row;
+	/* One chunk alone is shared by the threads inside. */
+	if (t->n_chunks == 1)
+		do_chunk(&p, 0);
+	else
+		rm_parallel(t->n_chunks, do_chunk, &p);
+	return p.failed ? rm_fail("out of memory") : 0;
+}
+

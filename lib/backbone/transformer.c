@@ -1,0 +1,325 @@
+/*
+ * transformer: every family that lib/family.h describes, over packed rows.
+ *
+ * A batch is cut into chunks of whole texts; a chunk goes through all layers
+ * in the memory of one thread, so threads never wait for each other and
+ * memory does not grow with the batch.  A batch of one chunk is computed by
+ * all threads together.  Which chunk a text is in changes none of its bits:
+ * texts start at rows that the products treat alike (gemm.h).
+ *
+ * T rows of a chunk, C channels, H heads of D numbers, G heads of keys and
+ * values, I channels inside the feed-forward part, L layers.
+ */
+#include "backbone/transformer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- setting up ---- */
+
+static int add_tensor(struct rm_backbone *b, enum rm_slot slot, size_t layer,
+		      const char *suffix, bool bias)
+{
+	struct rm_transformer *t = b->self;
+	struct rm_param p = { .trainable = true, .init = RM_INIT_NORMAL,
+			      .init_scale = .02 };
+	struct rm_buf name = {0};
+	int i;
+
+	rm_arch_name(&t->arch, slot, layer, suffix, &name);
+	p.n_dims = rm_arch_shape(&t->arch, slot, p.shape);
+	if (bias) {
+		p.shape[0] = t->arch.slot[slot].flags & RM_TRANSPOSED ?
+			p.shape[1] : p.shape[0];
+		p.n_dims = 1;
+	}
+	p.decay = p.n_dims == 2;
+	if (p.n_dims == 1) {
+		p.init = bias ? RM_INIT_ZERO : RM_INIT_CONSTANT;
+		p.init_scale = 1 - t->arch.norm_offset;
+	}
+	p.name = rm_buf_text(&name);
+	i = p.name ? rm_params_add(b->params, &p) : -1;
+	rm_buf_fini(&name);
+	return i;
+}
+
+static int add_slot(struct rm_backbone *b, struct rm_layer *l, enum rm_slot slot,
+		    size_t layer)
+{
+	struct rm_transformer *t = b->self;
+
+	if (!rm_arch_has(&t->arch, slot, layer))
+		return 0;
+	l->weight[slot] = add_tensor(b, slot, layer, ".weight", false);
+	if (l->weight[slot] < 0)
+		return -1;
+	if (!(t->arch.slot[slot].flags & RM_BIAS))
+		return 0;
+	l->bias[slot] = add_tensor(b, slot, layer, ".bias", true);
+	return l->bias[slot] < 0 ? -1 : 0;
+}
+
+static int add_parameters(struct rm_backbone *b)
+{
+	struct rm_transformer *t = b->self;
+
+	for (size_t i = 0; i <= t->arch.layers; i++)
+		for (int s = 0; s < RM_SLOTS; s++)
+			t->layer[i].weight[s] = t->layer[i].bias[s] = -1;
+	for (int s = 0; s < RM_FIRST_OF_LAYER; s++)
+		if (add_slot(b, t->outer, (enum rm_slot)s, 0) < 0)
+			return -1;
+	for (size_t i = 0; i < t->arch.layers; i++)
+		for (int s = RM_FIRST_OF_LAYER; s < RM_FIRST_OF_HEAD; s++)
+			if (add_slot(b, &t->layer[i], (enum rm_slot)s,
+				     i) < 0)
+				return -1;
+	return 0;
+}
+
+static void set_layout(struct rm_transformer *t)
+{
+	const struct rm_arch *a = &t->arch;
+	size_t D = a->head_dim;
+
+	t->qkv_width = (a->heads + 2 * a->kv_heads) * D;
+	t->q_head = t->kv_head = a->qkv_by_head ? 3 * D : D;
+	t->k_at = a->qkv_by_head ? D : a->heads * D;
+	t->v_at = a->qkv_by_head ? 2 * D : (a->heads + a->kv_heads) * D;
+	t->gated = a->slot[RM_GATE].name || a->slot[RM_GATE_UP].name;
+	t->inner = t->gated ? 2 * a->ffn : a->ffn;
+}
+
+/* {"name": "transformer", "config": config.json, "pool": "native"|"none"} */
+static int transformer_init(struct rm_backbone *b, const json_t *config,
+			    size_t vocab)
+{
+	struct rm_transformer *t = rm_calloc(1, sizeof(*t));
+	const char *pool;
+
+	if (!t)
+		return -1;
+	b->self = t;
+	if (rm_json_opt_string(config, "pool", "backbone", "native",
+			       &pool) < 0 ||
+	    rm_arch_init(&t->arch, json_object_get(config, "config")) < 0)
+		return -1;
+	if (vocab != t->arch.vocab)
+		return rm_fail("%zu token ids, but config.json has "
+			       "vocab_size %zu", vocab, t->arch.vocab);
+	t->every_row = strcmp(pool, "none") == 0;
+	t->layer = rm_calloc(t->arch.layers + 1, sizeof(*t->layer));
+	if (!t->layer)
+		return -1;
+	t->outer = t->layer + t->arch.layers;
+	set_layout(t);
+	b->dim = t->arch.slot[RM_EMBED_OUT].name ? t->arch.embed :
+						   t->arch.hidden;
+	b->prompt = t->arch.causal ? RM_PROMPT_SHARED : RM_PROMPT_COPIED;
+	return add_parameters(b);
+}
+
+static void product_fini(struct rm_product *p)
+{
+	rm_packed_free(p->w);
+	free(p->bias);
+	*p = (struct rm_product){0};
+}
+
+static void unpack(struct rm_transformer *t)
+{
+	for (size_t i = 0; t->layer && i <= t->arch.layers; i++) {
+		struct rm_layer *l = &t->layer[i];
+
+		product_fini(&l->qkv);
+		product_fini(&l->out);
+		product_fini(&l->up);
+		product_fini(&l->down);
+		free(l->pos_key);
+		free(l->pos_query);
+		l->pos_key = l->pos_query = NULL;
+	}
+	product_fini(&t->in);
+	product_fini(&t->last);
+}
+
+static void transformer_fini(struct rm_backbone *b)
+{
+	struct rm_transformer *t = b->self;
+
+	if (!t)
+		return;
+	unpack(t);
+	rm_transformer_spaces_fini(t);
+	free(t->layer);
+	free(t);
+}
+
+/* ---- packing ---- */
+
+/* The slots that are there, one under the other, as one product. */
+static int pack(struct rm_backbone *b, struct rm_product *p,
+		const struct rm_layer *l, const enum rm_slot *slot, size_t n,
+		enum rm_precision precision)
+{
+	const struct rm_transformer *t = b->self;
+	const rm_real *w[3];
+	size_t rows[3], parts = 0, shape[2];
+	bool biased = false, turned = false;
+
+	*p = (struct rm_product){0};
+	for (size_t i = 0; i < n; i++) {
+		if (l->weight[slot[i]] < 0)
+			continue;
+		rm_arch_shape(&t->arch, slot[i], shape);
+		turned = t->arch.slot[slot[i]].flags & RM_TRANSPOSED;
+		w[parts] = rm_value(b, l->weight[slot[i]]);
+		rows[parts] = shape[turned];
+		p->n += rows[parts++];
+		p->k = shape[!turned];
+		biased |= l->bias[slot[i]] >= 0;
+	}
+	p->w = rm_gemm_pack(p->n, p->k, w, rows, parts, turned, precision);
+	if (!p->w || !biased)
+		return p->w ? 0 : -1;
+	p->bias = rm_calloc(p->n, sizeof(*p->bias));
+	if (!p->bias)
+		return -1;
+	for (size_t i = 0, at = 0, part = 0; i < n; i++) {
+		const rm_real *from = rm_value(b, l->bias[slot[i]]);
+
+		if (l->weight[slot[i]] < 0)
+			continue;
+		if (from)
+			memcpy(p->bias + at, from,
+			       rows[part] * sizeof(*from));
+		at += rows[part++];
+	}
+	return 0;
+}
+
+/* Rows of relative positions through one of a layer's matrices. */
+static rm_real *project(struct rm_backbone *b, const rm_real *rows,
+			const struct rm_layer *l, enum rm_slot slot)
+{
+	const struct rm_arch *a = &((struct rm_transformer *)b->self)->arch;
+	size_t HD = a->heads * a->head_dim;
+	rm_real *y = rm_malloc(2 * a->span * HD, sizeof(*y));
+
+	if (y && rm_linear_forward(y, rows, rm_value(b, l->weight[slot]),
+				   rm_value(b, l->bias[slot]), 2 * a->span,
+				   a->hidden, HD, RM_ROWS_ALONE) < 0) {
+		free(y);
+		return NULL;
+	}
+	return y;
+}
+
+struct rm_norm rm_transformer_norm(const struct rm_backbone *b,
+			      const struct rm_layer *l, enum rm_slot slot)
+{
+	const struct rm_arch *a = &((struct rm_transformer *)b->self)->arch;
+
+	return (struct rm_norm){
+		.kind = a->rms ? RM_NORM_RMS : RM_NORM_LAYER,
+		.eps = a->eps,
+		.g = rm_value(b, l->weight[slot]),
+		.b = rm_value(b, l->bias[slot]),
+		.offset = (rm_real)a->norm_offset
+	};
+}
+
+static int pack_relative(struct rm_backbone *b)
+{
+	struct rm_transformer *t = b->self;
+	const struct rm_arch *a = &t->arch;
+	rm_real *rows;
+	int status = 0;
+
+	if (t->outer->weight[RM_RELATIVE] < 0)
+		return 0;
+	rows = rm_malloc(2 * a->span * a->hidden, sizeof(*rows));
+	if (!rows)
+		return -1;
+	memcpy(rows, rm_value(b, t->outer->weight[RM_RELATIVE]),
+	       2 * a->span * a->hidden * sizeof(*rows));
+	if (t->outer->weight[RM_RELATIVE_NORM] >= 0) {
+		struct rm_norm n = rm_transformer_norm(b, t->outer, RM_RELATIVE_NORM);
+
+		rm_norm_forward(rows, rows, &n, 2 * a->span, a->hidden);
+	}
+	for (size_t i = 0; i < a->layers && status == 0; i++) {
+		struct rm_layer *l = &t->layer[i];
+
+		if (a->c2p)
+			l->pos_key = project(b, rows, l, a->share_key ?
+					     RM_K : RM_POS_KEY);
+		if (a->p2c)
+			l->pos_query = project(b, rows, l, a->share_key ?
+					       RM_Q : RM_POS_QUERY);
+		if ((a->c2p && !l->pos_key) || (a->p2c && !l->pos_query))
+			status = -1;
+	}
+	free(rows);
+	return status;
+}
+
+static int pack_layer(struct rm_backbone *b, struct rm_layer *l,
+		      enum rm_precision precision)
+{
+	static const enum rm_slot whole[] = { RM_QKV };
+	static const enum rm_slot parts[] = { RM_Q, RM_K, RM_V };
+	static const enum rm_slot out[] = { RM_ATTENTION_OUT };
+	static const enum rm_slot up[] = { RM_GATE_UP, RM_GATE, RM_UP };
+	static const enum rm_slot down[] = { RM_DOWN };
+	bool fused = l->weight[RM_QKV] >= 0;
+
+	if (pack(b, &l->qkv, l, fused ? whole : parts, fused ? 1 : 3,
+		 precision) < 0 ||
+	    pack(b, &l->out, l, out, 1, precision) < 0 ||
+	    pack(b, &l->up, l, up, 3, precision) < 0)
+		return -1;
+	return pack(b, &l->down, l, down, 1, precision);
+}
+
+static int transformer_ready(struct rm_backbone *b,
+			     enum rm_precision precision)
+{
+	static const enum rm_slot in[] = { RM_EMBED_IN };
+	static const enum rm_slot out[] = { RM_EMBED_OUT };
+	struct rm_transformer *t = b->self;
+
+	unpack(t);
+	for (size_t i = 0; i < t->arch.layers; i++)
+		if (pack_layer(b, &t->layer[i], precision) < 0)
+			return -1;
+	if ((t->outer->weight[RM_EMBED_IN] >= 0 &&
+	     pack(b, &t->in, t->outer, in, 1, precision) < 0) ||
+	    (t->outer->weight[RM_EMBED_OUT] >= 0 &&
+	     pack(b, &t->last, t->outer, out, 1, precision) < 0))
+		return -1;
+	return pack_relative(b);
+}
+
+/* ---- the kind ---- */
+
+static int transformer_backward(struct rm_backbone *b,
+				const struct rm_batch *batch)
+{
+	(void)b;
+	(void)batch;
+	return rm_fail("backbone transformer is not trained yet");
+}
+
+static const struct rm_key keys[] = { RM_KEY_END };
+
+const struct rm_backbone_kind rm_backbone_transformer = {
+	.spec = { "transformer", "a pretrained transformer, from -b BASE",
+		  keys },
+	.init = transformer_init,
+	.ready = transformer_ready,
+	.forward = rm_transformer_forward,
+	.backward = transformer_backward,
+	.fini = transformer_fini
+};

@@ -1,0 +1,154 @@
+/*
+ * native: the head that a transformer's family has in Transformers, in the
+ * forms
+ *
+ *	s = w x				GPT-2, OPT, GPT-NeoX, Llama ...
+ *	s = w f(v x + a) + b		BERT, RoBERTa, DistilBERT, DeBERTa
+ *	s = w norm(f(v x + a)) + b	ModernBERT
+ *
+ * of the pooled row x.  Which, and the names of its tensors, come from the
+ * configuration (rm_model_native_head).
+ */
+#include "family.h"
+#include "head.h"
+#include "nn.h"
+#include "op.h"
+
+#include <stdlib.h>
+
+struct native {
+	struct rm_arch arch;
+	int weight[RM_SLOTS], bias[RM_SLOTS];	/* -1: none */
+	rm_real *h;				/* [n, C] inside */
+	size_t cap_h;
+};
+
+static int add_tensor(struct rm_head *h, enum rm_slot slot, bool bias)
+{
+	struct native *n = h->self;
+	struct rm_param p = {
+		.trainable = true, .decay = !bias, .init = RM_INIT_NORMAL,
+		.init_scale = .02
+	};
+	struct rm_buf name = {0};
+	int i;
+
+	p.n_dims = rm_arch_shape(&n->arch, slot, p.shape);
+	if (bias)
+		p.n_dims = 1;
+	if (p.n_dims == 1) {
+		p.init = bias ? RM_INIT_ZERO : RM_INIT_CONSTANT;
+		p.init_scale = 1;
+		p.decay = false;
+	}
+	rm_arch_name(&n->arch, slot, 0, bias ? ".bias" : ".weight", &name);
+	p.name = rm_buf_text(&name);
+	i = p.name ? rm_params_add(h->params, &p) : -1;
+	rm_buf_fini(&name);
+	return i;
+}
+
+static int native_init(struct rm_head *h, const json_t *config)
+{
+	struct native *n = rm_calloc(1, sizeof(*n));
+
+	if (!n)
+		return -1;
+	h->self = n;
+	if (!json_object_get(config, "config"))
+		return rm_fail("head native is a pretrained transformer's");
+	if (rm_arch_init(&n->arch, json_object_get(config, "config")) < 0)
+		return -1;
+	h->columns = n->arch.labels;
+	for (int s = RM_FIRST_OF_HEAD; s < RM_SLOTS; s++) {
+		n->weight[s] = n->bias[s] = -1;
+		if (!n->arch.slot[s].name)
+			continue;
+		n->weight[s] = add_tensor(h, (enum rm_slot)s, false);
+		if (n->weight[s] < 0)
+			return -1;
+		if (!(n->arch.slot[s].flags & RM_BIAS))
+			continue;
+		n->bias[s] = add_tensor(h, (enum rm_slot)s, true);
+		if (n->bias[s] < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static const rm_real *value(const struct rm_head *h, int parameter)
+{
+	return parameter < 0 ? NULL : h->params->param[parameter].value;
+}
+
+/* h = norm(f(v x + a)) */
+static int inner_forward(struct rm_head *h, const struct rm_hidden *hidden)
+{
+	struct native *n = h->self;
+	size_t T = hidden->n, C = h->dim;
+
+	if (rm_grow(&n->h, &n->cap_h, T * C, sizeof(*n->h)) < 0 ||
+	    rm_linear_forward(n->h, hidden->value,
+			      value(h, n->weight[RM_HEAD_DENSE]),
+			      value(h, n->bias[RM_HEAD_DENSE]), T, C, C,
+			      RM_ROWS_ALONE) < 0)
+		return -1;
+	rm_activations[n->arch.head_activation].forward(n->h, n->h, T * C);
+	if (n->weight[RM_HEAD_NORM] >= 0) {
+		struct rm_norm norm = {
+			.kind = RM_NORM_LAYER, .eps = n->arch.eps,
+			.g = value(h, n->weight[RM_HEAD_NORM]),
+			.b = value(h, n->bias[RM_HEAD_NORM])
+		};
+		rm_norm_forward(n->h, n->h, &norm, T, C);
+	}
+	return 0;
+}
+
+static int native_forward(struct rm_head *h, const struct rm_batch *batch,
+			  const struct rm_hidden *hidden)
+{
+	struct native *n = h->self;
+	const rm_real *x = hidden->value;
+
+	(void)batch;
+	if (n->weight[RM_HEAD_DENSE] >= 0) {
+		if (inner_forward(h, hidden) < 0)
+			return -1;
+		x = n->h;
+	}
+	return rm_linear_forward(h->scores, x,
+				 value(h, n->weight[RM_HEAD_OUT]),
+				 value(h, n->bias[RM_HEAD_OUT]), hidden->n,
+				 h->dim, h->columns, RM_ROWS_ALONE);
+}
+
+static int native_backward(struct rm_head *h, const struct rm_batch *batch,
+			   struct rm_hidden *hidden, const rm_real *dscores)
+{
+	(void)h;
+	(void)batch;
+	(void)hidden;
+	(void)dscores;
+	return rm_fail("head native is not trained yet");
+}
+
+static void native_fini(struct rm_head *h)
+{
+	struct native *n = h->self;
+
+	if (!n)
+		return;
+	free(n->h);
+	free(n);
+}
+
+static const struct rm_key keys[] = { RM_KEY_END };
+
+const struct rm_head_kind rm_head_native = {
+	.spec = { "native", "a pretrained transformer's own head", keys },
+	.init = native_init,
+	.forward = native_forward,
+	.backward = native_backward,
+	.fini = native_fini
+};
