@@ -1,16 +1,70 @@
+/*
+ * attention: softmax(scale q k') v over packed rows, for a forest of
+ * segments.
+ *
+ * Blocks of queries meet blocks of keys and the softmax is carried along
+ * (Milakov and Gimelshein, Online normalizer calculation for softmax, 2018;
+ * Dao et al., FlashAttention, 2022), so no matrix of T x T is ever stored.
+ * Blocks of keys are cut by position within a text: a row has the same bits
+ * in any batch, for any number of threads, and whether what stands before it
+ * is an ancestor or in its own segment.  Knows nothing of layers and
+ * parameters.  Errors as in base.h (memory only).
+ *
+ * T rows, H heads of queries, G heads of keys and values, D numbers a head.
+ *
+ *	struct rm_attention a = { .heads = H, .kv_heads = G, .dim = D,
+ *				  .scale = 1 / sqrt(D), .causal = true };
+ *	rm_attention_forward(y, H * D, q, k, v, &a, texts, n);
+ */
 #ifndef RM_ATTENTION_H
 #define RM_ATTENTION_H
+
 #include "tensor.h"
-struct rm_heads { const rm_real *data; size_t row, head; };
-struct rm_attention {
-	size_t heads, kv_heads, dim;
-	rm_real scale, softcap;
-	bool causal;
-	size_t window;
-	struct rm_heads pos_key, pos_query;
-	const int32_t *bucket;
-	size_t n_bucket, n_pos;
+
+/* Head h of row t: D numbers at data + t * row + h * head. */
+struct rm_heads {
+	const rm_real *data;
+	size_t row, head;
 };
-struct rm_attention_text { size_t row, n, before_row, n_before; };
-int rm_attention_forward(rm_real *y, size_t ldy, struct rm_heads q, struct rm_heads k, struct rm_heads v, const struct rm_attention *a, const struct rm_attention_text *text, size_t n_texts);
+
+struct rm_attention {
+	size_t heads, kv_heads, dim;	/* H, G (a divisor of H), D */
+	rm_real scale;
+	rm_real softcap;	/* s = softcap tanh(s / softcap); 0: none */
+	bool causal;
+	/*
+	 * 0: all.  Else key j is seen from i if i - j < window (causal), or
+	 * |i - j| <= window (both ways).
+	 */
+	size_t window;
+	/*
+	 * Disentangled attention (He et al., DeBERTa, 2021), NULL data: none:
+	 * s = scale (q_i k_j + q_i pos_key[b] + k_j pos_query[b]), where row
+	 * b = bucket[i - j + n_bucket - 1]; n_bucket is more than any
+	 * distance.
+	 */
+	struct rm_heads pos_key, pos_query;
+	const int32_t *bucket;	/* [2 n_bucket - 1] */
+	size_t n_bucket;
+};
+
+/*
+ * Rows [row, row + n) of one text, whose queries see them and the n_before
+ * rows from before_row on, which come first.
+ */
+struct rm_attention_text {
+	size_t row, n;
+	size_t before_row, n_before;
+};
+
+/*
+ * Row t, head h of y at y + t * ldy + h * D, for the rows of the texts.  Heads
+ * of queries share those of keys in runs of H / G.
+ */
+int rm_attention_forward(rm_real *y, size_t ldy, struct rm_heads q,
+			 struct rm_heads k, struct rm_heads v,
+			 const struct rm_attention *a,
+			 const struct rm_attention_text *text,
+			 size_t n_texts);
+
 #endif

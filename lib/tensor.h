@@ -37,8 +37,14 @@ typedef float rm_real;
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
 #define RM_VECTOR \
 	__attribute__((target_clones("default", "avx2", "avx512f")))
+/* The same with fused multiplication and addition: bits differ between
+ * machines, not on one. */
+#define RM_VECTOR_FMA \
+	__attribute__((target_clones("default", "arch=x86-64-v3", \
+				     "arch=x86-64-v4")))
 #else
 #define RM_VECTOR
+#define RM_VECTOR_FMA
 #endif
 
 #define RM_DIMS 4

@@ -195,7 +195,6 @@ static struct rm_attention attention_of(const struct rm_transformer *t,
 	if (a->span) {
 		at.bucket = t->bucket;
 		at.n_bucket = t->n_bucket;
-		at.n_pos = 2 * a->span;
 	}
 	return at;
 }

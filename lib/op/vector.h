@@ -1,0 +1,75 @@
+/*
+ * vector: functions of eight numbers at once, in GCC's and Clang's vectors,
+ * which the compiler turns into what the processor has.  By address: how a
+ * wide vector is passed by value depends on the processor.
+ *
+ * Include it in files that multiply and add in one instruction (see
+ * attention.c), or not; bits are the same for every number of a vector.
+ */
+#ifndef RM_OP_VECTOR_H
+#define RM_OP_VECTOR_H
+
+#include "tensor.h"
+
+#include <math.h>
+#include <string.h>
+
+#define RM_LANES 8
+#define RM_INLINE static inline __attribute__((always_inline))
+
+typedef rm_real rm_vec
+	__attribute__((vector_size(RM_LANES * sizeof(rm_real))));
+
+/* x where mask is -1, y where it is 0; ivec: a comparison's result. */
+#define RM_VEC_PICK(ivec, mask, x, y) \
+	((rm_vec)(((ivec)(x) & (mask)) | ((ivec)(y) & ~(mask))))
+
+#ifdef RM_DOUBLE
+typedef int64_t rm_ivec __attribute__((vector_size(RM_LANES * 8)));
+#else
+typedef int32_t rm_ivec __attribute__((vector_size(RM_LANES * 4)));
+#endif
+
+/* x = max(x, y) */
+RM_INLINE void rm_vec_max(rm_vec *x, const rm_vec *y)
+{
+	rm_ivec more = *y > *x;
+
+	*x = RM_VEC_PICK(rm_ivec, more, *y, *x);
+}
+
+/*
+ * x = exp(x) for x <= 88, relative error below 3e-7; exactly 0 below -88,
+ * where it is no normal number; NaN stays.  x = n ln 2 + r, |r| <= ln 2 / 2,
+ * and a polynomial in r whose coefficients are those of S. Moshier's Cephes
+ * library.
+ */
+RM_INLINE void rm_vec_exp(rm_vec *x)
+{
+#ifdef RM_DOUBLE
+	for (size_t i = 0; i < RM_LANES; i++)
+		(*x)[i] = exp((*x)[i]);
+#else
+	const rm_vec least = (rm_vec){0} - 88.f;
+	const float shift = 12582912;	/* 1.5 * 2^23: rounds to whole */
+	rm_vec v, t, n, r, p, two_n;
+	rm_ivec low = *x < least, bits;
+
+	v = RM_VEC_PICK(rm_ivec, low, least, *x);
+	t = v * 1.44269504f + shift;
+	n = t - shift;
+	r = v - n * .693359375f - n * -2.12194440e-4f;
+	p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+	p = p * r + 8.3334519073e-3f;
+	p = p * r + 4.1665795894e-2f;
+	p = p * r + 1.6666665459e-1f;
+	p = p * r + 5.0000001201e-1f;
+	p = p * r * r + r + 1.f;
+	memcpy(&bits, &t, sizeof(bits));
+	bits = (bits - 0x4b400000 + 127) << 23;
+	memcpy(&two_n, &bits, sizeof(two_n));
+	*x = p * two_n;
+#endif
+}
+
+#endif
