@@ -53,6 +53,8 @@ static int append_leaf(struct rm_batch *b, struct rm_slice prefix,
 {
 	if (append_segment(b, prefix, response, parent) < 0)
 		return -1;
+	b->segment[b->n_segments - 1].prompt = prefix.data ?
+		prefix.len / sizeof(int32_t) : 0;
 	b->leaf[b->n_leaves++] = b->n_segments - 1;
 	return 0;
 }
@@ -74,6 +76,7 @@ static int add_all(struct rm_batch *b, struct rm_slice prompt,
 		parent = b->n_segments;
 		if (append_segment(b, prompt, none, RM_NO_PARENT) < 0)
 			return -1;
+		b->segment[parent].prompt = b->segment[parent].length;
 	}
 	b->group[b->n_groups++] = b->n_leaves;
 	for (size_t i = 0; i < k; i++)

@@ -32,6 +32,7 @@ enum rm_prompt {
 struct rm_segment {
 	size_t start, length;	/* in ids */
 	size_t parent;		/* index of the prompt, or RM_NO_PARENT */
+	size_t prompt;		/* ids at the start that are the prompt's */
 };
 
 struct rm_batch {

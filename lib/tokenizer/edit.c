@@ -55,15 +55,24 @@ void rm_edit_back(const struct rm_edit *e, size_t *ends, size_t n, size_t at)
 
 size_t rm_edit_origin(const struct rm_edit *e, size_t at)
 {
-	size_t i = 0, start;
+	size_t i = 0, start, new_start;
 
 	if (e->n == 0)
 		return at;
 	while (i + 1 < e->n && e->run[i].new_end <= at)
 		i++;
+	/* What was inserted stands with the character before it. */
+	while (i > 0 && e->run[i].old_end == e->run[i - 1].old_end &&
+	       e->run[i].new_end > e->run[i - 1].new_end) {
+		at = e->run[--i].new_end - 1;
+		while (at > 0 && (e->text.data[at] & 0xc0) == 0x80)
+			at--;
+		while (i > 0 && e->run[i - 1].new_end > at)
+			i--;
+	}
 	start = i ? e->run[i - 1].old_end : 0;
-	return is_copy(e, i) ? start + at - (i ? e->run[i - 1].new_end : 0) :
-			       start;
+	new_start = i ? e->run[i - 1].new_end : 0;
+	return is_copy(e, i) ? start + at - new_start : start;
 }
 
 void rm_edit_fini(struct rm_edit *e)

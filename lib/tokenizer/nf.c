@@ -219,40 +219,137 @@ static bool find_segment(const unsigned char *text, size_t n, size_t from,
 	return true;
 }
 
-static int normalize(const struct rm_step *s, struct rm_nf *nf,
-		     const unsigned char *text, size_t n)
+/*
+ * Whether the starter c, with which the next character begins, has nothing
+ * to do with what nf holds.
+ */
+static bool begins_part(const struct rm_step *s, struct rm_nf *nf, int32_t c)
 {
-	size_t len;
+	int32_t last;
+
+	if (s->flags & (RM_CHAR_NFD | RM_CHAR_NFKD) ||
+	    !(rm_char_flags((uint32_t)c) & RM_CHAR_NFC))
+		return true;
+	rm_nf_order(nf);
+	compose(nf);
+	last = nf->c[nf->n - 1];
+	return class_of(last) != 0 || pair(last, c) < 0;
+}
+
+static bool all_starters(const struct rm_nf *nf, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (class_of(nf->c[i]) != 0)
+			return false;
+	return true;
+}
+
+/* The character that a part begins with. */
+struct head {
+	uint32_t c;
+	size_t n;		/* what it decomposes to */
+	size_t len;		/* bytes */
+};
+
+/*
+ * How many of the part's code points are its first character's alone, 0 if
+ * it took up what follows or shares its place with it.  `total`: what the
+ * part had decomposed to.
+ */
+static size_t stands_apart(const struct rm_nf *nf, const struct head *h,
+			   size_t total)
+{
+	if (h->n == total)
+		return 0;
+	if (nf->n == total)
+		return all_starters(nf, h->n) ? h->n : 0;
+	return nf->n + h->n == total + 1 && nf->c[0] == (int32_t)h->c;
+}
+
+/*
+ * Decompose the characters of a part; how many bytes they are.  *total is
+ * what they decompose to, some of which may be composed already.
+ */
+static size_t decompose_part(const struct rm_step *s, struct rm_nf *nf,
+			     const unsigned char *text, size_t n,
+			     struct head *h, size_t *total)
+{
+	bool compatible = s->flags & (RM_CHAR_NFKC | RM_CHAR_NFKD);
+	uint32_t c = rm_char_at(text, text + n, &h->len);
+	size_t i = h->len, len;
+
+	rm_nf_decompose(nf, c, compatible);
+	h->c = c;
+	*total = h->n = nf->n;
+	for (; i < n && !nf->failed; i += len) {
+		size_t before = nf->n;
+		int32_t first;
+
+		c = rm_char_at(text + i, text + n, &len);
+		rm_nf_decompose(nf, c, compatible);
+		if (nf->failed)
+			break;
+		*total += nf->n - before;
+		first = nf->c[before];
+		if (class_of(first) != 0)
+			continue;
+		*total -= nf->n - before;
+		nf->n = before;
+		if (begins_part(s, nf, first))
+			break;
+		before = nf->n;
+		rm_nf_decompose(nf, c, compatible);
+		*total += nf->n - before;
+	}
+	return i;
+}
+
+/*
+ * The first part of the n > 0 bytes; how many they are, 0 with a message.
+ * Marks that the character before them does not take up are a part of their
+ * own.
+ */
+static size_t normalize(const struct rm_step *s, struct rm_nf *nf,
+			const unsigned char *text, size_t n)
+{
+	size_t taken, total, apart;
+	struct head h;
 
 	rm_nf_clear(nf);
-	for (size_t i = 0; i < n; i += len)
-		rm_nf_decompose(nf, rm_char_at(text + i, text + n, &len),
-				s->flags & (RM_CHAR_NFKC | RM_CHAR_NFKD));
+	taken = decompose_part(s, nf, text, n, &h, &total);
 	rm_nf_order(nf);
 	if (s->flags & (RM_CHAR_NFC | RM_CHAR_NFKC))
 		compose(nf);
-	return encode(nf);
+	apart = stands_apart(nf, &h, total);
+	if (apart > 0) {
+		nf->n = apart;
+		taken = h.len;
+	}
+	return encode(nf) < 0 ? 0 : taken;
 }
 
+/* Parts that change, each as a piece of its own. */
 static int rewrite_form(const struct rm_step *s, struct rm_work *w,
 			const unsigned char *text, size_t n, bool first)
 {
-	size_t done = 0, start, end = 0;
+	size_t done = 0, start = 0, end = 0, len;
 	struct rm_nf *nf = NULL;
 
 	(void)first;
-	while (find_segment(text, n, end, s, &start, &end)) {
+	while (start < end || find_segment(text, n, end, s, &start, &end)) {
 		if (!nf && !(nf = rm_nf_of(w)))
 			return -1;
-		if (normalize(s, nf, text + start, end - start) < 0)
+		len = normalize(s, nf, text + start, end - start);
+		if (len == 0)
 			return -1;
-		if (nf->bytes.len == end - start &&
-		    memcmp(nf->bytes.data, text + start, end - start) == 0)
-			continue;
-		rm_edit_keep(&w->edit, text + done, start - done);
-		rm_edit_piece(&w->edit, nf->bytes.data, nf->bytes.len,
-			      end - start);
-		done = end;
+		if (nf->bytes.len != len ||
+		    memcmp(nf->bytes.data, text + start, len) != 0) {
+			rm_edit_keep(&w->edit, text + done, start - done);
+			rm_edit_piece(&w->edit, nf->bytes.data,
+				      nf->bytes.len, len);
+			done = start + len;
+		}
+		start += len;
 	}
 	if (done == 0)
 		return 0;
