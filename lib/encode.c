@@ -58,7 +58,13 @@ static int set_options(struct rm_encode *e,
 	const char *overlong = o->overlong ? o->overlong : "left";
 	struct rm_buf names = {0};
 
-	e->recipe.max_length = o->max_length;
+	if (o->model_limit && o->max_length > o->model_limit)
+		return rm_fail("a limit of %zu tokens is more than the %zu "
+			       "that the model can take", o->max_length,
+			       o->model_limit);
+	e->recipe.max_length = o->max_length ? o->max_length :
+			       o->model_limit;
+	e->recipe.model_limit = !o->max_length && o->policy;
 	e->recipe.keep_text = o->keep_text;
 	e->threads = o->text.threads ? o->text.threads : 1;
 	e->recipe.template = rm_template_find(o->template ? o->template

@@ -34,6 +34,13 @@ struct rm_encode_options {
 	const json_t *policy;	/* of the model (rm_encode_policy), or NULL;
 				 * borrowed until the encoder is open */
 	size_t max_length;	/* tokens of prompt and response; 0: no limit */
+	/*
+	 * The most tokens that the model can take, 0 for any number: the
+	 * limit where max_length is 0.  Under a policy of the model it is
+	 * then not recorded: it is the model's, not the policy's, and what
+	 * the model's own policy made is to match it.
+	 */
+	size_t model_limit;
 	const char *overlong;	/* left (or NULL), right, drop, error */
 	bool keep_text;
 };
@@ -79,10 +86,10 @@ void rm_encode_close(struct rm_encode *e);
 
 /*
  * Take template, special tokens, max_length and overlong from a model
- * directory's rm.json ("policy") and max_position_embeddings from its
- * config.json, where the options leave them unset.  Special token ids in the
- * policy are compared with the tokenizer's when the encoder is opened.  What
- * was taken lives in *keep, which the caller frees (json_decref).
+ * directory's rm.json ("policy"), where the options leave them unset.
+ * Special token ids in the policy are compared with the tokenizer's when the
+ * encoder is opened.  What was taken lives in *keep, which the caller frees
+ * (json_decref); NULL where there is no rm.json.
  */
 int rm_encode_policy(const char *model, struct rm_encode_options *options,
 		     json_t **keep);

@@ -1,8 +1,9 @@
 /*
  * model: a reward model and its directory (man/rm-model.5).
  *
- *	config.json		model_type "rmtools", backbone_config
- *	model.safetensors	the parameters by name
+ *	config.json		model_type "rmtools" and backbone_config, or
+ *				Hugging Face's of a transformer
+ *	model.safetensors	the parameters by name, or shards with an index
  *	tokenizer.json		and what stood beside it
  *	rm.json			head, objective, pooling, policy, calibration,
  *				history, fingerprints
@@ -35,6 +36,18 @@ struct rm_model {
 	struct rm_backbone *backbone;
 	struct rm_head *head;
 	size_t vocab;			/* token ids */
+	size_t max_length;		/* tokens of a leaf; 0: any number */
+	size_t first_of_head;		/* the head's first row in params */
+	const char *pooling;		/* hidden rows into one a response */
+
+	/* config.json of a transformer as it stood; NULL: ours. */
+	json_t *config;
+	/* False without rm.json: origin has the tokenizer's files alone. */
+	bool recorded;
+	/* The checkpoint had no head: its rows are zero until
+	 * rm_model_init_head. */
+	bool fresh_head;
+	unsigned dtypes;		/* bit 1 << enum rm_dtype: read so */
 
 	json_t *backbone_config;	/* as rm_backbone_parse gives it */
 	json_t *head_config;		/* as rm_head_parse gives it */
@@ -68,15 +81,38 @@ const rm_real *rm_model_forward(struct rm_model *m,
 
 /* ---- directories ---- */
 
+/*
+ * Ours, or a Hugging Face directory with or without rm.json.  A checkpoint of
+ * a base, which has no head, is an error unless `train`: fresh_head.  So is
+ * a directory that changes while it is read.
+ */
 struct rm_model *rm_model_load(const char *dir, bool train);
+/* To look at, not to score with: the head may be missing. */
+struct rm_model *rm_model_look(const char *dir);
+/* Initial values for a head that was not in the checkpoint. */
+void rm_model_init_head(struct rm_model *m, uint64_t seed);
+
+/*
+ * The most tokens that a leaf of the model at dir may have, from config.json
+ * alone; 0: any number.
+ */
+int rm_model_limit(const char *dir, size_t *limit);
 
 /*
  * The tokenizer of a model loaded from dir, which must be the one that it
- * was trained with (loading alone does not parse it); free with
+ * was trained with (loading alone does not parse it; without rm.json it is
+ * what stands there, and its fingerprint becomes known); free with
  * rm_tokenizer_free.
  */
-struct rm_tokenizer *rm_model_tokenizer(const struct rm_model *m,
-					const char *dir);
+struct rm_tokenizer *rm_model_tokenizer(struct rm_model *m, const char *dir);
+
+/*
+ * rm_header_match of a stream and a model loaded from dir.  Without rm.json
+ * there is no policy to compare, and the tokenizer is parsed only if its
+ * file is not the stream's byte by byte.
+ */
+int rm_model_match(struct rm_model *m, const char *dir,
+		   const struct rm_header *h, const char *name, bool force);
 
 /*
  * rm.json alone, checked to be one; the caller owns it.  For tools that

@@ -149,7 +149,12 @@ static size_t chunks_of(size_t n)
 
 void rm_params_init(struct rm_params *p, uint64_t seed)
 {
-	for (size_t i = 0; i < p->n; i++) {
+	rm_params_init_from(p, 0, seed);
+}
+
+void rm_params_init_from(struct rm_params *p, size_t first, uint64_t seed)
+{
+	for (size_t i = first; i < p->n; i++) {
 		struct init_job job = { &p->param[i], seed, i };
 		p->param[i].scale = 1;
 		rm_parallel(chunks_of(p->param[i].size), init_chunk, &job);

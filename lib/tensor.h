@@ -107,6 +107,8 @@ int rm_params_find(const struct rm_params *p, const char *name);
 int rm_params_alloc(struct rm_params *p, bool train);
 /* Initial values, keyed by seed, parameter index and element. */
 void rm_params_init(struct rm_params *p, uint64_t seed);
+/* The same of the rows from `first` on. */
+void rm_params_init_from(struct rm_params *p, size_t first, uint64_t seed);
 /* The true values of parameter i; out[size], as a model directory has them. */
 void rm_params_get(const struct rm_params *p, size_t i, rm_real *out);
 /* Set them; scale becomes 1. */

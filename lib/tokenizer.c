@@ -370,16 +370,16 @@ static int read_legacy(struct rm_files *files, const char *path)
 	return err;
 }
 
-/* tokenizer.json and what stands beside it. */
-static int read_directory(struct rm_files *files, const char *path)
+int rm_tokenizer_read(struct rm_files *files, const char *dir)
 {
 	static const char *const first[] = { "tokenizer.json", NULL };
 	static const char *const more[] = { "tokenizer_config.json", NULL };
 
-	if (read_those(files, path, first) < 0 ||
-	    (files->n == 0 && read_legacy(files, path) < 0))
+	if (read_those(files, dir, first) < 0 ||
+	    (!rm_files_find(files, "tokenizer.json") &&
+	     read_legacy(files, dir) < 0))
 		return -1;
-	return read_those(files, path, more);
+	return read_those(files, dir, more);
 }
 
 struct rm_tokenizer *rm_tokenizer_load(const char *path)
@@ -390,7 +390,7 @@ struct rm_tokenizer *rm_tokenizer_load(const char *path)
 	int err;
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		err = read_directory(&files, path);
+		err = rm_tokenizer_read(&files, path);
 	else
 		err = read_into(&files, "tokenizer.json", path);
 	if (err < 0) {

@@ -37,6 +37,12 @@ struct rm_tokenizer *rm_tokenizer_bytes(void);
  */
 struct rm_tokenizer *rm_tokenizer_load(const char *path);
 
+/*
+ * The files that rm_tokenizer_load reads of a directory, added to *files: a
+ * tokenizer.json, made if need be, and tokenizer_config.json.
+ */
+int rm_tokenizer_read(struct rm_files *files, const char *dir);
+
 /* From the files a stream's header or a model directory carries. */
 struct rm_tokenizer *rm_tokenizer_from_files(const struct rm_files *files);
 

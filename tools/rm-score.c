@@ -170,7 +170,7 @@ static int set_up(struct scorer *s, const struct rm_header *h,
 	if (s->responses < 0)
 		return rm_wrap("%s", in);
 	s->prompt = rm_schema_find(s->schema, "prompt");
-	if (rm_header_match(h, in, &s->model->origin, o.model, o.force) < 0 ||
+	if (rm_model_match(s->model, o.model, h, in, o.force) < 0 ||
 	    rm_header_copy(&s->header, h) < 0 ||
 	    choose_fields(s, in) < 0)
 		return -1;
@@ -438,6 +438,7 @@ static int score_text(struct scorer *s, struct rm_input *in, int argc,
 	json_t *keep = NULL;
 	int status = -1;
 
+	how.model_limit = s->model->max_length;
 	if (t && name && rm_encode_policy(o.model, &how, &keep) == 0)
 		e = rm_encode_open_input(in, t, &how);
 	else

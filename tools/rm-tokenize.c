@@ -1,6 +1,7 @@
 /* rm-tokenize: text files of preferences to a stream of groups. */
 #include "cli.h"
 #include "encode.h"
+#include "model.h"
 #include "template.h"
 
 #include <stdio.h>
@@ -278,7 +279,8 @@ static int encode(char **paths, size_t n, int argc, char **argv,
 	json_t *keep = NULL;
 	int status = -1;
 
-	if (o.model && rm_encode_policy(o.model, eo, &keep) < 0)
+	if (o.model && (rm_encode_policy(o.model, eo, &keep) < 0 ||
+			rm_model_limit(o.model, &eo->model_limit) < 0))
 		goto end;
 	tokenizer = load_tokenizer();
 	e = tokenizer ? rm_encode_open(paths, n, tokenizer, eo) : NULL;

@@ -18,6 +18,7 @@ struct rm_recipe {
 	const struct rm_tokenizer *tokenizer;
 	const struct rm_template *template;
 	size_t max_length;
+	bool model_limit;	/* max_length is the model's, not a policy's */
 	enum rm_overlong overlong;
 	bool keep_text;
 	/*

@@ -153,7 +153,7 @@ static int put_all(json_t *policy, const struct rm_recipe *r)
 	     put(policy, "eos", json_boolean(r->eos >= 0)) < 0) ||
 	    put_id(policy, "pad_id", s->pad) < 0)
 		return -1;
-	if (!r->max_length)
+	if (!r->max_length || r->model_limit)
 		return 0;
 	if (put(policy, "max_length",
 		json_integer((json_int_t)r->max_length)) < 0)
@@ -291,28 +291,6 @@ static int load_part(const char *model, const char *name, json_t **value)
 	return status;
 }
 
-/* The limit of a transformer's positions; a model without has none. */
-static int limit_of_model(const char *model, struct rm_encode_options *o)
-{
-	json_t *config;
-	size_t limit = 0;
-	int status;
-
-	if (load_part(model, "config.json", &config) < 0)
-		return -1;
-	status = rm_json_opt_size(config, "max_position_embeddings",
-				  "config.json", 0, &limit);
-	json_decref(config);
-	if (status < 0)
-		return -1;
-	if (limit && o->max_length > limit)
-		return rm_fail("%s: %zu tokens are more than the model's %zu "
-			       "positions", model, o->max_length, limit);
-	if (!o->max_length)
-		o->max_length = limit;
-	return 0;
-}
-
 /* A yes or no of the policy where the options say nothing; a policy without
  * it is one of none. */
 static int take_answer(enum rm_answer *answer, const json_t *policy,
@@ -370,5 +348,5 @@ int rm_encode_policy(const char *model, struct rm_encode_options *options,
 	if (policy && take_policy(options, policy) < 0)
 		return rm_wrap("%s/rm.json", model);
 	options->policy = policy;
-	return limit_of_model(model, options);
+	return 0;
 }

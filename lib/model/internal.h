@@ -6,10 +6,12 @@
 #define RM_MODEL_INTERNAL_H
 
 #include "model.h"
+#include "io.h"
 #include "weights.h"
 
 #define RM_MODEL_CONFIG "config.json"
 #define RM_MODEL_WEIGHTS "model.safetensors"
+#define RM_MODEL_INDEX "model.safetensors.index.json"
 #define RM_MODEL_RM "rm.json"
 
 /*
@@ -17,6 +19,9 @@
  * backbone has pooled them itself, as bag does.
  */
 #define RM_MODEL_POOLING "backbone"
+
+/* The head of a checkpoint without rm.json: its family's own. */
+#define RM_MODEL_NATIVE "native"
 
 /* Largest config.json and rm.json; largest file of a tokenizer. */
 #define RM_MODEL_MAX_JSON ((size_t)64 << 20)
@@ -27,6 +32,9 @@ extern const char *const rm_model_tokenizer_names[];
 
 /* "DIR/NAME"; the caller frees it. */
 char *rm_model_path(const char *dir, const char *name);
+bool rm_model_has(const char *dir, const char *name);
+/* A JSON object from a file of the directory. */
+json_t *rm_model_load_object(const char *dir, const char *name);
 
 /*
  * The parameters with their true values.  Those whose scale is 1 are
@@ -42,8 +50,50 @@ int rm_model_tensors_get(struct rm_model_tensors *t,
 			 const struct rm_model *m);
 void rm_model_tensors_fini(struct rm_model_tensors *t);
 
-/* The object of config.json. */
+/* A row of the table as a tensor that borrows its values. */
+void rm_model_describe(struct rm_safetensor *t, const struct rm_param *p);
+
+/* Parts for the configurations that m has; no memory for parameters yet. */
+int rm_model_build(struct rm_model *m);
+
+/* ---- config.json ---- */
+
+/* What the model is, from the object of config.json (borrowed). */
+int rm_model_parse_config(struct rm_model *m, json_t *config);
+int rm_model_set_pooling(struct rm_model *m, const char *name);
+/* The most tokens that config's positions allow; 0: any number. */
+int rm_model_positions(const json_t *config, size_t *limit);
+/* The object of config.json as it is saved. */
 json_t *rm_model_config_json(const struct rm_model *m);
+/*
+ * A Hugging Face config.json as that of a reward model of this class in
+ * float32: one label, a regression, its pad id (none: -1 leaves it).
+ */
+json_t *rm_model_save_config(const json_t *as_it_was, const char *class,
+			     int32_t pad);
+
+/* ---- tensors ---- */
+
+/* How a checkpoint's names may differ from those of the table. */
+struct rm_model_names {
+	const char *prefix;	/* that a base's tensors lack; NULL: none */
+	/* Whether a tensor that no row wants may be left aside; or NULL. */
+	bool (*ignores)(const void *arg, const char *name);
+	const void *arg;
+};
+
+struct rm_model_names rm_model_names(const struct rm_model *m);
+
+/*
+ * found[params->n]: the tensor of each row, of its shape.  With fresh_head
+ * those from first_of_head on may be missing, NULL, if there is a prefix: a
+ * base without a head.  Any other that is missing, and any other that is
+ * there, is an error.
+ */
+int rm_model_find_tensors(const struct rm_params *params,
+			  size_t first_of_head, const struct rm_weights *w,
+			  const struct rm_model_names *names,
+			  bool fresh_head, const struct rm_safetensor **found);
 
 /*
  * The object of `fingerprints` in rm.json: model, tokenizer, policy, and
@@ -55,15 +105,16 @@ json_t *rm_model_fingerprints(const struct rm_model *m,
 /*
  * Read config.json, rm.json and the tokenizer's files and build the model
  * that they describe, without memory for its parameters; *expected is the
- * fingerprint that rm.json holds.
+ * fingerprint that rm.json holds, empty where there is none.
  */
 struct rm_model *rm_model_load_frame(const char *dir,
 				     struct rm_fingerprint *expected);
 
 /*
- * The parameters from the directory's tensors: every one there, of its shape,
- * finite, none besides.
+ * The parameters from the directory's tensors, finite all.  Rows of a head
+ * that is not there are zero and m->fresh_head is set.
  */
-int rm_model_load_weights(struct rm_model *m, const char *dir, bool train);
+int rm_model_load_weights(struct rm_model *m, const char *dir, bool train,
+			  bool fresh_head);
 
 #endif

@@ -396,7 +396,6 @@ static void test_policy(void **state)
 	char dir[] = "/tmp/rm-policy-XXXXXX", name[64];
 	static const char rm[] = "{\"policy\":{\"template\":\"hh\","
 				 "\"overlong\":\"drop\"}}";
-	static const char config[] = "{\"max_position_embeddings\":77}";
 	json_t *keep = NULL;
 
 	(void)state;
@@ -406,28 +405,61 @@ static void test_policy(void **state)
 	assert_null(o.template);
 	snprintf(name, sizeof(name), "%s/rm.json", dir);
 	assert_int_equal(rm_write_file(name, rm, strlen(rm)), 0);
-	snprintf(name, sizeof(name), "%s/config.json", dir);
-	assert_int_equal(rm_write_file(name, config, strlen(config)), 0);
 	assert_int_equal(rm_encode_policy(dir, &o, &keep), 0);
 	assert_string_equal(o.template, "hh");
 	assert_string_equal(o.overlong, "drop");
-	assert_int_equal(o.max_length, 77);
+	assert_int_equal(o.max_length, 0);
 	json_decref(keep);
-	/* The user's word comes first, within what the model can do. */
+	/* The user's word comes first. */
 	o = (struct rm_encode_options){ .template = "plain",
 					.max_length = 70 };
 	assert_int_equal(rm_encode_policy(dir, &o, &keep), 0);
 	assert_string_equal(o.template, "plain");
 	assert_int_equal(o.max_length, 70);
 	json_decref(keep);
-	o.max_length = 78;
-	assert_int_equal(rm_encode_policy(dir, &o, &keep), -1);
-	assert_non_null(strstr(rm_error(), "77 positions"));
-	json_decref(keep);
-	unlink(name);
-	snprintf(name, sizeof(name), "%s/rm.json", dir);
 	unlink(name);
 	rmdir(dir);
+}
+
+/* The policy that is recorded of a text of 14 tokens under these options. */
+static char *recorded(const struct rm_encode_options *o)
+{
+	static char text[300];
+	struct rm_buf b = {0};
+
+	open_text("{\"prompt\":\"p\",\"chosen\":\"0123456789abc\","
+		  "\"rejected\":\"0\"}", bytes, o);
+	assert_int_equal(next(), 1);
+	assert_int_equal(rm_encode_counts(encode)->cut, 1);
+	rm_json_canonical(&b, rm_encode_header(encode)->policy);
+	snprintf(text, sizeof(text), "%s", rm_buf_text(&b));
+	rm_buf_fini(&b);
+	done();
+	return text;
+}
+
+/* What a model's positions cut is recorded where there is no policy yet. */
+static void test_model_limit(void **state)
+{
+	struct rm_encode_options o = { .model_limit = 7 };
+	json_t *policy = json_pack("{s:s}", "template", "plain");
+
+	(void)state;
+	assert_string_equal(recorded(&o), "{\"max_length\":7,"
+			    "\"overlong\":\"left\",\"special_tokens\":"
+			    "false,\"template\":\"plain\"}");
+	o.policy = policy;
+	assert_string_equal(recorded(&o), "{\"template\":\"plain\"}");
+	o.max_length = 6;
+	assert_string_equal(recorded(&o), "{\"max_length\":6,"
+			    "\"overlong\":\"left\",\"template\":"
+			    "\"plain\"}");
+	json_decref(policy);
+	o.max_length = 8;
+	o.policy = NULL;
+	assert_null(rm_encode_open(NULL, 0, bytes, &o));
+	assert_non_null(strstr(rm_error(), "a limit of 8 tokens is more than "
+			       "the 7 that the model can take"));
 }
 
 /* Any number of threads gives the same records. */
@@ -500,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_model_limit),
 		cmocka_unit_test(test_threads),
 	};
 
