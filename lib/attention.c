@@ -3,7 +3,7 @@
 
 #include "attention.h"
 #include "op.h"
-#include "op/vector.h"
+#include "vector.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -104,26 +104,62 @@ static void tanh_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
 	}
 }
 
-static void gt_forward(rm_real *y, const rm_real *x, size_t n)
+/*
+ * y = x (1 + tanh u) / 2, u = sqrt(2 / pi) (x + .044715 x^3): the form of
+ * OpenAI's GPT and Google's models, which call it gelu_new or
+ * gelu_pytorch_tanh.
+ */
+static double inner(double x)
+{
+	return sqrt(2 / M_PI) * (x + .044715 * x * x * x);
+}
+
+static void gelu_tanh_forward(rm_real *y, const rm_real *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		double v = (double)x[i];
-		y[i] = (rm_real)(.5 * v * (1 + tanh(sqrt(2 / M_PI) * (v + .044715 * v * v * v))));
+		y[i] = (rm_real)(.5 * v * (1 + tanh(inner(v))));
 	}
 }
-static void qg_forward(rm_real *y, const rm_real *x, size_t n)
+
+/* y' = (1 + t) / 2 + x (1 - t^2) u' / 2, t = tanh u */
+static void gelu_tanh_backward(rm_real *dx, const rm_real *dy,
+			       const rm_real *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		double v = (double)x[i], t = tanh(inner(v));
+		double du = sqrt(2 / M_PI) * (1 + 3 * .044715 * v * v);
+		dx[i] += (rm_real)((double)dy[i] * .5 *
+				   (1 + t + v * (1 - t * t) * du));
+	}
+}
+
+/* y = x sigma(1.702 x): Hendrycks and Gimpel's approximation. */
+static void quick_gelu_forward(rm_real *y, const rm_real *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		y[i] = (rm_real)((double)x[i] * rm_sigmoid(1.702 * (double)x[i]));
+		y[i] = (rm_real)((double)x[i] *
+				 rm_sigmoid(1.702 * (double)x[i]));
 }
+
+/* y' = s (1 + 1.702 x (1 - s)), s = sigma(1.702 x) */
+static void quick_gelu_backward(rm_real *dx, const rm_real *dy,
+				const rm_real *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		double v = 1.702 * (double)x[i], s = rm_sigmoid(v);
+		dx[i] += (rm_real)((double)dy[i] * s * (1 + v * (1 - s)));
+	}
+}
+
 const struct rm_activation rm_activations[] = {
 	{ "identity", identity_forward, identity_backward },
 	{ "relu", relu_forward, relu_backward },
 	{ "gelu", gelu_forward, gelu_backward },
 	{ "silu", silu_forward, silu_backward },
 	{ "tanh", tanh_forward, tanh_backward },
-	{ "gelu_tanh", gt_forward, NULL },
-	{ "quick_gelu", qg_forward, NULL },
+	{ "gelu_tanh", gelu_tanh_forward, gelu_tanh_backward },
+	{ "quick_gelu", quick_gelu_forward, quick_gelu_backward },
 	{ NULL, NULL, NULL }
 };
 

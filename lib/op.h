@@ -24,7 +24,8 @@ struct rm_activation {
 			 size_t n);
 };
 
-/* identity, relu, gelu, silu, tanh; ends in a NULL name. */
+/* identity, relu, gelu (exact), silu, tanh, gelu_tanh, quick_gelu; ends in a
+ * NULL name. */
 extern const struct rm_activation rm_activations[];
 /* Their names in the same order, for choices; ends in NULL. */
 extern const char *const rm_activation_names[];

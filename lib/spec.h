@@ -60,6 +60,7 @@ struct rm_spec {
 	const char *name;
 	const char *help;
 	const struct rm_key *keys;
+	bool pretrained;	/* only from a pretrained model's directory */
 };
 
 /*

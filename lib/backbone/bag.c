@@ -679,7 +679,7 @@ static void bag_fini(struct rm_backbone *b)
 }
 
 const struct rm_backbone_kind rm_backbone_bag = {
-	.spec = { "bag", "hashed n-grams of token ids, summed", keys },
+	.spec = { "bag", "hashed n-grams of token ids, summed", keys, false },
 	.init = bag_init,
 	.wants_observe = bag_wants_observe,
 	.observe = bag_observe,

@@ -164,8 +164,8 @@ static int pack(struct rm_backbone *b, struct rm_product *p,
 		enum rm_precision precision)
 {
 	const struct rm_transformer *t = b->self;
-	const rm_real *w[3];
-	size_t rows[3], parts = 0, shape[2];
+	const rm_real *w[3] = {0};
+	size_t rows[3] = {0}, parts = 0, shape[2];
 	bool biased = false, turned = false;
 
 	*p = (struct rm_product){0};
@@ -312,11 +312,9 @@ static int transformer_backward(struct rm_backbone *b,
 	return rm_fail("backbone transformer is not trained yet");
 }
 
-static const struct rm_key keys[] = { RM_KEY_END };
-
 const struct rm_backbone_kind rm_backbone_transformer = {
 	.spec = { "transformer", "a pretrained transformer, from -b BASE",
-		  keys },
+		  NULL, true },
 	.init = transformer_init,
 	.ready = transformer_ready,
 	.forward = rm_transformer_forward,

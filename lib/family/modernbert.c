@@ -36,7 +36,9 @@ static const struct rm_tensor_name tensors[] = {
 	{ .name = NULL }
 };
 
-static const char *const ignored[] = { "decoder.*", NULL };
+/* Layer 0 has no norm before attention; some files hold one. */
+static const char *const ignored[] = { "decoder.*",
+				       "model.layers.0.attn_norm.*", NULL };
 
 static bool slides(size_t layer, size_t every)
 {

@@ -128,7 +128,7 @@ static void linear_fini(struct rm_head *h)
 }
 
 const struct rm_head_kind rm_head_linear = {
-	.spec = { "linear", "one linear layer", keys },
+	.spec = { "linear", "one linear layer", keys, false },
 	.init = linear_init,
 	.forward = linear_forward,
 	.backward = linear_backward,

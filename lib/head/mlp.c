@@ -164,7 +164,8 @@ static void mlp_fini(struct rm_head *h)
 }
 
 const struct rm_head_kind rm_head_mlp = {
-	.spec = { "mlp", "a hidden layer, then a linear one", keys },
+	.spec = { "mlp", "a hidden layer, then a linear one", keys,
+		  false },
 	.init = mlp_init,
 	.forward = mlp_forward,
 	.backward = mlp_backward,

@@ -143,10 +143,9 @@ static void native_fini(struct rm_head *h)
 	free(n);
 }
 
-static const struct rm_key keys[] = { RM_KEY_END };
-
 const struct rm_head_kind rm_head_native = {
-	.spec = { "native", "a pretrained transformer's own head", keys },
+	.spec = { "native", "a pretrained transformer's own head", NULL,
+		  true },
 	.init = native_init,
 	.forward = native_forward,
 	.backward = native_backward,

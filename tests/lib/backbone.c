@@ -215,7 +215,8 @@ static void test_same_bits(void **state)
 {
 	(void)state;
 	for (size_t i = 0; rm_backbone_specs()[i]; i++)
-		check_same_bits(rm_backbone_specs()[i]->name);
+		if (!rm_backbone_specs()[i]->pretrained)
+			check_same_bits(rm_backbone_specs()[i]->name);
 	check_same_bits("bag:dim=16,rows=1k");
 	check_same_bits("bag:dim=5,tf=count,norm=mean");
 }
@@ -318,7 +319,7 @@ static void test_refused(void **state)
 		json_decref(config);
 	}
 	assert_null(rm_backbone_parse("bag:rows=32"));
-	assert_null(rm_backbone_parse("transformer"));
+	assert_null(rm_backbone_parse("transformers"));
 	rm_params_fini(&p);
 	rm_backbone_free(NULL);
 }

@@ -196,6 +196,9 @@ static void each(const struct rm_spec *const *specs,
 {
 	for (size_t i = 0; specs[i]; i++) {
 		size_t n = strlen(specs[i]->name);
+
+		if (specs[i]->pretrained)
+			continue;
 		fn(specs[i]->name, arg);
 		for (size_t v = 0; v < RM_COUNT(variants); v++)
 			if (!strncmp(variants[v], specs[i]->name, n) &&
@@ -421,7 +424,8 @@ static void with_backbone(const char *backbone, const void *arg)
 {
 	(void)arg;
 	for (size_t i = 0; rm_head_specs()[i]; i++)
-		with_head(rm_head_specs()[i]->name, backbone);
+		if (!rm_head_specs()[i]->pretrained)
+			with_head(rm_head_specs()[i]->name, backbone);
 }
 
 /* Each with each by its defaults; options of backbones, then of heads. */

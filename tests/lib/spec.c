@@ -21,8 +21,8 @@ static const struct rm_key keys[] = {
 	RM_KEY_END
 };
 
-static const struct rm_spec thing = { "thing", "a thing", keys };
-static const struct rm_spec plain = { "plain", "has no keys", NULL };
+static const struct rm_spec thing = { "thing", "a thing", keys, false };
+static const struct rm_spec plain = { "plain", "has no keys", NULL, false };
 static const struct rm_spec *const specs[] = { &thing, &plain, NULL };
 
 static void test_defaults(void **state)

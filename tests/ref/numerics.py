@@ -66,7 +66,9 @@ def losses():
 
 def activations():
     functions = {"identity": lambda x: x * 1.0, "relu": F.relu,
-                 "gelu": F.gelu, "silu": F.silu, "tanh": torch.tanh}
+                 "gelu": F.gelu, "silu": F.silu, "tanh": torch.tanh,
+                 "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+                 "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x)}
     out = []
     for name, f in functions.items():
         x = torch.tensor([-30.0, -3.0, -1.0, -0.1, 0.2, 1.0, 4.0, 30.0],

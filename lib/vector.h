@@ -6,8 +6,8 @@
  * Include it in files that multiply and add in one instruction (see
  * attention.c), or not; bits are the same for every number of a vector.
  */
-#ifndef RM_OP_VECTOR_H
-#define RM_OP_VECTOR_H
+#ifndef RM_VECTOR_H
+#define RM_VECTOR_H
 
 #include "tensor.h"
 

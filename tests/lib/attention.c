@@ -1,0 +1,335 @@
+#include "test.h"
+
+#include "attention.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef RM_DOUBLE
+#define NEAR 1e-12
+#else
+#define NEAR 2e-6
+#endif
+
+/* Rows of q, k, v side by side, as a layer has them, and of positions. */
+struct input {
+	struct rm_attention a;
+	size_t rows, ld;
+	rm_real *qkv, *y, *pos;
+	int32_t *bucket;
+};
+
+static size_t width(const struct rm_attention *a)
+{
+	return (a->heads + 2 * a->kv_heads) * a->dim;
+}
+
+static void fill(rm_real *x, size_t n, uint64_t step)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = (rm_real)rm_random_normal(1, RM_RANDOM_TEST, step, i);
+}
+
+static void start(struct input *in, struct rm_attention a, size_t rows)
+{
+	*in = (struct input){ .a = a, .rows = rows, .ld = width(&a) };
+	in->qkv = rm_calloc(rows * in->ld, sizeof(*in->qkv));
+	in->y = rm_calloc(rows * a.heads * a.dim, sizeof(*in->y));
+	assert_non_null(in->qkv);
+	assert_non_null(in->y);
+	fill(in->qkv, rows * in->ld, 1);
+}
+
+static void end(struct input *in)
+{
+	free(in->qkv);
+	free(in->y);
+	free(in->pos);
+	free(in->bucket);
+}
+
+/* Rows of positions for distances, far ones sharing the last. */
+static void add_positions(struct input *in, size_t span)
+{
+	size_t HD = in->a.heads * in->a.dim, n = in->rows + 1;
+
+	in->pos = rm_calloc(4 * span * HD, sizeof(*in->pos));
+	in->bucket = rm_calloc(2 * n - 1, sizeof(*in->bucket));
+	assert_non_null(in->pos);
+	assert_non_null(in->bucket);
+	fill(in->pos, 4 * span * HD, 2);
+	for (size_t i = 0; i < 2 * n - 1; i++) {
+		ptrdiff_t b = (ptrdiff_t)i - (ptrdiff_t)n + 1 +
+			(ptrdiff_t)span;
+
+		in->bucket[i] = (int32_t)RM_MIN(RM_MAX(b, 0),
+						2 * (ptrdiff_t)span - 1);
+	}
+	in->a.pos_key = (struct rm_heads){ in->pos, HD, in->a.dim };
+	in->a.pos_query = (struct rm_heads){ in->pos + 2 * span * HD, HD,
+					     in->a.dim };
+	in->a.bucket = in->bucket;
+	in->a.n_bucket = n;
+}
+
+static struct rm_heads q_of(const struct input *in)
+{
+	return (struct rm_heads){ in->qkv, in->ld, in->a.dim };
+}
+
+static struct rm_heads k_of(const struct input *in)
+{
+	return (struct rm_heads){ in->qkv + in->a.heads * in->a.dim, in->ld,
+				  in->a.dim };
+}
+
+static struct rm_heads v_of(const struct input *in)
+{
+	return (struct rm_heads){ in->qkv + (in->a.heads + in->a.kv_heads) *
+				  in->a.dim, in->ld, in->a.dim };
+}
+
+static void run(struct input *in, const struct rm_attention_text *text,
+		size_t n)
+{
+	if (rm_attention_forward(in->y, in->a.heads * in->a.dim, q_of(in),
+				 k_of(in), v_of(in), &in->a, text, n) < 0)
+		fail_msg("%s", rm_error());
+}
+
+/* ---- the twin: one number after another, in double ---- */
+
+static const rm_real *at(struct rm_heads h, size_t row, size_t head)
+{
+	return h.data + row * h.row + head * h.head;
+}
+
+static double dot(const rm_real *a, const rm_real *b, size_t n)
+{
+	double s = 0;
+
+	for (size_t i = 0; i < n; i++)
+		s += (double)a[i] * (double)b[i];
+	return s;
+}
+
+static bool sees(const struct rm_attention *a, size_t i, size_t j)
+{
+	if (a->causal)
+		return j <= i && (!a->window || i - j < a->window);
+	return !a->window || (i > j ? i - j : j - i) <= a->window;
+}
+
+static double score(const struct input *in, size_t qi, size_t kj, size_t i,
+		    size_t j, size_t h)
+{
+	const struct rm_attention *a = &in->a;
+	size_t g = h / (a->heads / a->kv_heads);
+	const rm_real *q = at(q_of(in), qi, h), *k = at(k_of(in), kj, g);
+	double s = dot(q, k, a->dim);
+
+	if (a->pos_key.data) {
+		size_t b = (size_t)a->bucket[i + a->n_bucket - 1 - j];
+
+		s += dot(q, at(a->pos_key, b, h), a->dim);
+		s += dot(k, at(a->pos_query, b, h), a->dim);
+	}
+	s *= (double)a->scale;
+	if (a->softcap > 0)
+		s = (double)a->softcap * tanh(s / (double)a->softcap);
+	return s;
+}
+
+static void twin(const struct input *in, const struct rm_attention_text *t,
+		 size_t i, size_t h, double *y)
+{
+	const struct rm_attention *a = &in->a;
+	size_t n = t->n_before + t->n, g = h / (a->heads / a->kv_heads);
+	double most = -INFINITY, sum = 0;
+
+	for (size_t d = 0; d < a->dim; d++)
+		y[d] = 0;
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t j = 0; j < n; j++) {
+			size_t row = j < t->n_before ? t->before_row + j :
+				t->row + j - t->n_before;
+			double s;
+
+			if (!sees(a, i, j))
+				continue;
+			s = score(in, t->row + i - t->n_before, row, i, j, h);
+			if (pass == 0) {
+				most = fmax(most, s);
+				continue;
+			}
+			s = exp(s - most);
+			sum += s;
+			for (size_t d = 0; d < a->dim; d++)
+				y[d] += s * (double)at(v_of(in), row, g)[d];
+		}
+	for (size_t d = 0; d < a->dim; d++)
+		y[d] /= sum;
+}
+
+static void check(const struct input *in, const struct rm_attention_text *t)
+{
+	const struct rm_attention *a = &in->a;
+	double want[256];
+
+	assert_true(a->dim <= RM_COUNT(want));
+	for (size_t i = t->n_before; i < t->n_before + t->n; i++)
+		for (size_t h = 0; h < a->heads; h++) {
+			const rm_real *y = in->y + (t->row + i -
+				t->n_before) * a->heads * a->dim +
+				h * a->dim;
+
+			twin(in, t, i, h, want);
+			for (size_t d = 0; d < a->dim; d++)
+				if (!(fabs((double)y[d] - want[d]) <= NEAR *
+				      (1 + fabs(want[d]))))
+					fail_msg("D %zu n %zu row %zu head "
+						 "%zu: %.9g, expected %.9g",
+						 a->dim, t->n, i, h,
+						 (double)y[d], want[d]);
+		}
+}
+
+/* ---- the tests ---- */
+
+static const struct rm_attention kinds[] = {
+	{ .heads = 2, .kv_heads = 2 },
+	{ .heads = 2, .kv_heads = 2, .causal = true },
+	{ .heads = 4, .kv_heads = 2, .causal = true, .window = 9 },
+	{ .heads = 3, .kv_heads = 1, .window = 70 },
+	{ .heads = 2, .kv_heads = 1, .causal = true, .softcap = 2 },
+};
+
+static void test_twin(void **state)
+{
+	static const size_t dims[] = { 8, 16, 20, 32, 64, 80, 128 };
+	static const size_t lengths[] = { 1, 2, 17, 63, 64, 65, 200 };
+
+	(void)state;
+	for (size_t k = 0; k < RM_COUNT(kinds); k++)
+		for (size_t d = 0; d < RM_COUNT(dims); d++)
+			for (size_t l = 0; l < RM_COUNT(lengths); l++) {
+				struct rm_attention_text t = {
+					.row = 3, .n = lengths[l]
+				};
+				struct rm_attention a = kinds[k];
+				struct input in;
+
+				a.dim = dims[d];
+				a.scale = (rm_real)(1 / sqrt((double)dims[d]));
+				start(&in, a, lengths[l] + 3);
+				run(&in, &t, 1);
+				check(&in, &t);
+				end(&in);
+			}
+}
+
+static void test_positions(void **state)
+{
+	static const size_t lengths[] = { 1, 33, 64, 150 };
+
+	(void)state;
+	for (size_t l = 0; l < RM_COUNT(lengths); l++) {
+		struct rm_attention a = { .heads = 2, .kv_heads = 2,
+					  .dim = 16, .scale = .14f };
+		struct rm_attention_text t = { .n = lengths[l] };
+		struct input in;
+
+		start(&in, a, lengths[l]);
+		add_positions(&in, 20);
+		run(&in, &t, 1);
+		check(&in, &t);
+		end(&in);
+	}
+}
+
+/* A prompt before two responses: the same bits as copies in one text. */
+static void test_before(void **state)
+{
+	enum { P = 70, R = 41, HD = 64 };
+	struct rm_attention a = { .heads = 2, .kv_heads = 2, .dim = 32,
+				  .scale = .2f, .causal = true };
+	const struct rm_attention_text shared[] = {
+		{ .row = R, .n = P },
+		{ .row = 0, .n = R, .before_row = R, .n_before = P }
+	};
+	const struct rm_attention_text whole = { .n = P + R };
+	struct input in, copy;
+
+	(void)state;
+	start(&in, a, P + R);
+	start(&copy, a, P + R);
+	memcpy(copy.qkv, in.qkv + R * in.ld, P * in.ld * sizeof(rm_real));
+	memcpy(copy.qkv + P * in.ld, in.qkv, R * in.ld * sizeof(rm_real));
+	run(&in, shared, 2);
+	run(&copy, &whole, 1);
+	check(&in, &shared[1]);
+	assert_memory_equal(in.y, copy.y + P * HD, R * HD * sizeof(rm_real));
+	assert_memory_equal(in.y + R * HD, copy.y, P * HD * sizeof(rm_real));
+	end(&in);
+	end(&copy);
+}
+
+/* Alone and among others, by one to three threads. */
+static void test_same_bits(void **state)
+{
+	struct rm_attention a = { .heads = 2, .kv_heads = 2, .dim = 32,
+				  .scale = .2f };
+	struct rm_attention_text texts[8];
+	size_t row = 0, HD = 64;
+	struct input in, one;
+
+	(void)state;
+	for (size_t i = 0; i < RM_COUNT(texts); i++) {
+		texts[i] = (struct rm_attention_text){ .row = row,
+						       .n = 13 * i };
+		row += 13 * i + 1;
+	}
+	start(&in, a, row);
+	start(&one, a, row);
+	for (size_t i = 0; i < RM_COUNT(texts); i++)
+		run(&one, &texts[i], 1);
+	for (size_t threads = 1; threads <= 3; threads++) {
+		rm_threads_set(threads);
+		memset(in.y, 0, row * HD * sizeof(rm_real));
+		run(&in, texts, RM_COUNT(texts));
+		assert_memory_equal(in.y, one.y, row * HD * sizeof(rm_real));
+	}
+	rm_threads_set(1);
+	end(&in);
+	end(&one);
+}
+
+/* Scores of ten thousands are softened without overflow. */
+static void test_huge(void **state)
+{
+	struct rm_attention a = { .heads = 1, .kv_heads = 1, .dim = 16,
+				  .scale = 3000 };
+	struct rm_attention_text t = { .n = 100 };
+	struct input in;
+
+	(void)state;
+	start(&in, a, 100);
+	run(&in, &t, 1);
+	for (size_t i = 0; i < 1600; i++)
+		assert_true(isfinite(in.y[i]));
+	end(&in);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_twin),
+		cmocka_unit_test(test_positions),
+		cmocka_unit_test(test_before),
+		cmocka_unit_test(test_same_bits),
+		cmocka_unit_test(test_huge),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

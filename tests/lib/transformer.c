@@ -1,0 +1,521 @@
+/*
+ * Small checkpoints of every family, stored with what Transformers makes of
+ * them (tests/ref/checkpoints.py), and real ones where they are.
+ */
+#include "test.h"
+
+#include "family.h"
+#include "head.h"
+#include "model/internal.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STORED "tests/data/checkpoints"
+#define NEAR 1e-4
+#define MAX_IDS 4096
+
+/* A checkpoint whose backbone pools, or gives every row. */
+struct net {
+	struct rm_arch arch;
+	struct rm_params params;
+	struct rm_backbone *b;
+	struct rm_head *h;
+};
+
+static json_t *load_json(const char *dir, const char *name)
+{
+	char path[1024];
+	json_t *o;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	o = rm_json_load(path, (size_t)1 << 26);
+	if (!o)
+		fail_msg("%s", rm_error());
+	return o;
+}
+
+static bool ignores(const void *arg, const char *name)
+{
+	return rm_arch_ignores(arg, name);
+}
+
+static void load_weights(struct net *n, const char *dir, size_t head_from)
+{
+	struct rm_model_names names = {
+		.prefix = n->arch.family->prefix, .ignores = ignores,
+		.arg = &n->arch
+	};
+	const struct rm_safetensor *found[512];
+	struct rm_weights *w = rm_weights_open(dir);
+
+	assert_true(n->params.n <= RM_COUNT(found));
+	if (!w || rm_model_find_tensors(&n->params, head_from, w, &names,
+					true, found) < 0)
+		fail_msg("%s: %s", dir, rm_error());
+	assert_int_equal(rm_params_alloc(&n->params, false), 0);
+	for (size_t i = 0; i < n->params.n; i++)
+		if (found[i])
+			assert_int_equal(rm_weights_read(found[i],
+				n->params.param[i].value), 0);
+	rm_weights_close(w);
+}
+
+static void open_net(struct net *n, const char *dir, bool pool,
+		     enum rm_precision precision)
+{
+	json_t *config = load_json(dir, "config.json");
+	json_t *backbone = json_pack("{s:s, s:O, s:s}", "name", "transformer",
+				     "config", config, "pool",
+				     pool ? "native" : "none");
+	json_t *head = json_pack("{s:s, s:O}", "name", "native", "config",
+				 config);
+	size_t head_from;
+
+	*n = (struct net){0};
+	if (rm_arch_init(&n->arch, config) < 0)
+		fail_msg("%s: %s", dir, rm_error());
+	n->b = rm_backbone_new(backbone, n->arch.vocab, &n->params);
+	head_from = n->params.n;
+	n->h = n->b ? rm_head_new(head, n->b->dim, &n->params) : NULL;
+	if (!n->h)
+		fail_msg("%s: %s", dir, rm_error());
+	load_weights(n, dir, head_from);
+	if (rm_backbone_ready(n->b, precision) < 0)
+		fail_msg("%s: %s", dir, rm_error());
+	json_decref(head);
+	json_decref(backbone);
+	json_decref(config);
+}
+
+static void close_net(struct net *n)
+{
+	rm_head_free(n->h);
+	rm_backbone_free(n->b);
+	rm_params_fini(&n->params);
+}
+
+/* ---- cases ---- */
+
+static struct rm_slice ids_of(const json_t *list, int32_t *ids)
+{
+	size_t n = json_array_size(list);
+
+	assert_true(n <= MAX_IDS);
+	for (size_t i = 0; i < n; i++)
+		ids[i] = (int32_t)json_integer_value(json_array_get(list, i));
+	return (struct rm_slice){ (unsigned char *)ids, n * sizeof(*ids) };
+}
+
+/* Tokens of type 0 come first. */
+static size_t of_first_type(const json_t *types)
+{
+	size_t n = 0;
+
+	while (n < json_array_size(types) &&
+	       json_integer_value(json_array_get(types, n)) == 0)
+		n++;
+	return n;
+}
+
+static void add_text(struct net *n, struct rm_batch *batch, const json_t *c)
+{
+	int32_t ids[MAX_IDS];
+	struct rm_slice all = ids_of(json_object_get(c, "ids"), ids);
+	const json_t *types = json_object_get(c, "types");
+	size_t cut = types ? of_first_type(types) * sizeof(*ids) : 0;
+	struct rm_slice prompt = { all.data, cut };
+	struct rm_slice response = { all.data + cut, all.len - cut };
+
+	n->b->types[1] = types != NULL;
+	assert_int_equal(rm_batch_add(batch, prompt, &response, 1,
+				      n->b->prompt), 0);
+}
+
+static void add_group(struct net *n, struct rm_batch *batch, const json_t *c,
+		      enum rm_prompt how)
+{
+	static int32_t ids[8][MAX_IDS];
+	const json_t *list = json_object_get(c, "responses");
+	struct rm_slice prompt = ids_of(json_object_get(c, "prompt"), ids[7]);
+	struct rm_slice response[7];
+	size_t k = json_array_size(list);
+
+	assert_true(k <= RM_COUNT(response));
+	for (size_t i = 0; i < k; i++)
+		response[i] = ids_of(json_array_get(list, i), ids[i]);
+	assert_int_equal(rm_batch_add(batch, prompt, response, k, how), 0);
+	(void)n;
+}
+
+static const rm_real *forward(struct net *n, const struct rm_batch *batch,
+			      size_t threads)
+{
+	const rm_real *scores;
+
+	rm_threads_set(threads);
+	struct rm_hidden *x = rm_backbone_forward(n->b, batch);
+	if (!x)
+		fail_msg("%s", rm_error());
+	scores = x->pooled ? rm_head_forward(n->h, batch, x) : x->value;
+	rm_threads_set(1);
+	assert_non_null(scores);
+	return scores;
+}
+
+static void far(double *worst, double is, double should)
+{
+	double e = fabs(is - should);
+
+	if (!(e <= *worst))
+		*worst = e;
+}
+
+/* Hidden rows of one case against those stored. */
+static void check_hidden(struct net *n, const json_t *c, double *worst)
+{
+	const json_t *want = json_object_get(c, "hidden_last");
+	const json_t *rows = json_object_get(c, "rows");
+	struct rm_batch batch = {0};
+	const rm_real *x;
+
+	if (!want)
+		return;
+	add_text(n, &batch, c);
+	x = forward(n, &batch, 1);
+	if (!rows)
+		assert_int_equal(json_array_size(want), batch.n_tokens);
+	for (size_t i = 0; i < json_array_size(want); i++) {
+		const json_t *row = json_array_get(want, i);
+		size_t at = rows ? (size_t)json_integer_value(
+			json_array_get(rows, i)) : i;
+
+		assert_int_equal(json_array_size(row), n->b->dim);
+		for (size_t k = 0; k < n->b->dim; k++)
+			far(worst, (double)x[at * n->b->dim + k],
+			    json_number_value(json_array_get(row, k)));
+	}
+	rm_batch_fini(&batch);
+}
+
+/* Logits of all cases in one batch. */
+static void check_logits(struct net *n, const json_t *cases, double *worst)
+{
+	struct rm_batch batch = {0};
+	const rm_real *s;
+	size_t leaf = 0;
+
+	for (size_t i = 0; i < json_array_size(cases); i++) {
+		const json_t *c = json_array_get(cases, i);
+
+		if (json_object_get(c, "prompt"))
+			add_group(n, &batch, c, n->b->prompt);
+		else
+			add_text(n, &batch, c);
+	}
+	s = forward(n, &batch, 2);
+	for (size_t i = 0; i < json_array_size(cases); i++) {
+		const json_t *want = json_object_get(json_array_get(cases, i),
+						     "logits");
+
+		if (!want)
+			leaf++;
+		for (size_t k = 0; k < json_array_size(want); k++)
+			far(worst, (double)s[leaf++],
+			    json_number_value(json_array_get(want, k)));
+	}
+	rm_batch_fini(&batch);
+}
+
+static void check_cases(const char *dir, const json_t *cases)
+{
+	double hidden = 0, logits = 0;
+	struct net n;
+
+	open_net(&n, dir, false, RM_FP32);
+	for (size_t i = 0; i < json_array_size(cases); i++)
+		check_hidden(&n, json_array_get(cases, i), &hidden);
+	close_net(&n);
+	open_net(&n, dir, true, RM_FP32);
+	if (json_object_get(json_array_get(cases, 0), "logits")) {
+		/* Several labels stand one after another, as leaves do. */
+		check_logits(&n, cases, &logits);
+	}
+	close_net(&n);
+	if (!(hidden < NEAR) || !(logits < NEAR))
+		fail_msg("%s: hidden rows differ by %g, logits by %g", dir,
+			 hidden, logits);
+}
+
+/* ---- the stored checkpoints ---- */
+
+static void each_stored(void (*fn)(const char *dir, const json_t *cases))
+{
+	struct dirent **names;
+	int n = scandir(STORED, &names, NULL, alphasort), done = 0;
+
+	assert_true(n > 0);
+	for (int i = 0; i < n; i++) {
+		char dir[512];
+
+		snprintf(dir, sizeof(dir), STORED "/%s", names[i]->d_name);
+		if (names[i]->d_name[0] != '.' &&
+		    !strchr(names[i]->d_name, '.')) {
+			json_t *cases = load_json(dir, "reference.json");
+
+			fn(dir, cases);
+			json_decref(cases);
+			done++;
+		}
+		free(names[i]);
+	}
+	free(names);
+	assert_true(done > 20);
+}
+
+static void test_families(void **state)
+{
+	(void)state;
+	each_stored(check_cases);
+}
+
+/* Scores of the cases one by one, and all in one batch by 1, 2, 3 threads. */
+static void same_bits(const char *dir, const json_t *cases)
+{
+	struct rm_batch all = {0}, one = {0};
+	rm_real alone[64];
+	struct net n;
+	size_t k = 0;
+
+	open_net(&n, dir, true, RM_FP32);
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < json_array_size(cases); i++) {
+			const json_t *c = json_array_get(cases, i);
+
+			if (json_object_get(c, "prompt"))
+				continue;
+			add_text(&n, &all, c);
+			rm_batch_clear(&one);
+			add_text(&n, &one, c);
+			assert_true(k < RM_COUNT(alone));
+			alone[k++] = forward(&n, &one, 1)[0];
+		}
+	}
+	for (size_t threads = 1; threads <= 3; threads++)
+		assert_memory_equal(forward(&n, &all, threads), alone,
+				    k * sizeof(*alone));
+	rm_batch_fini(&all);
+	rm_batch_fini(&one);
+	close_net(&n);
+}
+
+static void test_same_bits(void **state)
+{
+	(void)state;
+	each_stored(same_bits);
+}
+
+/* A prompt that is shared gives what a copy before each response gives. */
+static void shared_prompt(const char *dir, const json_t *cases)
+{
+	struct rm_batch shared = {0}, copied = {0};
+	rm_real s[64];
+	double worst = 0;
+	struct net n;
+
+	open_net(&n, dir, true, RM_FP32);
+	for (size_t i = 0; i < json_array_size(cases); i++) {
+		const json_t *c = json_array_get(cases, i);
+
+		if (!json_object_get(c, "prompt"))
+			continue;
+		add_group(&n, &shared, c, RM_PROMPT_SHARED);
+		add_group(&n, &copied, c, RM_PROMPT_COPIED);
+	}
+	if (shared.n_leaves > 0 && n.b->prompt == RM_PROMPT_SHARED) {
+		assert_true(shared.n_tokens < copied.n_tokens);
+		memcpy(s, forward(&n, &shared, 1),
+		       shared.n_leaves * sizeof(*s));
+		const rm_real *t = forward(&n, &copied, 1);
+		for (size_t i = 0; i < shared.n_leaves; i++)
+			far(&worst, (double)s[i], (double)t[i]);
+		assert_true(worst < 1e-5);
+	}
+	rm_batch_fini(&shared);
+	rm_batch_fini(&copied);
+	close_net(&n);
+}
+
+static void test_shared_prompt(void **state)
+{
+	(void)state;
+	each_stored(shared_prompt);
+}
+
+/* bf16 within 2e-2 of fp32, relative to the spread of the rewards. */
+static void bf16(const char *dir, const json_t *cases)
+{
+	double low = INFINITY, high = -INFINITY, worst = 0;
+	struct rm_batch batch = {0};
+	rm_real exact[64];
+	struct net n;
+
+	open_net(&n, dir, true, RM_FP32);
+	for (size_t i = 0; i < json_array_size(cases); i++)
+		if (json_object_get(json_array_get(cases, i), "ids"))
+			add_text(&n, &batch, json_array_get(cases, i));
+	memcpy(exact, forward(&n, &batch, 1),
+	       batch.n_leaves * sizeof(*exact));
+	close_net(&n);
+	open_net(&n, dir, true, RM_BF16);
+	n.b->types[1] = json_object_get(json_array_get(cases, 0), "types") !=
+		NULL;
+	const rm_real *s = forward(&n, &batch, 1);
+	for (size_t i = 0; i < batch.n_leaves; i++) {
+		low = fmin(low, (double)exact[i]);
+		high = fmax(high, (double)exact[i]);
+		far(&worst, (double)s[i], (double)exact[i]);
+	}
+	if (high > low && !(worst <= 2e-2 * (high - low)))
+		fail_msg("%s: bf16 differs by %g of a spread of %g", dir,
+			 worst, high - low);
+	rm_batch_fini(&batch);
+	close_net(&n);
+}
+
+static void test_bf16(void **state)
+{
+	(void)state;
+	each_stored(bf16);
+}
+
+/* ---- real ones ---- */
+
+static void check_real(const char *name, const char *dir)
+{
+	json_t *all = load_json(STORED, "shared.json");
+
+	if (access(dir, R_OK) < 0) {
+		print_message("[  SKIPPED ] no %s\n", dir);
+		json_decref(all);
+		skip();
+	}
+	check_cases(dir, json_object_get(all, name));
+	json_decref(all);
+}
+
+static void test_shared_data(void **state)
+{
+	static const char *const names[] = {
+		"jammi_tiny_bert", "jammi_tiny_modernbert",
+		"jammi_tiny_modernbert_classifier"
+	};
+	const char *data = getenv("RM_DATA");
+	char dir[512];
+
+	(void)state;
+	for (size_t i = 0; i < RM_COUNT(names); i++) {
+		snprintf(dir, sizeof(dir), "%s/models/%s",
+			 data ? data : "../shared/data", names[i]);
+		check_real(names[i], dir);
+	}
+}
+
+static void test_minilm(void **state)
+{
+	const char *dir = getenv("RM_MINILM");
+
+	(void)state;
+	if (!dir) {
+		print_message("[  SKIPPED ] RM_MINILM is no directory of "
+			      "all-MiniLM-L6-v2\n");
+		skip();
+	}
+	check_real("all-MiniLM-L6-v2", dir);
+}
+
+/* ---- what is refused ---- */
+
+static void refuse(const char *name, const char *key, json_t *value,
+		   const char *says)
+{
+	char dir[256];
+	struct rm_arch a;
+	json_t *config;
+
+	snprintf(dir, sizeof(dir), STORED "/%s", name);
+	config = load_json(dir, "config.json");
+	json_object_set_new(config, key, value);
+	assert_int_equal(rm_arch_init(&a, config), -1);
+	if (!strstr(rm_error(), says))
+		fail_msg("%s: %s", key, rm_error());
+	json_decref(config);
+}
+
+/* Keys that change the function, and sizes that cannot be. */
+static void test_refused(void **state)
+{
+	(void)state;
+	refuse("bert", "model_type", json_string("t5"), "there are bert");
+	refuse("bert", "hidden_act", json_string("mish"), "hidden_act");
+	refuse("bert", "position_embedding_type",
+	       json_string("relative_key"), "position_embedding_type");
+	refuse("bert", "is_decoder", json_true(), "is_decoder");
+	refuse("bert", "hidden_size", json_integer(18), "no multiple");
+	refuse("bert", "hidden_size", json_integer(-1), "hidden_size");
+	refuse("bert", "num_hidden_layers", json_integer(99999), "layers");
+	refuse("bert", "num_attention_heads", json_integer(0), "heads");
+	refuse("bert", "quantization_config", json_pack("{s:i}", "bits", 4),
+	       "quantization_config");
+	refuse("llama", "rope_scaling", json_pack("{s:s, s:f}", "rope_type",
+	       "yarn", "factor", 4.), "yarn");
+	refuse("llama", "num_key_value_heads", json_integer(3), "evenly");
+	refuse("deberta_v3", "conv_kernel_size", json_integer(3),
+	       "conv_kernel_size");
+	refuse("qwen2_window", "layer_types", json_pack("[s]", "other"),
+	       "layer_types");
+	refuse("gemma2", "use_bidirectional_attention", json_true(),
+	       "use_bidirectional_attention");
+}
+
+/* Ids beyond the positions, and no ids at all. */
+static void test_bad_texts(void **state)
+{
+	int32_t ids[200] = {0};
+	struct rm_slice none = {0}, many = { (unsigned char *)ids,
+					     sizeof(ids) };
+	struct rm_batch batch = {0};
+	struct net n;
+
+	(void)state;
+	open_net(&n, STORED "/bert", true, RM_FP32);
+	rm_batch_add(&batch, none, &many, 1, n.b->prompt);
+	assert_null(rm_backbone_forward(n.b, &batch));
+	assert_non_null(strstr(rm_error(), "200 tokens"));
+	rm_batch_clear(&batch);
+	rm_batch_add(&batch, none, &none, 1, n.b->prompt);
+	assert_null(rm_backbone_forward(n.b, &batch));
+	assert_non_null(strstr(rm_error(), "no tokens"));
+	rm_batch_fini(&batch);
+	close_net(&n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_families),
+		cmocka_unit_test(test_same_bits),
+		cmocka_unit_test(test_shared_prompt),
+		cmocka_unit_test(test_bf16),
+		cmocka_unit_test(test_shared_data),
+		cmocka_unit_test(test_minilm),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_bad_texts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
