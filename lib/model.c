@@ -37,17 +37,11 @@ static int take_origin(struct rm_model *m, const struct rm_header *origin)
 
 static int count_vocab(struct rm_model *m)
 {
-	struct rm_tokenizer *t;
-
 	if (m->origin.tokenizer.n == 0)
 		return rm_fail("the stream carries no tokenizer: make it "
 			       "with rm-tokenize");
-	t = rm_tokenizer_from_files(&m->origin.tokenizer);
-	if (!t)
-		return rm_wrap("the stream's tokenizer");
-	m->vocab = rm_tokenizer_size(t);
-	rm_tokenizer_free(t);
-	return 0;
+	return rm_tokenizer_count(&m->origin.tokenizer, &m->vocab) < 0 ?
+	       rm_wrap("the stream's tokenizer") : 0;
 }
 
 struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
@@ -593,4 +587,31 @@ struct rm_tokenizer *rm_model_tokenizer(const struct rm_model *m,
 			    "has %s: not the tokenizer that the model was "
 			    "trained with", dir, fp.hex,
 			    m->origin.tokenizer_fp.hex);
+}
+
+/* The same bytes, of which the stream says what the model says. */
+static bool has_same_tokenizer(const struct rm_model *m,
+			       const struct rm_header *stream)
+{
+	const struct rm_file *a = rm_files_find(&m->origin.tokenizer,
+						"tokenizer.json");
+	const struct rm_file *b = rm_files_find(&stream->tokenizer,
+						"tokenizer.json");
+
+	return a && b && a->len == b->len &&
+	       memcmp(a->data, b->data, a->len) == 0 &&
+	       strcmp(m->origin.tokenizer_fp.hex,
+		      stream->tokenizer_fp.hex) == 0;
+}
+
+int rm_model_check_tokenizer(const struct rm_model *m, const char *dir,
+			     const struct rm_header *stream)
+{
+	struct rm_tokenizer *t;
+
+	if (has_same_tokenizer(m, stream))
+		return 0;
+	t = rm_model_tokenizer(m, dir);
+	rm_tokenizer_free(t);
+	return t ? 0 : -1;
 }
