@@ -158,7 +158,7 @@ static const struct rm_key bt_keys[] = {
 
 static const struct rm_loss_kind kinds[] = {
 	{ { "bt", "Bradley-Terry: -p log s(d) - (1 - p) log s(-d), "
-	    "d = r0 - r1 - margin", bt_keys },
+	    "d = r0 - r1 - margin", bt_keys, false },
 	  1, preference_check, preference_learns, bt_group },
 };
 

@@ -28,17 +28,11 @@ static int take_origin(struct rm_model *m, const struct rm_header *origin)
 
 static int count_vocab(struct rm_model *m)
 {
-	struct rm_tokenizer *t;
-
 	if (m->origin.tokenizer.n == 0)
 		return rm_fail("the stream carries no tokenizer: make it "
 			       "with rm-tokenize");
-	t = rm_tokenizer_from_files(&m->origin.tokenizer);
-	if (!t)
-		return rm_wrap("the stream's tokenizer");
-	m->vocab = rm_tokenizer_size(t);
-	rm_tokenizer_free(t);
-	return 0;
+	return rm_tokenizer_count(&m->origin.tokenizer, &m->vocab) < 0 ?
+	       rm_wrap("the stream's tokenizer") : 0;
 }
 
 struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,

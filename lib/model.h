@@ -115,6 +115,14 @@ int rm_model_match(struct rm_model *m, const char *dir,
 		   const struct rm_header *h, const char *name, bool force);
 
 /*
+ * Whether that is so, for who needs no tokenizer: a stream that carries the
+ * same tokenizer.json under the fingerprint that the model has is believed,
+ * else it is parsed.
+ */
+int rm_model_check_tokenizer(struct rm_model *m, const char *dir,
+			     const struct rm_header *stream);
+
+/*
  * rm.json alone, checked to be one; the caller owns it.  For tools that
  * need only the policy, the calibration or the history.
  */

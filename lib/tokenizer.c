@@ -290,6 +290,74 @@ struct rm_tokenizer *rm_tokenizer_from_files(const struct rm_files *files)
 	return take_files(&copy);
 }
 
+/* One more than the largest of an id and those before. */
+static int count_id(json_int_t id, size_t *n)
+{
+	if (id < 0 || id >= (json_int_t)RM_MAX_IDS)
+		return rm_fail("id %lld is not within 0..%zu", (long long)id,
+			       RM_MAX_IDS - 1);
+	*n = RM_MAX(*n, (size_t)id + 1);
+	return 0;
+}
+
+/* Of {token: id, ...} or [[token, score], ...]. */
+static int count_vocab(struct rm_slice vocab, size_t *n)
+{
+	struct rm_json_reader r;
+	struct rm_slice one;
+	bool object = vocab.data && *vocab.data == '{';
+	int more = 0, err;
+	json_int_t id;
+
+	if (!vocab.data)
+		return rm_fail("no \"vocab\"");
+	rm_json_reader_init(&r, vocab);
+	err = rm_json_enter(&r, object ? '{' : '[');
+	while (err == 0 && (more = rm_json_more(&r, object ? '}' : ']')) > 0) {
+		if (object)
+			err = rm_json_key(&r, &one) < 0 ||
+			      rm_json_int(&r, &id) < 0 ? -1 : 0;
+		else
+			err = rm_json_skip(&r, &one);
+		if (err == 0)
+			err = count_id(object ? id : (json_int_t)*n, n);
+	}
+	rm_json_reader_fini(&r);
+	return err < 0 || more < 0 ? rm_wrap("vocab") : 0;
+}
+
+static int count_added(const json_t *list, size_t *n)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *id = json_object_get(json_array_get(list, i),
+						   "id");
+
+		if (!json_is_integer(id))
+			return rm_fail("added token %zu: no whole number "
+				       "\"id\"", i);
+		if (count_id(json_integer_value(id), n) < 0)
+			return rm_wrap("added token %zu", i);
+	}
+	return 0;
+}
+
+int rm_tokenizer_count(const struct rm_files *files, size_t *n)
+{
+	const struct rm_file *file = rm_files_find(files, "tokenizer.json");
+	struct rm_model_json m = {0};
+	json_t *json;
+	int err = -1;
+
+	*n = 0;
+	if (!file)
+		return rm_fail("no tokenizer.json");
+	json = parse_file(file, &m);
+	if (json && count_vocab(m.vocab, n) == 0)
+		err = count_added(json_object_get(json, "added_tokens"), n);
+	json_decref(json);
+	return err < 0 ? rm_wrap("tokenizer.json") : 0;
+}
+
 struct rm_tokenizer *rm_tokenizer_bytes(void)
 {
 	struct rm_vocab vocab = {0};

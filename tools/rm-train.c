@@ -317,13 +317,10 @@ static int new_model(struct run *r)
 static int load_base(struct run *r)
 {
 	const struct rm_header *h = rm_reader_header(r->in);
-	struct rm_tokenizer *t;
 
 	r->model = rm_model_load(o.base, true);
 	/* Its tokenizer goes on into the new model. */
-	t = r->model ? rm_model_tokenizer(r->model, o.base) : NULL;
-	rm_tokenizer_free(t);
-	if (!t ||
+	if (!r->model || rm_model_check_tokenizer(r->model, o.base, h) < 0 ||
 	    rm_header_match(h, rm_reader_name(r->in), &r->model->origin,
 			    o.base, o.force) < 0)
 		return -1;

@@ -366,6 +366,19 @@ static bool same_file(const struct rm_files *a, const struct rm_files *b)
 	       memcmp(x->data, y->data, x->len) == 0;
 }
 
+int rm_model_check_tokenizer(struct rm_model *m, const char *dir,
+			     const struct rm_header *stream)
+{
+	struct rm_tokenizer *t;
+
+	if (same_file(&m->origin.tokenizer, &stream->tokenizer) &&
+	    strcmp(m->origin.tokenizer_fp.hex, stream->tokenizer_fp.hex) == 0)
+		return 0;
+	t = rm_model_tokenizer(m, dir);
+	rm_tokenizer_free(t);
+	return t ? 0 : -1;
+}
+
 int rm_model_match(struct rm_model *m, const char *dir,
 		   const struct rm_header *h, const char *name, bool force)
 {

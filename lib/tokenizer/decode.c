@@ -4,6 +4,7 @@
  * makes more tokens than it gets, but for one out of none.
  */
 #include "tokenizer/parts.h"
+#include "tokenizer/regex.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,9 @@ struct work {
 
 struct rm_decode_step {
 	int (*run)(const struct rm_decode_step *s, struct work *w);
-	char *find, *put;	/* as the step means them; may be NULL */
-	size_t n_find, n_put;
+	char *find;		/* as the step means it; may be NULL */
+	size_t n_find;
+	struct rm_replace *replace;
 	size_t start, stop;	/* Strip */
 	bool flag;		/* WordPiece: cleanup; Metaspace: the first
 				 * token keeps its spaces */
@@ -71,6 +73,12 @@ static void turn(struct work *w)
 	rm_buf_clear(&w->text[0]);
 }
 
+static int too_large(const struct rm_buf *text)
+{
+	return text->len <= MAX_TEXT ? 0 :
+	       rm_fail("the text is larger than %zu MiB", MAX_TEXT >> 20);
+}
+
 static int replace(struct rm_buf *out, struct rm_slice in, const char *find,
 		   size_t n_find, const char *put, size_t n_put)
 {
@@ -80,9 +88,8 @@ static int replace(struct rm_buf *out, struct rm_slice in, const char *find,
 				       n_find)) != NULL) {
 		rm_buf_append(out, p, (size_t)(at - p));
 		rm_buf_append(out, put, n_put);
-		if (out->len > MAX_TEXT)
-			return rm_fail("the text is larger than %zu MiB",
-				       MAX_TEXT >> 20);
+		if (too_large(out) < 0)
+			return -1;
 		p = at + n_find;
 	}
 	rm_buf_append(out, p, (size_t)(end - p));
@@ -209,15 +216,43 @@ static int run_bpe(const struct rm_decode_step *s, struct work *w)
 	return 0;
 }
 
+static int replace_matches(const struct rm_replace *r, struct rm_work *own,
+			   struct rm_slice token, struct rm_buf *out)
+{
+	struct rm_matches m = {
+		.step = &r->find, .w = own, .text = token.data,
+		.n = token.len
+	};
+	size_t done = 0;
+	int got;
+
+	while ((got = rm_matches_next(&m)) > 0) {
+		rm_buf_append(out, token.data + done, m.start - done);
+		rm_buf_append(out, r->content, r->len);
+		if (too_large(out) < 0)
+			return -1;
+		done = m.end;
+	}
+	rm_buf_append(out, token.data + done, token.len - done);
+	return got;
+}
+
+/* Nothing is found in an empty token, not even nothing. */
 static int run_replace(const struct rm_decode_step *s, struct work *w)
 {
-	for (size_t i = 0; i < w->n_in; i++) {
-		if (replace(&w->text[0], w->in[i], s->find, s->n_find,
-			    s->put, s->n_put) < 0)
-			return -1;
+	const struct rm_step *find = &s->replace->find;
+	struct rm_work own = {0};
+	int err = 0;
+
+	for (size_t i = 0; i < w->n_in && err == 0; i++) {
+		if (w->in[i].len)
+			err = replace_matches(s->replace, &own, w->in[i],
+					      &w->text[0]);
 		end_token(w);
 	}
-	return 0;
+	if (own.own)
+		find->work_free(own.own);
+	return err;
 }
 
 /* ---- ByteFallback ---- */
@@ -405,15 +440,12 @@ static int load_strip(struct rm_decode_step *s, const json_t *json)
 
 static int load_replace(struct rm_decode_step *s, const json_t *json)
 {
-	const json_t *pattern = json_object_get(json, "pattern");
+	struct rm_buf canonical = {0};
 
 	s->run = run_replace;
-	/* Here module regex's rm_regex_ functions will come in. */
-	if (json_object_get(pattern, "Regex"))
-		return rm_fail("a Regex pattern is not supported yet");
-	if (get_text(pattern, "String", 1, &s->find, &s->n_find) < 0)
-		return rm_wrap("pattern");
-	return get_text(json, "content", 0, &s->put, &s->n_put);
+	s->replace = rm_replace_load(json, &canonical);
+	rm_buf_fini(&canonical);
+	return s->replace ? 0 : -1;
 }
 
 static const struct {
@@ -483,7 +515,7 @@ void rm_decoder_fini(struct rm_decoder *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		free(d->step[i].find);
-		free(d->step[i].put);
+		rm_replace_free(d->step[i].replace);
 	}
 	free(d->step);
 	*d = (struct rm_decoder){0};
@@ -499,9 +531,8 @@ static int run_steps(const struct rm_decoder *d, struct work *w)
 		if (w->text[0].failed || w->scratch[0].failed ||
 		    w->scratch[1].failed)
 			return -1;
-		if (w->text[0].len > MAX_TEXT)
-			return rm_fail("the text is larger than %zu MiB",
-				       MAX_TEXT >> 20);
+		if (too_large(&w->text[0]) < 0)
+			return -1;
 		turn(w);
 	}
 	return 0;

@@ -47,19 +47,14 @@ static int load_prepend(struct rm_steps *steps, const json_t *json,
 
 /* ---- Replace ---- */
 
-struct replace {
-	struct rm_step find;
-	char *pattern, *content;
-	size_t len;		/* of content */
-};
-
-static void replace_free(void *arg)
+void rm_replace_free(void *arg)
 {
-	struct replace *r = arg;
+	struct rm_replace *r = arg;
 
+	if (!r)
+		return;
 	if (r->find.free)
 		r->find.free(r->find.self);
-	free(r->pattern);
 	free(r->content);
 	free(r);
 }
@@ -67,7 +62,7 @@ static void replace_free(void *arg)
 static int rewrite_replace(const struct rm_step *s, struct rm_work *w,
 			   const unsigned char *text, size_t n, bool first)
 {
-	const struct replace *r = s->self;
+	const struct rm_replace *r = s->self;
 	struct rm_matches m = {
 		.step = &r->find, .w = w, .text = text, .n = n
 	};
@@ -89,34 +84,28 @@ static int rewrite_replace(const struct rm_step *s, struct rm_work *w,
 	return any;
 }
 
-static int make_replace(struct replace *r, const struct rm_pattern *p,
-			struct rm_slice content)
+/* A text is searched for as such; an empty one matches as a regex does. */
+static int make_find(const struct rm_pattern *p, struct rm_step *find)
 {
-	r->len = content.len;
-	r->content = rm_strndup((const char *)content.data, content.len);
-	if (!r->content)
-		return -1;
 	if (p->is_regex || p->len == 0)
-		return rm_pattern_step(p, &r->find);
-	r->pattern = rm_strndup(p->text, p->len);
-	if (!r->pattern)
-		return -1;
-	r->find.text.data = (const unsigned char *)r->pattern;
-	r->find.text.len = p->len;
-	r->find.find = rm_find_text;
-	return 0;
+		return rm_pattern_step(p, find);
+	find->self = rm_strndup(p->text, p->len);
+	find->free = free;
+	find->text = (struct rm_slice){ find->self, p->len };
+	find->find = rm_find_text;
+	return find->self ? 0 : -1;
 }
 
-static int load_replace(struct rm_steps *steps, const json_t *json,
-			struct rm_buf *canonical)
+struct rm_replace *rm_replace_load(const json_t *json,
+				   struct rm_buf *canonical)
 {
 	struct rm_slice content;
 	struct rm_pattern p;
-	struct replace *r;
+	struct rm_replace *r;
 
 	if (rm_pattern_get(json, &p) < 0 ||
 	    get_text(json, "content", &content) < 0)
-		return -1;
+		return NULL;
 	rm_buf_puts(canonical, "{\"content\":");
 	rm_json_quote(canonical, content.data, content.len);
 	rm_buf_puts(canonical, ",\"pattern\":");
@@ -124,15 +113,24 @@ static int load_replace(struct rm_steps *steps, const json_t *json,
 	rm_buf_puts(canonical, ",\"type\":\"Replace\"}");
 	r = rm_calloc(1, sizeof(*r));
 	if (!r)
-		return -1;
-	if (make_replace(r, &p, content) < 0) {
-		replace_free(r);
-		return -1;
-	}
-	return rm_steps_add(steps, (struct rm_step){
-		.rewrite = rewrite_replace, .self = r, .free = replace_free,
-		.work_free = r->find.work_free
-	});
+		return NULL;
+	r->len = content.len;
+	r->content = rm_strndup((const char *)content.data, content.len);
+	if (r->content && make_find(&p, &r->find) == 0)
+		return r;
+	rm_replace_free(r);
+	return NULL;
+}
+
+static int load_replace(struct rm_steps *steps, const json_t *json,
+			struct rm_buf *canonical)
+{
+	struct rm_replace *r = rm_replace_load(json, canonical);
+
+	return r ? rm_steps_add(steps, (struct rm_step){
+		.rewrite = rewrite_replace, .self = r,
+		.free = rm_replace_free, .work_free = r->find.work_free
+	}) : -1;
 }
 
 /* ---- Strip ---- */

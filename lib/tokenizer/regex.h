@@ -24,6 +24,18 @@ void rm_pattern_print(const struct rm_pattern *p, struct rm_buf *out);
 /* Set find, self and what goes with them of a step; 0 / -1. */
 int rm_pattern_step(const struct rm_pattern *p, struct rm_step *s);
 
+/* The normalizer and the decoder Replace: what is found, what is put there. */
+struct rm_replace {
+	struct rm_step find;
+	char *content;
+	size_t len;		/* of content */
+};
+
+/* NULL with a message; appends its canonical JSON. */
+struct rm_replace *rm_replace_load(const json_t *json,
+				   struct rm_buf *canonical);
+void rm_replace_free(void *replace);
+
 /* The pattern in PCRE2's syntax, appended to out. */
 int rm_regex_translate(const char *pattern, size_t n, struct rm_buf *out);
 

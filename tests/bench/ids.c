@@ -9,7 +9,7 @@
  * ends are not in order, or do not end where it does, gives "ends"; one that
  * cannot be encoded, "error".
  */
-#include "tokenizer.h"
+#include "../encoding.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,14 +41,6 @@ static int text_of(struct rm_buf *text, char *line, size_t len, bool hex)
 		line[n++] = (char)(digit(line[i]) << 4 | digit(line[i + 1]));
 	rm_buf_append_utf8(text, line, n);
 	return 0;
-}
-
-static bool ends_in_order(const struct rm_encoding *e, size_t len)
-{
-	for (size_t i = 1; i < e->n; i++)
-		if (e->ends[i - 1] > e->ends[i])
-			return false;
-	return e->n == 0 || e->ends[e->n - 1] <= len;
 }
 
 static void print_ids(const struct rm_encoding *e)

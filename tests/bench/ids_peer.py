@@ -3,14 +3,19 @@
 
 usage: ids_peer.py OURS N SEED [-t TEXTS] TOKENIZER...
        ids_peer.py replace RM-TOKENIZE RM-VIEW WORK N SEED TOKENIZER
+       ids_peer.py pipeline RM-TOKENIZE RM-VIEW FILE TOKENIZER...
 
 For every tokenizer: N generated strings (tests/ref/strings.py), N/20 of bytes
 with invalid parts, and the JSON strings of the file TEXTS.  Prints
 "TOKENIZER COMPARED DIFFERING REFUSED" for each; strings that the peer itself
 refuses are not compared.  The first strings that differ go to stderr with
-both lists of ids.  The second form does it with rm-tokenize --replace.
+both lists of ids.  The second form does it with rm-tokenize --replace.  The
+third compares what `rm-tokenize -t TOKENIZER FILE | rm-view` prints, prompt
+and response as one, with encode(text).ids of `chosen` and `rejected`, special
+tokens included; every text of the file counts, in its order.
 """
 import array
+import gzip
 import json
 import os
 import pathlib
@@ -133,8 +138,43 @@ def replace(tokenize, view, work, n, seed, path):
     print(path, len(want), differing + abs(len(got) - len(want)), 0)
 
 
+def printed(tokenize, view, file, path):
+    """The records of the pipeline, as rm-view prints them."""
+    ours = subprocess.Popen([tokenize, "-t", path, file],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    shown = subprocess.run([view], stdin=ours.stdout, check=True,
+                           stdout=subprocess.PIPE).stdout
+    said = ours.stderr.read().decode()
+    if ours.wait():
+        sys.exit(said)
+    return [json.loads(line) for line in shown.splitlines()]
+
+
+def pipeline(tokenize, view, file, path):
+    peer = load(f"{path}/tokenizer.json")
+    with gzip.open(file, "rt", encoding="utf-8") as f:
+        rows = [json.loads(line) for line in f]
+    texts = [row[c] for row in rows for c in ("chosen", "rejected")]
+    want = [e.ids for e in peer.encode_batch(texts)]
+    got = [None] * len(texts)
+    records = printed(tokenize, view, file, path)
+    for k, record in enumerate(records[:len(rows)]):
+        for at, response in zip(record["position"], record["responses"]):
+            got[2 * k + at] = record["prompt"] + response
+    different = [k for k, ids in enumerate(want) if got[k] != ids]
+    for k in different[:SHOWN]:
+        print(f"{path}: {json.dumps(texts[k])[:2000]}\n  ours {got[k]}\n"
+              f"  peer {want[k]}", file=sys.stderr)
+    print(path, len(texts),
+          len(different) + abs(len(records) - len(rows)), 0, flush=True)
+
+
 def main():
     args = sys.argv[1:]
+    if args[0] == "pipeline":
+        for path in args[4:]:
+            pipeline(*args[1:4], path)
+        return
     if args[0] == "replace":
         replace(*args[1:4], int(args[4]), int(args[5]), args[6])
         return

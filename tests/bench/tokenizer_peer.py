@@ -21,6 +21,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "ref"))
 import strings  # noqa: E402
 
 
+def print_texts(texts):
+    sys.stdout.reconfigure(encoding="utf-8")
+    for text in texts:
+        print(json.dumps(text, ensure_ascii=False))
+
+
 def hard(n):
     """Rare words of many scripts, no long runs, in texts of 2,000 or so."""
     made = strings.Strings(7, longest=40)

@@ -5,7 +5,7 @@
  */
 #include "test.h"
 
-#include "tokenizer.h"
+#include "../encoding.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,14 +27,6 @@ static int free_ref(void **state)
 	(void)state;
 	json_decref(ref);
 	return 0;
-}
-
-static bool ends_in_order(const struct rm_encoding *e, size_t len)
-{
-	for (size_t i = 1; i < e->n; i++)
-		if (e->ends[i - 1] > e->ends[i])
-			return false;
-	return e->n == 0 || e->ends[e->n - 1] <= len;
 }
 
 /* want: ids, or the low 16 bits of their CRC-32 in hex. */

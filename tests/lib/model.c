@@ -357,6 +357,45 @@ static void test_damaged_tokenizer(void **state)
 	rm_buf_fini(&b);
 }
 
+/*
+ * A stream with the same tokenizer.json under the same fingerprint vouches
+ * for it; any other tokenizer is parsed.
+ */
+static void test_check_tokenizer(void **state)
+{
+	const char *dir = made_path("vouched");
+	struct rm_header h;
+	struct rm_model *m;
+	char *text;
+
+	(void)state;
+	made_header(&h);
+	save(dir, 1);
+	m = rm_model_load(dir, false);
+	assert_non_null(m);
+	assert_int_equal(rm_model_check_tokenizer(m, dir, &h), 0);
+	/* Not parsed: what is the same in both is not looked at. */
+	text = (char *)m->origin.tokenizer.file[0].data;
+	text[0] = '!';
+	h.tokenizer.file[0].data[0] = '!';
+	assert_int_equal(rm_model_check_tokenizer(m, dir, &h), 0);
+	/* Parsed: the bytes, then the fingerprints, are not the same. */
+	h.tokenizer.file[0].data[0] = '{';
+	assert_int_equal(rm_model_check_tokenizer(m, dir, &h), -1);
+	text[0] = '{';
+	assert_int_equal(rm_model_check_tokenizer(m, dir, &h), 0);
+	h.tokenizer_fp.hex[0] ^= 1;
+	assert_int_equal(rm_model_check_tokenizer(m, dir, &h), 0);
+	m->origin.tokenizer_fp.hex[0] ^= 3;
+	assert_int_equal(rm_model_check_tokenizer(m, dir, &h), -1);
+	assert_non_null(strstr(rm_error(), "fingerprint"));
+	rm_files_fini(&h.tokenizer);
+	h.tokenizer = (struct rm_files){0};
+	assert_int_equal(rm_model_check_tokenizer(m, dir, &h), -1);
+	rm_model_free(m);
+	rm_header_fini(&h);
+}
+
 static void test_calibration(void **state)
 {
 	const char *dir = made_path("calibrated");
@@ -409,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_damaged_weights),
 		cmocka_unit_test(test_damaged_json),
 		cmocka_unit_test(test_damaged_tokenizer),
+		cmocka_unit_test(test_check_tokenizer),
 		cmocka_unit_test(test_calibration),
 		cmocka_unit_test(test_hostile_tokenizer_name),
 	};

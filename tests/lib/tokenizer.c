@@ -8,6 +8,7 @@
 #include "tokenizer.h"
 #include "tokenizer/parts.h"
 
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -377,6 +378,96 @@ static void test_long_words(void **state)
 	free(text);
 }
 
+/* ---- counting ids ---- */
+
+static int count(const char *json, size_t *n)
+{
+	struct rm_files files = {0};
+	int err;
+
+	assert_int_equal(rm_files_add(&files, "tokenizer.json", json,
+				      strlen(json)), 0);
+	err = rm_tokenizer_count(&files, n);
+	rm_files_fini(&files);
+	return err;
+}
+
+static void check_count(const struct rm_tokenizer *t)
+{
+	size_t n;
+
+	assert_int_equal(rm_tokenizer_count(rm_tokenizer_files(t), &n), 0);
+	assert_int_equal(n, rm_tokenizer_size(t));
+}
+
+static void test_count_is_size(void **state)
+{
+	const char *data = getenv("RM_DATA");
+	struct rm_tokenizer *t = rm_tokenizer_bytes();
+	glob_t found;
+	struct rm_buf pattern = {0};
+	json_t *variant;
+	size_t i;
+
+	(void)state;
+	check_count(t);
+	rm_tokenizer_free(t);
+	json_array_foreach(json_object_get(ref, "variants"), i, variant) {
+		json_t *json = patched(json_object_get(variant, "patch"));
+
+		t = from_json(json);
+		check_count(t);
+		rm_tokenizer_free(t);
+		json_decref(json);
+	}
+	rm_buf_printf(&pattern, "%s/tokenizers/*", data ? data :
+		      "../shared/data");
+	if (glob(rm_buf_text(&pattern), 0, NULL, &found) == 0) {
+		for (i = 0; i < found.gl_pathc; i++) {
+			t = rm_tokenizer_load(found.gl_pathv[i]);
+			check_count(t);
+			rm_tokenizer_free(t);
+		}
+		globfree(&found);
+	}
+	rm_buf_fini(&pattern);
+}
+
+/* What a file claims is not believed beyond what a vocabulary can have. */
+static void test_count_of_bad_files(void **state)
+{
+	static const struct {
+		const char *json, *message;
+	} rows[] = {
+		{ "{", "tokenizer.json" },
+		{ "[]", "tokenizer.json" },
+		{ "{\"model\":{}}", "no \"vocab\"" },
+		{ "{\"model\":{\"vocab\":{\"a\":99999999999}}}",
+		  "id 99999999999 is not within" },
+		{ "{\"model\":{\"vocab\":{\"a\":-1}}}", "id -1" },
+		{ "{\"model\":{\"vocab\":{\"a\":\"b\"}}}", "vocab" },
+		{ "{\"model\":{\"vocab\":{\"a\":1}},\"added_tokens\":[{}]}",
+		  "added token 0: no whole number" },
+		{ "{\"model\":{\"vocab\":{\"a\":1}},\"added_tokens\":"
+		  "[{\"id\":4194304}]}", "added token 0: id 4194304" },
+	};
+	struct rm_files none = {0};
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < RM_COUNT(rows); i++) {
+		assert_int_equal(count(rows[i].json, &n), -1);
+		if (!strstr(rm_error(), rows[i].message))
+			fail_msg("%s: %s", rows[i].json, rm_error());
+	}
+	assert_int_equal(rm_tokenizer_count(&none, &n), -1);
+	assert_int_equal(count("{\"model\":{\"vocab\":{\"a\":7}}}", &n), 0);
+	assert_int_equal(n, 8);
+	assert_int_equal(count("{\"model\":{\"vocab\":[[\"a\",0],[\"b\",0]]},"
+			       "\"added_tokens\":[{\"id\":5}]}", &n), 0);
+	assert_int_equal(n, 6);
+}
+
 /* ---- fingerprints ---- */
 
 static struct rm_fingerprint fingerprint_of(const char *patch)
@@ -593,6 +684,8 @@ int main(void)
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_merging_matches_naive),
 		cmocka_unit_test(test_long_words),
+		cmocka_unit_test(test_count_is_size),
+		cmocka_unit_test(test_count_of_bad_files),
 		cmocka_unit_test(test_fingerprint),
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_not_a_tokenizer),
