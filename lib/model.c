@@ -69,6 +69,7 @@ void rm_model_free(struct rm_model *m)
 	rm_backbone_free(m->backbone);
 	rm_params_fini(&m->params);
 	json_decref(m->config);
+	free(m->arch);
 	json_decref(m->backbone_config);
 	json_decref(m->head_config);
 	json_decref(m->objective);

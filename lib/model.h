@@ -23,6 +23,7 @@
 #define RM_MODEL_H
 
 #include "batch.h"
+#include "family.h"
 #include "head.h"
 #include "json.h"
 #include "stream.h"
@@ -42,6 +43,7 @@ struct rm_model {
 
 	/* config.json of a transformer as it stood; NULL: ours. */
 	json_t *config;
+	struct rm_arch *arch;		/* what it says */
 	/* False without rm.json: origin has the tokenizer's files alone. */
 	bool recorded;
 	/* The checkpoint had no head: its rows are zero until
@@ -113,6 +115,14 @@ struct rm_tokenizer *rm_model_tokenizer(struct rm_model *m, const char *dir);
  */
 int rm_model_match(struct rm_model *m, const char *dir,
 		   const struct rm_header *h, const char *name, bool force);
+
+/*
+ * Make a base of what is trained further on a stream that matches it: it goes
+ * on with its tokenizer and the history of both; a checkpoint without rm.json
+ * takes the stream's policy, and its tokenizer if it has none.
+ */
+int rm_model_adopt(struct rm_model *m, const char *dir,
+		   const struct rm_header *h);
 
 /*
  * rm.json alone, checked to be one; the caller owns it.  For tools that
