@@ -80,7 +80,8 @@ size_t rm_family_activation(const char *name)
 {
 	size_t i = 0;
 
-	while (strcmp(rm_activation_names[i], name) != 0)
+	while (rm_activation_names[i] &&
+	       strcmp(rm_activation_names[i], name) != 0)
 		i++;
 	return i;
 }
@@ -94,6 +95,8 @@ static int read_activation(const json_t *v, const struct rm_config_key *k,
 		if (strcmp(activations[i][0], name) != 0)
 			continue;
 		size_t n = rm_family_activation(activations[i][1]);
+		if (!rm_activation_names[n])
+			break;
 		memcpy(member, &n, sizeof(n));
 		return 0;
 	}

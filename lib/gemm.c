@@ -187,3 +187,8 @@ void rm_packed_free(struct rm_packed *p)
 		free(p->w);
 	free(p);
 }
+
+enum rm_precision rm_gemm_auto(void)
+{
+	return RM_FP32;
+}

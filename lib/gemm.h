@@ -55,6 +55,9 @@ int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x,
 	       const rm_real *w, rm_real *y);
 
 enum rm_precision { RM_FP32, RM_BF16 };
+/* bf16 where the machine has units for it, else fp32. */
+enum rm_precision rm_gemm_auto(void);
+
 struct rm_packed;
 struct rm_packed *rm_gemm_pack(size_t n, size_t k, const rm_real *const *w,
 			       const size_t *rows, size_t parts,

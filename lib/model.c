@@ -6,6 +6,21 @@
 
 /* ---- the model ---- */
 
+/* The native head is what config.json says. */
+static struct rm_head *make_head(struct rm_model *m)
+{
+	json_t *config = json_copy(m->head_config);
+	struct rm_head *head = NULL;
+
+	if (!config || (m->config &&
+			json_object_set(config, "config", m->config) < 0))
+		rm_fail("out of memory");
+	else
+		head = rm_head_new(config, m->backbone->dim, &m->params);
+	json_decref(config);
+	return head;
+}
+
 int rm_model_build(struct rm_model *m)
 {
 	m->backbone = rm_backbone_new(m->backbone_config, m->vocab,
@@ -13,7 +28,7 @@ int rm_model_build(struct rm_model *m)
 	if (!m->backbone)
 		return -1;
 	m->first_of_head = m->params.n;
-	m->head = rm_head_new(m->head_config, m->backbone->dim, &m->params);
+	m->head = make_head(m);
 	return m->head ? 0 : -1;
 }
 
@@ -63,6 +78,7 @@ void rm_model_free(struct rm_model *m)
 	rm_backbone_free(m->backbone);
 	rm_params_fini(&m->params);
 	json_decref(m->config);
+	free(m->arch);
 	json_decref(m->backbone_config);
 	json_decref(m->head_config);
 	json_decref(m->objective);
@@ -80,6 +96,33 @@ void rm_model_set_objective(struct rm_model *m, const json_t *objective)
 {
 	json_decref(m->objective);
 	m->objective = json_deep_copy(objective);
+}
+
+int rm_model_ready(struct rm_model *m, enum rm_precision precision)
+{
+	return rm_backbone_ready(m->backbone, precision);
+}
+
+int rm_model_set_types(struct rm_model *m, const json_t *policy)
+{
+	const json_t *types = json_object_get(policy, "types");
+	size_t n = m->arch && m->arch->types ? m->arch->types : 1;
+
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *v = json_array_get(types, i);
+		json_int_t type = json_integer_value(v);
+
+		if (types && !json_is_integer(v))
+			return rm_fail("policy: types are not two numbers");
+		/* A family without types looks at none. */
+		if (m->arch && !m->arch->types)
+			type = 0;
+		if (type < 0 || (m->arch && (size_t)type >= n))
+			return rm_fail("policy: token type %lld, the model "
+				       "has %zu", (long long)type, n);
+		m->backbone->types[i] = m->arch ? (int32_t)type : 0;
+	}
+	return 0;
 }
 
 /* Ids of another tokenizer; in a form that vectorises. */

@@ -23,6 +23,7 @@
 #define RM_MODEL_H
 
 #include "batch.h"
+#include "family.h"
 #include "head.h"
 #include "json.h"
 #include "stream.h"
@@ -42,6 +43,7 @@ struct rm_model {
 
 	/* config.json of a transformer as it stood; NULL: ours. */
 	json_t *config;
+	struct rm_arch *arch;		/* what it says */
 	/* False without rm.json: origin has the tokenizer's files alone. */
 	bool recorded;
 	/* The checkpoint had no head: its rows are zero until
@@ -71,6 +73,18 @@ void rm_model_free(struct rm_model *m);
 
 /* Take over the loss's configuration (borrowed). */
 void rm_model_set_objective(struct rm_model *m, const json_t *objective);
+
+/*
+ * Take over the parameters as they are, for products in that precision:
+ * after loading, and whenever they change, before a forward.
+ */
+int rm_model_ready(struct rm_model *m, enum rm_precision precision);
+
+/*
+ * The token types that a policy records for prompts and responses
+ * ("types"); none are 0.
+ */
+int rm_model_set_types(struct rm_model *m, const json_t *policy);
 
 /*
  * Scores [n_leaves, K] of a batch, valid until the next call; NULL with a
@@ -121,6 +135,14 @@ int rm_model_match(struct rm_model *m, const char *dir,
  */
 int rm_model_check_tokenizer(struct rm_model *m, const char *dir,
 			     const struct rm_header *stream);
+
+/*
+ * Make a base of what is trained further on a stream that matches it: it goes
+ * on with its tokenizer and the history of both; a checkpoint without rm.json
+ * takes the stream's policy, and its tokenizer if it has none.
+ */
+int rm_model_adopt(struct rm_model *m, const char *dir,
+		   const struct rm_header *h);
 
 /*
  * rm.json alone, checked to be one; the caller owns it.  For tools that

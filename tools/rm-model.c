@@ -1,6 +1,7 @@
 /* rm-model: look at model directories. */
 #include "cli.h"
 #include "model.h"
+#include "safetensors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,47 @@ static const struct rm_tool tool = {
 
 /* ---- show ---- */
 
+/* "BF16"; "F32, F16" where the tensors are of several. */
+static void print_dtypes(struct rm_buf *b, const struct rm_model *m)
+{
+	const char *comma = "";
+
+	for (int i = 0; i <= RM_DTYPE_BOOL; i++) {
+		if (!(m->dtypes >> i & 1))
+			continue;
+		rm_buf_printf(b, "%s%s", comma,
+			      rm_dtype_name((enum rm_dtype)i));
+		comma = ", ";
+	}
+}
+
+static json_t *dtypes_json(const struct rm_model *m)
+{
+	struct rm_buf b = {0};
+	json_t *text;
+
+	print_dtypes(&b, m);
+	text = rm_buf_text(&b) ? json_string((char *)b.data) : NULL;
+	rm_buf_fini(&b);
+	return text;
+}
+
+/* What a transformer's config.json comes to; null for others. */
+static json_t *sizes_json(const struct rm_arch *a)
+{
+	if (!a)
+		return json_null();
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "name", a->family->model_type,
+			 "layers", (json_int_t)a->layers,
+			 "hidden", (json_int_t)a->hidden,
+			 "heads", (json_int_t)a->heads,
+			 "kv_heads", (json_int_t)a->kv_heads,
+			 "head_size", (json_int_t)a->head_dim,
+			 "ffn", (json_int_t)a->ffn,
+			 "labels", (json_int_t)a->labels);
+}
+
 static json_t *tensors_json(const struct rm_model *m)
 {
 	json_t *list = json_array();
@@ -57,8 +99,8 @@ static json_t *tensors_json(const struct rm_model *m)
 		for (size_t d = 0; d < p->n_dims; d++)
 			json_array_append_new(shape, json_integer(
 				(json_int_t)p->shape[d]));
-		json_array_append_new(list, json_pack("{s:s, s:s, s:o}",
-			"name", p->name, "dtype", "F32", "shape", shape));
+		json_array_append_new(list, json_pack("{s:s, s:o}",
+			"name", p->name, "shape", shape));
 	}
 	return list;
 }
@@ -89,10 +131,17 @@ static json_t *describe(const char *dir, const struct rm_model *m)
 {
 	struct rm_fingerprint fp = rm_model_fingerprint(m);
 
-	return json_pack("{s:s, s:s, s:o, s:O, s:O, s:O, s:O, s:I, s:I, s:o,"
-			 " s:O, s:o, s:O, s:s, s:s}",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:b, s:O, s:O,"
+			 " s:O, s:O, s:I, s:I, s:o, s:O, s:o, s:O, s:s, s:s}",
 			 "model", dir, "fingerprint", fp.hex,
-			 "type", json_string("rmtools"),
+			 "type", json_string(m->arch ?
+				m->arch->family->class : "rmtools"),
+			 "sizes", sizes_json(m->arch),
+			 "labels", json_integer((json_int_t)
+						m->head->columns),
+			 "dtype", dtypes_json(m),
+			 "max_length", (json_int_t)m->max_length,
+			 "fresh_head", (int)m->fresh_head,
 			 "backbone", m->backbone_config,
 			 "head", m->head_config,
 			 "objective", m->objective,
@@ -222,19 +271,35 @@ static int print_text(struct rm_output *out, const json_t *all)
 {
 	static const char *const rows[] = {
 		"model", "type", "fingerprint", "backbone", "head",
-		"objective", "calibration", "parameters", "vocab_size",
-		"policy", "tokenizer", NULL
+		"objective", "calibration", "parameters", "dtype",
+		"vocab_size", "max_length", "policy", "tokenizer", NULL
 	};
+	const json_t *sizes = json_object_get(all, "sizes");
+	bool fresh = json_is_true(json_object_get(all, "fresh_head"));
 
-	for (size_t i = 0; rows[i]; i++)
-		print_row(out, rows[i], json_object_get(all, rows[i]));
+	for (size_t i = 0; rows[i]; i++) {
+		const json_t *value = json_object_get(all, rows[i]);
+
+		/* The whole of its config.json is for --format json. */
+		if (strcmp(rows[i], "backbone") == 0 && json_is_object(sizes))
+			value = sizes;
+		/* 0 is any number of tokens. */
+		if (strcmp(rows[i], "max_length") == 0 &&
+		    json_integer_value(value) == 0)
+			continue;
+		if (strcmp(rows[i], "head") == 0 && fresh)
+			rm_output_puts(out, "head         missing: a base to "
+				       "train from\n");
+		else
+			print_row(out, rows[i], value);
+	}
 	print_lists(out, all);
 	return 0;
 }
 
 static int show(const char *dir, struct rm_output *out)
 {
-	struct rm_model *m = rm_model_load(dir, false);
+	struct rm_model *m = rm_model_look(dir);
 	json_t *all = m ? describe(dir, m) : NULL;
 	struct rm_buf b = {0};
 	int status = -1;

@@ -11,13 +11,15 @@
 #include <string.h>
 
 static struct {
-	const char *model, *field, *output;
+	const char *model, *field, *output, *label, *precision;
 	bool prob, rank, keep_ids, force, no_history, quiet;
 	size_t best, batch, threads, max_record;
 } o = {
-	.field = "reward", .batch = 65536, .threads = 1,
+	.field = "reward", .precision = "auto", .threads = 1,
 	.max_record = RM_MAX_RECORD
 };
+
+static const char *const precisions[] = { "auto", "fp32", "bf16", NULL };
 
 static const struct rm_option options[] = {
 	RM_OPT_STRING('m', "model", &o.model, "MODEL",
@@ -32,8 +34,13 @@ static const struct rm_option options[] = {
 		    "keep the N best responses, best first; 0: all as is"),
 	RM_OPT_FLAG(0, "keep-ids", &o.keep_ids,
 		    "keep the token ids (prompt, responses)"),
-	RM_OPT_SIZE(0, "batch", &o.batch, 1, 1e9, "TOKENS",
-		    "tokens scored at once"),
+	RM_OPT_STRING(0, "label", &o.label, "NAME",
+		      "of a checkpoint with several labels: whose logit is "
+		      "the reward"),
+	RM_OPT_CHOICE(0, "precision", &o.precision, "NAME",
+		      "of a transformer's products", precisions),
+	RM_OPT_SIZE(0, "batch", &o.batch, 0, 1e9, "TOKENS",
+		    "tokens scored at once; 0: as suits the model"),
 	RM_OPT_THREADS(&o.threads),
 	RM_OPT_FLAG(0, "force", &o.force,
 		    "replace the field; mix tokenizers and policies"),
@@ -65,6 +72,7 @@ struct waiting {
 
 struct scorer {
 	struct rm_model *model;
+	size_t column;			/* of the scores: the reward */
 	struct rm_calib *calib;		/* for --prob; NULL: the sigmoid */
 	const struct rm_schema *schema;	/* of the input */
 	int prompt, responses;
@@ -171,6 +179,8 @@ static int set_up(struct scorer *s, const struct rm_header *h,
 		return rm_wrap("%s", in);
 	s->prompt = rm_schema_find(s->schema, "prompt");
 	if (rm_model_match(s->model, o.model, h, in, o.force) < 0 ||
+	    rm_model_set_types(s->model, s->model->recorded ?
+			       s->model->origin.policy : h->policy) < 0 ||
 	    rm_header_copy(&s->header, h) < 0 ||
 	    choose_fields(s, in) < 0)
 		return -1;
@@ -298,7 +308,8 @@ static int write_one(struct scorer *s, const struct waiting *w,
 	    make_room(s, s->rec.k) < 0)
 		return -1;
 	for (size_t i = 0; i < s->rec.k; i++)
-		s->reward[i] = (double)scores[(w->first_leaf + i) * K];
+		s->reward[i] = (double)scores[(w->first_leaf + i) * K +
+					      s->column];
 	build(s, &s->rec);
 	return s->writer ? rm_writer_write(s->writer, &s->payload) :
 			   write_line(s);
@@ -483,11 +494,47 @@ static int score_one(struct scorer *s, const char *path, int argc,
 	return status;
 }
 
+static enum rm_precision choose_precision(void)
+{
+	if (strcmp(o.precision, "auto") == 0)
+		return rm_gemm_auto();
+	return strcmp(o.precision, "bf16") == 0 ? RM_BF16 : RM_FP32;
+}
+
+/* Of several labels one is the reward, and only the user knows which. */
+static int choose_label(struct scorer *s)
+{
+	const json_t *names = json_object_get(s->model->config, "id2label");
+	struct rm_buf list = {0};
+	const char *id;
+	json_t *v;
+
+	if (!o.label && (!names || json_object_size(names) < 2))
+		return 0;
+	json_object_foreach((json_t *)names, id, v) {
+		const char *name = json_string_value(v);
+
+		if (o.label && name && strcmp(name, o.label) == 0)
+			return rm_parse_size(id, 0, s->model->head->columns -
+					     1, &s->column);
+		rm_buf_printf(&list, "%s%s", list.len ? ", " : "",
+			      name ? name : id);
+	}
+	rm_fail("%s: %s; its labels are %s", o.model, o.label ?
+		"no label of that name" : "several labels: say with --label "
+		"which one is the reward", rm_buf_text(&list));
+	rm_buf_fini(&list);
+	return -1;
+}
+
 static int load_model(struct scorer *s)
 {
 	s->model = rm_model_load(o.model, false);
-	if (!s->model)
+	if (!s->model || choose_label(s) < 0 ||
+	    rm_model_ready(s->model, choose_precision()) < 0)
 		return -1;
+	if (o.batch == 0)
+		o.batch = s->model->config ? 8192 : 65536;
 	if (!o.prob || json_is_null(s->model->calibration))
 		return 0;
 	s->calib = rm_calib_from_json(s->model->calibration);

@@ -319,12 +319,16 @@ static int load_base(struct run *r)
 	const struct rm_header *h = rm_reader_header(r->in);
 
 	r->model = rm_model_load(o.base, true);
-	/* Its tokenizer goes on into the new model. */
 	if (!r->model || rm_model_check_tokenizer(r->model, o.base, h) < 0 ||
-	    rm_header_match(h, rm_reader_name(r->in), &r->model->origin,
-			    o.base, o.force) < 0)
+	    rm_model_match(r->model, o.base, h, rm_reader_name(r->in),
+			   o.force) < 0 ||
+	    rm_model_adopt(r->model, o.base, h) < 0)
 		return -1;
-	json_array_extend(r->model->origin.history, h->history);
+	if (r->model->fresh_head) {
+		rm_model_init_head(r->model, (uint64_t)o.train.seed);
+		rm_cli_note(&tool, "%s has no reward head: a fresh one is "
+			    "trained", o.base);
+	}
 	/* What the base was calibrated to is no longer what it says. */
 	json_decref(r->model->calibration);
 	r->model->calibration = json_null();

@@ -36,9 +36,10 @@ static const struct rm_tensor_name tensors[] = {
 	{ .name = NULL }
 };
 
-/* Layer 0 has no norm before attention; some files hold one. */
-static const char *const ignored[] = { "decoder.*",
-				       "model.layers.0.attn_norm.*", NULL };
+/* Some publish a norm of layer 0, where the class has none. */
+static const char *const ignored[] = {
+	"decoder.*", "model.layers.0.attn_norm.*", NULL
+};
 
 static bool slides(size_t layer, size_t every)
 {

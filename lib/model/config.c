@@ -23,18 +23,30 @@ static int parse_ours(struct rm_model *m, const json_t *config)
 				&m->vocab);
 }
 
+static int parse_family(struct rm_model *m, json_t *config)
+{
+	m->arch = rm_malloc(1, sizeof(*m->arch));
+	if (!m->arch || rm_arch_init(m->arch, config) < 0)
+		return -1;
+	m->vocab = m->arch->vocab;
+	m->config = json_incref(config);
+	m->backbone_config = json_pack("{s:s, s:O}", "name",
+				       RM_MODEL_TRANSFORMER, "config",
+				       config);
+	return m->backbone_config ? 0 : rm_fail("out of memory");
+}
+
 int rm_model_parse_config(struct rm_model *m, json_t *config)
 {
 	const char *type;
 
 	if (rm_json_get_string(config, "model_type", RM_MODEL_CONFIG,
-			       &type) < 0 ||
-	    rm_model_positions(config, &m->max_length) < 0)
+			       &type) < 0)
 		return -1;
+	m->max_length = rm_model_positions(config);
 	if (strcmp(type, "rmtools") == 0)
 		return parse_ours(m, config);
-	return rm_fail("model_type \"%s\" is not supported yet: only what "
-		       "rm-train writes is", type);
+	return parse_family(m, config);
 }
 
 int rm_model_set_pooling(struct rm_model *m, const char *name)
@@ -45,10 +57,18 @@ int rm_model_set_pooling(struct rm_model *m, const char *name)
 	return 0;
 }
 
+static bool ignores(const void *arch, const char *name)
+{
+	return rm_arch_ignores(arch, name);
+}
+
 struct rm_model_names rm_model_names(const struct rm_model *m)
 {
-	(void)m;
-	return (struct rm_model_names){0};
+	if (!m->arch)
+		return (struct rm_model_names){0};
+	return (struct rm_model_names){
+		m->arch->family->prefix, ignores, m->arch
+	};
 }
 
 /* ---- writing ---- */
@@ -74,8 +94,51 @@ static int set_label(json_t *config)
 	return set(config, "id2label", json_pack("{s:s}", "0", name));
 }
 
-json_t *rm_model_save_config(const json_t *as_it_was, const char *class,
-			     int32_t pad)
+static int set_regression(json_t *config)
+{
+	if (set(config, "problem_type", json_string("regression")) < 0)
+		return -1;
+	return set_label(config);
+}
+
+static bool has_head(const struct rm_arch *arch, const struct rm_weights *w)
+{
+	struct rm_buf b = {0};
+	bool has;
+
+	rm_arch_name(arch, RM_HEAD_OUT, 0, ".weight", &b);
+	has = rm_buf_text(&b) && rm_weights_find(w, (char *)b.data);
+	rm_buf_fini(&b);
+	return has;
+}
+
+int rm_model_settle_labels(struct rm_model *m, const char *dir)
+{
+	struct rm_weights *w = m->config ? rm_weights_open(dir) : NULL;
+	json_t *config;
+	bool has;
+
+	if (!m->config)
+		return 0;
+	if (!w)
+		return -1;
+	has = has_head(m->arch, w);
+	rm_weights_close(w);
+	if (has || m->arch->labels == 1)
+		return 0;
+	config = json_deep_copy(m->config);
+	if (!config)
+		return rm_fail("out of memory");
+	json_decref(m->config);
+	m->config = config;
+	m->arch->labels = 1;
+	if (set_label(config) < 0)
+		return -1;
+	return set(m->backbone_config, "config", json_incref(config));
+}
+
+json_t *rm_model_save_config(const json_t *as_it_was,
+			     const struct rm_arch *arch, int32_t pad)
 {
 	json_t *config = json_deep_copy(as_it_was);
 
@@ -86,19 +149,43 @@ json_t *rm_model_save_config(const json_t *as_it_was, const char *class,
 	 * ones that know torch_dtype alone load float32 where it is missing.
 	 */
 	json_object_del(config, "torch_dtype");
-	if (set(config, "architectures", json_pack("[s]", class)) == 0 &&
+	if (set(config, "architectures",
+		json_pack("[s]", arch->family->class)) == 0 &&
 	    set(config, "dtype", json_string("float32")) == 0 &&
-	    set(config, "problem_type", json_string("regression")) == 0 &&
 	    (pad < 0 ||
 	     set(config, "pad_token_id", json_integer(pad)) == 0) &&
-	    set_label(config) == 0)
+	    (arch->labels != 1 || set_regression(config) == 0))
 		return config;
 	json_decref(config);
 	return NULL;
 }
 
+/* The family's, else the policy's; -1 if neither has one. */
+static int32_t pad_of(const struct rm_model *m)
+{
+	const json_t *id = json_object_get(m->origin.policy, "pad_id");
+
+	if (m->arch->pad >= 0)
+		return m->arch->pad;
+	return json_is_integer(id) && json_integer_value(id) >= 0 &&
+	       (size_t)json_integer_value(id) < m->vocab ?
+	       (int32_t)json_integer_value(id) : -1;
+}
+
+/* Transformers can load it: its family's own head. */
+static bool is_theirs(const struct rm_model *m)
+{
+	const char *head = json_string_value(
+		json_object_get(m->head_config, "name"));
+
+	return m->config && head && strcmp(head, RM_MODEL_NATIVE) == 0;
+}
+
 json_t *rm_model_config_json(const struct rm_model *m)
 {
+	if (is_theirs(m))
+		return rm_model_save_config(m->config, m->arch, pad_of(m));
+
 	json_t *config = json_pack("{s:s, s:O, s:I, s:s}",
 				   "model_type", "rmtools",
 				   "backbone_config", m->backbone_config,

@@ -22,6 +22,8 @@
 
 /* The head of a checkpoint without rm.json: its family's own. */
 #define RM_MODEL_NATIVE "native"
+/* The backbone of one: {name, config}, the latter its config.json. */
+#define RM_MODEL_TRANSFORMER "transformer"
 
 /* Largest config.json and rm.json; largest file of a tokenizer. */
 #define RM_MODEL_MAX_JSON ((size_t)64 << 20)
@@ -62,15 +64,20 @@ int rm_model_build(struct rm_model *m);
 int rm_model_parse_config(struct rm_model *m, json_t *config);
 int rm_model_set_pooling(struct rm_model *m, const char *name);
 /* The most tokens that config's positions allow; 0: any number. */
-int rm_model_positions(const json_t *config, size_t *limit);
+size_t rm_model_positions(const json_t *config);
+/*
+ * With a Hugging Face config: one label where the tensors have no head yet,
+ * whatever config.json says of those that a head might have had.
+ */
+int rm_model_settle_labels(struct rm_model *m, const char *dir);
 /* The object of config.json as it is saved. */
 json_t *rm_model_config_json(const struct rm_model *m);
 /*
- * A Hugging Face config.json as that of a reward model of this class in
+ * A Hugging Face config.json as that of a reward model of its family in
  * float32: one label, a regression, its pad id (none: -1 leaves it).
  */
-json_t *rm_model_save_config(const json_t *as_it_was, const char *class,
-			     int32_t pad);
+json_t *rm_model_save_config(const json_t *as_it_was,
+			     const struct rm_arch *arch, int32_t pad);
 
 /* ---- tensors ---- */
 

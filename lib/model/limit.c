@@ -44,49 +44,40 @@ bool rm_model_has(const char *dir, const char *name)
 	return yes;
 }
 
-/* Families whose first position stands behind the pad id's. */
-static size_t reserved(const json_t *config, const char *type)
+/* The config of a transformer: this one, or that under a head of ours. */
+static const json_t *transformer(const json_t *config)
 {
-	static const char *const families[] = {
-		"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert",
-		"longformer", "mpnet"
-	};
-	const json_t *pad = json_object_get(config, "pad_token_id");
+	const json_t *backbone = json_object_get(config, "backbone_config");
+	const json_t *under = json_object_get(backbone, "config");
 
-	for (size_t i = 0; type && i < RM_COUNT(families); i++) {
-		if (strcmp(type, families[i]) != 0)
-			continue;
-		if (!json_is_integer(pad) || json_integer_value(pad) < 0)
-			return 2;
-		return (size_t)json_integer_value(pad) + 1;
-	}
-	return 0;
+	return json_is_object(under) ? under : config;
 }
 
-int rm_model_positions(const json_t *config, size_t *limit)
+/* Of a family that is not computed here: its text can be tokenised. */
+static size_t claimed(const json_t *config)
 {
 	static const char *const keys[] = {
 		"max_position_embeddings", "n_positions"
 	};
-	const char *type = json_string_value(json_object_get(config,
-							     "model_type"));
-	size_t taken = reserved(config, type);
 
-	*limit = 0;
-	for (size_t i = 0; i < RM_COUNT(keys) && *limit == 0; i++) {
-		/* DeBERTa and others write -1 or null for none. */
+	for (size_t i = 0; i < RM_COUNT(keys); i++) {
 		const json_t *v = json_object_get(config, keys[i]);
 
-		if (v && !json_is_null(v) && !json_is_integer(v))
-			return rm_fail("%s is no whole number", keys[i]);
 		if (json_integer_value(v) > 0)
-			*limit = (size_t)json_integer_value(v);
+			return (size_t)json_integer_value(v);
 	}
-	if (*limit && *limit <= taken)
-		return rm_fail("%zu positions, of which %zu are never used",
-			       *limit, taken);
-	*limit -= *limit ? taken : 0;
 	return 0;
+}
+
+size_t rm_model_positions(const json_t *config)
+{
+	struct rm_arch arch;
+
+	config = transformer(config);
+	if (rm_arch_init(&arch, config) == 0)
+		return arch.max_length;
+	rm_error_clear();
+	return claimed(config);
 }
 
 int rm_model_limit(const char *dir, size_t *limit)
@@ -100,9 +91,7 @@ int rm_model_limit(const char *dir, size_t *limit)
 	config = rm_model_load_object(dir, RM_MODEL_CONFIG);
 	if (!config)
 		return -1;
-	int status = rm_model_positions(config, limit);
-	if (status < 0)
-		rm_wrap("%s/%s", dir, RM_MODEL_CONFIG);
+	*limit = rm_model_positions(config);
 	json_decref(config);
-	return status;
+	return 0;
 }

@@ -267,6 +267,7 @@ struct rm_model *rm_model_load_frame(const char *dir,
 		goto fail;
 	m->pooling = RM_MODEL_POOLING;
 	if (load_config(m, dir) < 0 || load_rm(m, dir, expected) < 0 ||
+	    rm_model_settle_labels(m, dir) < 0 ||
 	    load_tokenizer(m, dir) < 0)
 		goto fail;
 	if (rm_model_build(m) == 0)
@@ -371,6 +372,9 @@ int rm_model_check_tokenizer(struct rm_model *m, const char *dir,
 {
 	struct rm_tokenizer *t;
 
+	/* Of others, rm_model_match sees to it. */
+	if (!m->recorded)
+		return 0;
 	if (same_file(&m->origin.tokenizer, &stream->tokenizer) &&
 	    strcmp(m->origin.tokenizer_fp.hex, stream->tokenizer_fp.hex) == 0)
 		return 0;
@@ -398,4 +402,40 @@ int rm_model_match(struct rm_model *m, const char *dir,
 		}
 	}
 	return rm_header_match(h, name, &m->origin, dir, false);
+}
+
+/* What the checkpoint does not say. */
+static int take_from(struct rm_model *m, const struct rm_header *h)
+{
+	json_t *policy = json_deep_copy(h->policy);
+
+	if (!policy)
+		return rm_fail("out of memory");
+	m->recorded = true;
+	if (rm_header_set_policy(&m->origin, policy) < 0)
+		return -1;
+	m->origin.policy_fp = h->policy_fp;
+	if (m->origin.tokenizer.n)
+		return 0;
+	m->origin.tokenizer_fp = h->tokenizer_fp;
+	return rm_files_copy(&m->origin.tokenizer, &h->tokenizer);
+}
+
+int rm_model_adopt(struct rm_model *m, const char *dir,
+		   const struct rm_header *h)
+{
+	bool known = m->recorded || m->origin.tokenizer.n == 0 ||
+		     m->origin.tokenizer_fp.hex[0];
+
+	if (!known) {
+		struct rm_tokenizer *t = rm_model_tokenizer(m, dir);
+
+		if (!t)
+			return -1;
+		rm_tokenizer_free(t);
+	}
+	if (!m->recorded && take_from(m, h) < 0)
+		return -1;
+	return json_array_extend(m->origin.history, h->history) < 0 ?
+	       rm_fail("out of memory") : 0;
 }

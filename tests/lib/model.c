@@ -316,8 +316,8 @@ static void test_damaged_json(void **state)
 
 	(void)state;
 	save(dir, 1);
-	edit(config, "\"rmtools\"", "\"bert\"");
-	damaged(dir, "model_type \"bert\"");
+	edit(config, "\"rmtools\"", "\"t5\"");
+	damaged(dir, "model_type \"t5\" is not computed here");
 	save(dir, 1);
 	edit(config, "backbone_config", "backbone");
 	damaged(dir, "backbone_config is missing");

@@ -172,11 +172,11 @@ accuracy() {
 	assert_output "rm-tokenize rm-pair rm-train rm-tokenize rm-pair rm-train"
 	run rm-train -q -o m -b base --head mlp pairs.rms
 	assert_failure 2
-	mkdir bert
-	echo '{"model_type": "bert"}' > bert/config.json
-	run rm-train -q -o m -b bert pairs.rms
+	mkdir t5
+	echo '{"model_type": "t5"}' > t5/config.json
+	run rm-train -q -o m -b t5 pairs.rms
 	assert_failure 1
-	assert_output --partial 'model_type "bert" is not supported yet'
+	assert_output --partial 'model_type "t5" is not computed here'
 }
 
 @test "a base of another tokenizer is refused" {
