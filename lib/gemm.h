@@ -54,16 +54,39 @@ int rm_gemm_nn(size_t m, size_t n, size_t k, const rm_real *x,
 int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x,
 	       const rm_real *w, rm_real *y);
 
-enum rm_precision { RM_FP32, RM_BF16 };
-/* bf16 where the machine has units for it, else fp32. */
+/* ---- weights that are used again and again ---- */
+
+/*
+ * Products with packed weights are our own kernel's: a row's bits depend on
+ * nothing but the row, so texts may start at any row, and a few rows cost
+ * what they cost.
+ */
+enum rm_precision {
+	RM_FP32,
+	/*
+	 * Inputs and weights rounded to bf16 (to nearest even), products and
+	 * sums in fp32.  Computed by the fp32 kernel on rounded numbers: as
+	 * exact as a machine with bf16 units, and no faster than fp32.
+	 */
+	RM_BF16
+};
+
+/* What `auto` means here: bf16 where it is faster. */
 enum rm_precision rm_gemm_auto(void);
 
 struct rm_packed;
+
+/*
+ * Matrices one under the other, `parts` of rows[i] rows and k columns, as one
+ * of n rows; with `turned` each is stored as [k, rows[i]].  NULL on memory.
+ */
 struct rm_packed *rm_gemm_pack(size_t n, size_t k, const rm_real *const *w,
-			       const size_t *rows, size_t parts,
-			       bool transposed, enum rm_precision p);
-int rm_gemm_packed(size_t m, const rm_real *x, size_t ldx,
-		   const struct rm_packed *w, rm_real *y, size_t ldy);
+			       const size_t *rows, size_t parts, bool turned,
+			       enum rm_precision precision);
 void rm_packed_free(struct rm_packed *p);
+
+/* y[m, n] = x[m, k] w[n, k]', dense.  -1 on memory. */
+int rm_gemm_packed(size_t m, const rm_real *x, const struct rm_packed *w,
+		   rm_real *y);
 
 #endif

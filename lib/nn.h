@@ -12,6 +12,7 @@
 #define RM_NN_H
 
 #include "gemm.h"
+#include "op.h"
 
 /* y[T, O] = x[T, I] w[O, I]' + b[O]; b may be NULL. */
 int rm_linear_forward(rm_real *y, const rm_real *x, const rm_real *w,
@@ -41,18 +42,59 @@ void rm_dropout_forward(rm_real *y, const rm_real *x, size_t T, size_t C,
 void rm_dropout_backward(rm_real *dx, const rm_real *dy, size_t T, size_t C,
 			 const struct rm_dropout *d);
 
-#include "op.h"
+/* ---- what stands between a transformer's products ---- */
+
+/*
+ * y = (x - mean) / sqrt(var + eps) (g + offset) + b over a row (Ba, Kiros and
+ * Hinton, Layer Normalization, 2016), or without mean and with the mean
+ * square for var (Zhang and Sennrich, Root Mean Square Layer Normalization,
+ * 2019).
+ */
 struct rm_norm {
 	enum { RM_NORM_LAYER, RM_NORM_RMS } kind;
 	double eps;
-	const rm_real *g, *b;
+	const rm_real *g, *b;	/* [C]; NULL: 1, 0 */
 	rm_real offset;
 };
-void rm_norm_forward(rm_real *y, const rm_real *x, const struct rm_norm *n, size_t T, size_t C);
-void rm_norm_heads_forward(rm_real *x, size_t ld, size_t heads, size_t stride, size_t D, const struct rm_norm *n, size_t T);
-void rm_add_norm_forward(rm_real *y, rm_real *sum, const rm_real *x, const rm_real *a, const rm_real *bias, const struct rm_norm *n, size_t T, size_t C);
-void rm_bias_activation_forward(rm_real *y, const rm_real *bias, const struct rm_activation *f, size_t T, size_t O);
-void rm_gate_forward(rm_real *y, const rm_real *x, size_t ldx, const rm_real *bias, const struct rm_activation *f, size_t T, size_t I, bool gate_first);
-void rm_rope_forward(rm_real *x, size_t ld, size_t heads, size_t stride, size_t rotary, const uint32_t *position, const rm_real *cosine, const rm_real *sine, size_t T);
+
+/* y[T, C] = norm(x); y may be x. */
+void rm_norm_forward(rm_real *y, const rm_real *x, const struct rm_norm *n,
+		     size_t T, size_t C);
+/*
+ * In place, each of H heads of D numbers, head h of row t at
+ * x + t * ld + h * stride.
+ */
+void rm_norm_heads_forward(rm_real *x, size_t ld, size_t H, size_t stride,
+			   size_t D, const struct rm_norm *n, size_t T);
+/*
+ * sum = x + (a + bias), y = norm(sum), all [T, C]; bias [C] and sum may be
+ * NULL, y and sum may be x.
+ */
+void rm_add_norm_forward(rm_real *y, rm_real *sum, const rm_real *x,
+			 const rm_real *a, const rm_real *bias,
+			 const struct rm_norm *n, size_t T, size_t C);
+/* x[T, C] += a + bias; bias may be NULL. */
+void rm_add_forward(rm_real *x, const rm_real *a, const rm_real *bias,
+		    size_t T, size_t C);
+/* y[T, O] = f(y + bias); f and bias may be NULL. */
+void rm_bias_activation_forward(rm_real *y, const rm_real *bias,
+				const struct rm_activation *f, size_t T,
+				size_t O);
+/*
+ * y[T, I] = f(x + bias) (x' + bias'), x being the first I of a row's 2 I
+ * numbers and x' the others; bias [2 I] may be NULL.  Shazeer, GLU Variants
+ * Improve Transformer, 2020.
+ */
+void rm_gate_forward(rm_real *y, const rm_real *x, const rm_real *bias,
+		     const struct rm_activation *f, size_t T, size_t I);
+/*
+ * Turn the first `rotary` numbers of each head in place, pair j being numbers
+ * j and j + rotary / 2, by the angle of the row's position, whose cosine and
+ * sine stand in [positions, rotary / 2].  Heads as in rm_norm_heads_forward.
+ * Su et al., RoFormer, 2021.
+ */
+void rm_rope_forward(rm_real *x, size_t ld, size_t H, size_t stride,
+		     size_t rotary, const uint32_t *position,
+		     const rm_real *cosine, const rm_real *sine, size_t T);
 
 #endif

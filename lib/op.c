@@ -1,4 +1,8 @@
+/* Multiplications and additions in one instruction, where there is one. */
+#pragma GCC optimize("fp-contract=fast")
+
 #include "op.h"
+#include "vector.h"
 
 #include <math.h>
 
@@ -16,6 +20,30 @@ double rm_log_sigmoid(double x)
 }
 
 /* ---- activations ---- */
+
+/*
+ * Forward functions work on whole vectors, what is left over in one that is
+ * filled up: an element has the same bits wherever it stands.
+ */
+#define BY_VECTORS(name, fn)						\
+RM_VECTOR_FMA								\
+static void name(rm_real *y, const rm_real *x, size_t n)		\
+{									\
+	rm_vec v;							\
+	size_t i = 0;							\
+									\
+	for (; i + RM_LANES <= n; i += RM_LANES) {			\
+		memcpy(&v, x + i, sizeof(v));				\
+		fn(&v);							\
+		memcpy(y + i, &v, sizeof(v));				\
+	}								\
+	if (i == n)							\
+		return;							\
+	memset(&v, 0, sizeof(v));					\
+	memcpy(&v, x + i, (n - i) * sizeof(*x));			\
+	fn(&v);								\
+	memcpy(y + i, &v, (n - i) * sizeof(*y));			\
+}
 
 /* y = x */
 static void identity_forward(rm_real *y, const rm_real *x, size_t n)
@@ -50,13 +78,21 @@ static void relu_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
  * y = x Phi(x), Phi(x) = (1 + erf(x / sqrt 2)) / 2.  Hendrycks and Gimpel,
  * Gaussian Error Linear Units, 2016: the exact form, not the tanh one.
  */
-static void gelu_forward(rm_real *y, const rm_real *x, size_t n)
+RM_INLINE void gelu(rm_vec *x)
 {
-	for (size_t i = 0; i < n; i++) {
-		double v = (double)x[i];
-		y[i] = (rm_real)(v * .5 * (1 + erf(v * M_SQRT1_2)));
-	}
+	const rm_vec zero = {0};
+	rm_ivec minus = *x < zero;
+	rm_vec tail = RM_VEC_PICK(rm_ivec, minus, -*x, *x);
+
+	/* Phi(-|x|) = erfc(|x| / sqrt 2) / 2 */
+	tail *= (rm_real)M_SQRT1_2;
+	rm_vec_erfc(&tail);
+	tail *= (rm_real).5;
+	tail = RM_VEC_PICK(rm_ivec, minus, tail, (rm_real)1 - tail);
+	*x *= tail;
 }
+
+BY_VECTORS(gelu_forward, gelu)
 
 /* y' = Phi(x) + x phi(x), phi(x) = exp(-x^2 / 2) / sqrt(2 pi) */
 static void gelu_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
@@ -71,11 +107,15 @@ static void gelu_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
 }
 
 /* y = x sigma(x).  Elfwing, Uchibe and Doya, 2017. */
-static void silu_forward(rm_real *y, const rm_real *x, size_t n)
+RM_INLINE void silu(rm_vec *x)
 {
-	for (size_t i = 0; i < n; i++)
-		y[i] = (rm_real)((double)x[i] * rm_sigmoid((double)x[i]));
+	rm_vec s = *x;
+
+	rm_vec_sigmoid(&s);
+	*x *= s;
 }
+
+BY_VECTORS(silu_forward, silu)
 
 /* y' = s (1 + x (1 - s)), s = sigma(x) */
 static void silu_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
@@ -88,11 +128,7 @@ static void silu_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
 }
 
 /* y = tanh x */
-static void tanh_forward(rm_real *y, const rm_real *x, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		y[i] = (rm_real)tanh((double)x[i]);
-}
+BY_VECTORS(tanh_forward, rm_vec_tanh)
 
 /* y' = 1 - tanh(x)^2 */
 static void tanh_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
@@ -114,13 +150,16 @@ static double inner(double x)
 	return sqrt(2 / M_PI) * (x + .044715 * x * x * x);
 }
 
-static void gelu_tanh_forward(rm_real *y, const rm_real *x, size_t n)
+RM_INLINE void gelu_tanh(rm_vec *x)
 {
-	for (size_t i = 0; i < n; i++) {
-		double v = (double)x[i];
-		y[i] = (rm_real)(.5 * v * (1 + tanh(inner(v))));
-	}
+	rm_vec u = *x + (rm_real).044715 * *x * *x * *x;
+
+	u *= (rm_real).7978845608028654;	/* sqrt(2 / pi) */
+	rm_vec_tanh(&u);
+	*x *= (rm_real).5 * ((rm_real)1 + u);
 }
+
+BY_VECTORS(gelu_tanh_forward, gelu_tanh)
 
 /* y' = (1 + t) / 2 + x (1 - t^2) u' / 2, t = tanh u */
 static void gelu_tanh_backward(rm_real *dx, const rm_real *dy,
@@ -135,12 +174,15 @@ static void gelu_tanh_backward(rm_real *dx, const rm_real *dy,
 }
 
 /* y = x sigma(1.702 x): Hendrycks and Gimpel's approximation. */
-static void quick_gelu_forward(rm_real *y, const rm_real *x, size_t n)
+RM_INLINE void quick_gelu(rm_vec *x)
 {
-	for (size_t i = 0; i < n; i++)
-		y[i] = (rm_real)((double)x[i] *
-				 rm_sigmoid(1.702 * (double)x[i]));
+	rm_vec s = (rm_real)1.702 * *x;
+
+	rm_vec_sigmoid(&s);
+	*x *= s;
 }
+
+BY_VECTORS(quick_gelu_forward, quick_gelu)
 
 /* y' = s (1 + 1.702 x (1 - s)), s = sigma(1.702 x) */
 static void quick_gelu_backward(rm_real *dx, const rm_real *dy,

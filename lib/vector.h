@@ -72,4 +72,69 @@ RM_INLINE void rm_vec_exp(rm_vec *x)
 #endif
 }
 
+/*
+ * x = erfc(x) for x >= 0, relative error below 1e-6: t exp(-x^2 + P(t)),
+ * t = 1 / (1 + x / 2), with the polynomial of W. Press et al., Numerical
+ * Recipes, section 6.2.
+ */
+RM_INLINE void rm_vec_erfc(rm_vec *x)
+{
+#ifdef RM_DOUBLE
+	for (size_t i = 0; i < RM_LANES; i++)
+		(*x)[i] = erfc((*x)[i]);
+#else
+	rm_vec t = 1.f / (1.f + .5f * *x), p;
+
+	p = t * .17087277f - .82215223f;
+	p = p * t + 1.48851587f;
+	p = p * t - 1.13520398f;
+	p = p * t + .27886807f;
+	p = p * t - .18628806f;
+	p = p * t + .09678418f;
+	p = p * t + .37409196f;
+	p = p * t + 1.00002368f;
+	p = p * t - 1.26551223f;
+	p = p - *x * *x;
+	rm_vec_exp(&p);
+	*x = t * p;
+#endif
+}
+
+/* x = tanh(x), absolute error below 2e-7. */
+RM_INLINE void rm_vec_tanh(rm_vec *x)
+{
+#ifdef RM_DOUBLE
+	for (size_t i = 0; i < RM_LANES; i++)
+		(*x)[i] = tanh((*x)[i]);
+#else
+	const rm_vec most = (rm_vec){0} + 44.f;
+	rm_ivec minus = *x < 0.f, far;
+	rm_vec v = RM_VEC_PICK(rm_ivec, minus, -*x, *x), e;
+
+	far = v > most;
+	e = RM_VEC_PICK(rm_ivec, far, most, v);
+	e = e + e;
+	rm_vec_exp(&e);
+	v = 1.f - 2.f / (e + 1.f);
+	*x = RM_VEC_PICK(rm_ivec, minus, -v, v);
+#endif
+}
+
+/* x = sigma(x) */
+RM_INLINE void rm_vec_sigmoid(rm_vec *x)
+{
+#ifdef RM_DOUBLE
+	for (size_t i = 0; i < RM_LANES; i++)
+		(*x)[i] = 1 / (1 + exp(-(*x)[i]));
+#else
+	const rm_vec most = (rm_vec){0} + 88.f;
+	rm_vec e = -*x;
+	rm_ivec far = e > most;
+
+	e = RM_VEC_PICK(rm_ivec, far, most, e);
+	rm_vec_exp(&e);
+	*x = 1.f / (1.f + e);
+#endif
+}
+
 #endif

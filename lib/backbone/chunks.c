@@ -97,13 +97,6 @@ static int need_buckets(struct rm_transformer *t, size_t n)
 
 /* ---- chunks ---- */
 
-static size_t round_up(size_t n)
-{
-	size_t align = rm_gemm()->align;
-
-	return (n + align - 1) / align * align;
-}
-
 /* The segment behind the tree of which `first` is the root. */
 static size_t tree_end(const struct rm_batch *batch, size_t first)
 {
@@ -131,7 +124,7 @@ static size_t chunk_rows(const struct rm_transformer *t,
 
 	most = RM_MAX(RM_MIN(most, CHUNK_ROWS), 64);
 	for (size_t i = 0; i < batch->n_segments; i++)
-		total += round_up(batch->segment[i].length);
+		total += batch->segment[i].length;
 	chunks = (total + most - 1) / most;
 	if (chunks > 1)
 		chunks = (chunks + rm_threads() - 1) / rm_threads() *
@@ -160,7 +153,7 @@ static int cut_chunks(struct rm_transformer *t, const struct rm_batch *batch)
 		}
 		for (; i < end; i++) {
 			t->row[i] = c->rows;
-			c->rows += round_up(batch->segment[i].length);
+			c->rows += batch->segment[i].length;
 		}
 		c->end = end;
 	}

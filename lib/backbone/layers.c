@@ -94,8 +94,7 @@ static int embed_all(const struct rm_run *r)
 			embed(r, seg, k, at, to + (row + k) * width, width);
 		}
 	}
-	if (in && rm_gemm_packed(r->rows, r->s->f, width, t->in.w, r->s->x,
-				 C) < 0)
+	if (in && rm_gemm_packed(r->rows, r->s->f, t->in.w, r->s->x) < 0)
 		return -1;
 	for (size_t i = 0; positions && a->in_before_positions &&
 	     i < r->n_texts; i++) {
@@ -113,7 +112,7 @@ static int embed_all(const struct rm_run *r)
 static int apply(const struct rm_run *r, const struct rm_product *p,
 		 const rm_real *x, rm_real *y)
 {
-	return rm_gemm_packed(r->rows, x, p->k, p->w, y, p->n);
+	return rm_gemm_packed(r->rows, x, p->w, y);
 }
 
 static void norm(const struct rm_run *r, rm_real *y, const rm_real *x,
@@ -133,17 +132,6 @@ static void add_norm(const struct rm_run *r, rm_real *y, rm_real *sum,
 
 	rm_add_norm_forward(y, sum, x, a, bias, &n, r->rows,
 			    r->p->t->arch.hidden);
-}
-
-/* x += a + bias, all of one width. */
-RM_VECTOR
-static void add_all(rm_real *restrict x, const rm_real *restrict a,
-		    const rm_real *restrict bias, size_t T, size_t C)
-{
-	for (size_t t = 0; t < T; t++)
-		for (size_t c = 0; c < C; c++)
-			x[t * C + c] += bias ? a[t * C + c] + bias[c] :
-					       a[t * C + c];
 }
 
 /* Queries and keys: their own norms, then positions. */
@@ -211,9 +199,7 @@ static int attend(const struct rm_run *r, const struct rm_layer *l, size_t i,
 
 	if (apply(r, &l->qkv, h, r->s->qkv) < 0)
 		return -1;
-	if (l->qkv.bias)
-		rm_bias_activation_forward(r->s->qkv, l->qkv.bias, NULL,
-					   r->rows, W);
+	rm_bias_activation_forward(r->s->qkv, l->qkv.bias, NULL, r->rows, W);
 	turn(r, l, a->sliding[i]);
 	if (rm_attention_forward(r->s->a, a->heads * a->head_dim,
 		(struct rm_heads){ qkv, W, t->q_head },
@@ -236,8 +222,8 @@ static int feed(const struct rm_run *r, const struct rm_layer *l, const rm_real 
 	if (apply(r, &l->up, h, r->s->f) < 0)
 		return -1;
 	if (t->gated) {
-		rm_gate_forward(r->s->g, r->s->f, t->inner, l->up.bias, f,
-				r->rows, t->arch.ffn, true);
+		rm_gate_forward(r->s->g, r->s->f, l->up.bias, f, r->rows,
+				t->arch.ffn);
 		inner = r->s->g;
 	} else {
 		rm_bias_activation_forward(r->s->f, l->up.bias, f, r->rows,
@@ -280,7 +266,7 @@ static int layer_before(const struct rm_run *r, const struct rm_layer *l, size_t
 	add_norm(r, s->h, s->x, s->x, s->t, l->out.bias, l, RM_FFN_NORM);
 	if (feed(r, l, s->h, s->t) < 0)
 		return -1;
-	add_all(s->x, s->t, l->down.bias, r->rows, r->p->t->arch.hidden);
+	rm_add_forward(s->x, s->t, l->down.bias, r->rows, r->p->t->arch.hidden);
 	return 0;
 }
 
@@ -294,10 +280,10 @@ static int layer_parallel(const struct rm_run *r, const struct rm_layer *l,
 	if (attend(r, l, i, normed(r, l)) < 0)
 		return -1;
 	norm(r, s->h, s->x, l, RM_FFN_NORM);
-	add_all(s->x, s->t, l->out.bias, r->rows, C);
+	rm_add_forward(s->x, s->t, l->out.bias, r->rows, C);
 	if (feed(r, l, s->h, s->t) < 0)
 		return -1;
-	add_all(s->x, s->t, l->down.bias, r->rows, C);
+	rm_add_forward(s->x, s->t, l->down.bias, r->rows, C);
 	return 0;
 }
 
@@ -309,18 +295,14 @@ static int layer_around(const struct rm_run *r, const struct rm_layer *l, size_t
 
 	if (attend(r, l, i, normed(r, l)) < 0)
 		return -1;
-	if (l->out.bias)
-		rm_bias_activation_forward(s->t, l->out.bias, NULL, r->rows,
-					   C);
+	rm_bias_activation_forward(s->t, l->out.bias, NULL, r->rows, C);
 	norm(r, s->t, s->t, l, RM_ATTENTION_OUT_NORM);
 	add_norm(r, s->h, s->x, s->x, s->t, NULL, l, RM_FFN_NORM);
 	if (feed(r, l, s->h, s->t) < 0)
 		return -1;
-	if (l->down.bias)
-		rm_bias_activation_forward(s->t, l->down.bias, NULL, r->rows,
-					   C);
+	rm_bias_activation_forward(s->t, l->down.bias, NULL, r->rows, C);
 	norm(r, s->t, s->t, l, RM_FFN_OUT_NORM);
-	add_all(s->x, s->t, NULL, r->rows, C);
+	rm_add_forward(s->x, s->t, NULL, r->rows, C);
 	return 0;
 }
 
