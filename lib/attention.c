@@ -407,9 +407,10 @@ static void do_piece(void *arg, size_t i)
 	};
 
 	set_scratch(&s, c);
-	for (size_t r = 0; r < p.text->n; r += BLOCK) {
+	for (size_t r = p.text->skip; r + p.text->rest < p.text->n;
+	     r += BLOCK) {
 		p.i0 = p.text->n_before + r;
-		p.n_q = RM_MIN(BLOCK, p.text->n - r);
+		p.n_q = RM_MIN(BLOCK, p.text->n - p.text->rest - r);
 		attend(&p);
 	}
 }

@@ -50,16 +50,19 @@ struct rm_attention {
 
 /*
  * Rows [row, row + n) of one text, whose queries see them and the n_before
- * rows from before_row on, which come first.
+ * rows from before_row on, which come first.  The first `skip` rows and the
+ * last `rest` ask nothing: nobody wants their rows of y.
  */
 struct rm_attention_text {
 	size_t row, n;
 	size_t before_row, n_before;
+	size_t skip, rest;
 };
 
 /*
- * Row t, head h of y at y + t * ldy + h * D, for the rows of the texts.  Heads
- * of queries share those of keys in runs of H / G.
+ * Row t, head h of y at y + t * ldy + h * D, for the rows of the texts that
+ * ask; other rows stay.  Heads of queries share those of keys in runs of
+ * H / G.
  */
 int rm_attention_forward(rm_real *y, size_t ldy, struct rm_heads q,
 			 struct rm_heads k, struct rm_heads v,

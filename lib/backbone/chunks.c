@@ -23,6 +23,7 @@ static void space_fini(struct rm_space *s)
 	free(s->g);
 	free(s->position);
 	free(s->text);
+	free(s->pick);
 }
 
 void rm_transformer_spaces_fini(struct rm_transformer *t)
@@ -107,12 +108,20 @@ static size_t tree_end(const struct rm_batch *batch, size_t first)
 	return i;
 }
 
+/* f holds embeddings at first, and rows of attention at last. */
+static size_t f_width(const struct rm_transformer *t)
+{
+	size_t most = RM_MAX(t->inner, t->arch.embed);
+
+	return RM_MAX(most, t->arch.heads * t->arch.head_dim);
+}
+
 static size_t row_floats(const struct rm_transformer *t)
 {
 	const struct rm_arch *a = &t->arch;
 
 	return 3 * a->hidden + t->qkv_width + a->heads * a->head_dim +
-		RM_MAX(t->inner, a->embed) + (t->gated ? a->ffn : 0);
+		f_width(t) + (t->gated ? a->ffn : 0);
 }
 
 /* Rows that chunks should have: alike, and as many as threads share. */
@@ -170,23 +179,27 @@ static int space_need(const struct rm_transformer *t, struct rm_space *s,
 		      const struct rm_chunk *c)
 {
 	const struct rm_arch *a = &t->arch;
-	size_t rows = RM_MAX(c->rows, 1), n = c->end - c->first;
+	size_t n = c->end - c->first, rows = RM_MAX(c->rows, n);
 
-	if (rm_grow(&s->text, &s->cap_text, n, sizeof(*s->text)) < 0)
+	if (rm_grow(&s->text, &s->cap_text, n, sizeof(*s->text)) < 0 ||
+	    rm_grow(&s->pick, &s->cap_pick, n, sizeof(*s->pick)) < 0)
 		return -1;
 	if (rows <= s->rows)
 		return 0;
-	struct rm_attention_text *text = s->text;
-	size_t cap_text = s->cap_text;
+	const struct rm_space old = *s;
 	s->text = NULL;
+	s->pick = NULL;
 	space_fini(s);
-	*s = (struct rm_space){ .text = text, .cap_text = cap_text };
+	*s = (struct rm_space){
+		.text = old.text, .cap_text = old.cap_text,
+		.pick = old.pick, .cap_pick = old.cap_pick
+	};
 	s->x = rows_of(rows, a->hidden);
 	s->h = rows_of(rows, a->hidden);
 	s->t = rows_of(rows, a->hidden);
 	s->qkv = rows_of(rows, t->qkv_width);
 	s->a = rows_of(rows, a->heads * a->head_dim);
-	s->f = rows_of(rows, RM_MAX(t->inner, a->embed));
+	s->f = rows_of(rows, f_width(t));
 	s->g = rows_of(rows, t->gated ? a->ffn : 1);
 	s->position = rm_calloc(rows, sizeof(*s->position));
 	if (!s->x || !s->h || !s->t || !s->qkv || !s->a || !s->f || !s->g ||
@@ -241,20 +254,6 @@ static void mean_row(const struct rm_run *r, size_t segment, const rm_real *y,
 	}
 }
 
-static void pool(const struct rm_run *r, size_t leaf, const rm_real *y)
-{
-	const struct rm_transformer *t = r->p->t;
-	size_t i = r->p->batch->leaf[leaf], dim = r->p->b->dim, row;
-	rm_real *to = r->p->b->hidden.value + leaf * dim;
-
-	if (t->arch.pooling == RM_POOL_MEAN) {
-		mean_row(r, i, y, to);
-		return;
-	}
-	row = t->arch.pooling == RM_POOL_LAST ? last_row(r, i) : t->row[i];
-	memcpy(to, y + row * dim, dim * sizeof(*to));
-}
-
 /* The first leaf whose segment is not before `segment`. */
 static size_t leaf_from(const struct rm_batch *batch, size_t segment)
 {
@@ -271,22 +270,56 @@ static size_t leaf_from(const struct rm_batch *batch, size_t segment)
 	return low;
 }
 
+/* The row of each leaf of the chunk that is pooled; how many leaves. */
+static size_t pick_rows(const struct rm_run *r)
+{
+	const struct rm_transformer *t = r->p->t;
+	const struct rm_batch *batch = r->p->batch;
+	size_t n = 0;
+
+	for (size_t i = leaf_from(batch, r->c->first);
+	     i < batch->n_leaves && batch->leaf[i] < r->c->end; i++)
+		r->s->pick[n++] = t->arch.pooling == RM_POOL_LAST ?
+			last_row(r, batch->leaf[i]) : t->row[batch->leaf[i]];
+	return n;
+}
+
 static void put_out(const struct rm_run *r, const rm_real *y)
 {
 	const struct rm_transformer *t = r->p->t;
 	const struct rm_batch *batch = r->p->batch;
-	size_t dim = r->p->b->dim;
+	size_t dim = r->p->b->dim, leaf = leaf_from(batch, r->c->first);
+	rm_real *to = r->p->b->hidden.value;
 
+	if (r->n_pick) {
+		memcpy(to + leaf * dim, y, r->n_pick * dim * sizeof(*y));
+		return;
+	}
 	if (!t->every_row) {
-		for (size_t i = leaf_from(batch, r->c->first);
-		     i < batch->n_leaves && batch->leaf[i] < r->c->end; i++)
-			pool(r, i, y);
+		for (; leaf < batch->n_leaves &&
+		     batch->leaf[leaf] < r->c->end; leaf++)
+			mean_row(r, batch->leaf[leaf], y, to + leaf * dim);
 		return;
 	}
 	for (size_t i = r->c->first; i < r->c->end; i++)
-		memcpy(r->p->b->hidden.value + batch->segment[i].start * dim,
+		memcpy(to + batch->segment[i].start * dim,
 		       y + t->row[i] * dim,
 		       batch->segment[i].length * dim * sizeof(*y));
+}
+
+static int do_run(struct rm_run *r)
+{
+	const struct rm_transformer *t = r->p->t;
+	const rm_real *y;
+
+	if (space_need(t, r->s, r->c) < 0)
+		return -1;
+	if (!t->every_row && t->arch.pooling != RM_POOL_MEAN)
+		r->n_pick = pick_rows(r);
+	if (rm_transformer_run(r, &y) < 0)
+		return -1;
+	put_out(r, y);
+	return 0;
 }
 
 static void do_chunk(void *arg, size_t i)
@@ -297,12 +330,9 @@ static void do_chunk(void *arg, size_t i)
 		.s = &p->t->space[rm_thread_index()],
 		.rows = p->t->chunk[i].rows
 	};
-	const rm_real *y;
 
-	if (space_need(p->t, r.s, r.c) < 0 || rm_transformer_run(&r, &y) < 0)
+	if (do_run(&r) < 0)
 		p->failed = true;
-	else
-		put_out(&r, y);
 }
 
 static int need_spaces(struct rm_transformer *t)

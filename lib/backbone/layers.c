@@ -109,13 +109,13 @@ static int embed_all(const struct rm_run *r)
 }
 
 /* y[T, n] = x[T, k] w' */
-static int apply(const struct rm_run *r, const struct rm_product *p,
+static int apply(struct rm_run *r, const struct rm_product *p,
 		 const rm_real *x, rm_real *y)
 {
 	return rm_gemm_packed(r->rows, x, p->w, y);
 }
 
-static void norm(const struct rm_run *r, rm_real *y, const rm_real *x,
+static void norm(struct rm_run *r, rm_real *y, const rm_real *x,
 		 const struct rm_layer *l, enum rm_slot slot)
 {
 	struct rm_norm n = rm_transformer_norm(r->p->b, l, slot);
@@ -124,7 +124,7 @@ static void norm(const struct rm_run *r, rm_real *y, const rm_real *x,
 }
 
 /* y = norm(x + (a + bias)); sum, if not NULL, takes what is in the norm. */
-static void add_norm(const struct rm_run *r, rm_real *y, rm_real *sum,
+static void add_norm(struct rm_run *r, rm_real *y, rm_real *sum,
 		     const rm_real *x, const rm_real *a, const rm_real *bias,
 		     const struct rm_layer *l, enum rm_slot slot)
 {
@@ -135,7 +135,7 @@ static void add_norm(const struct rm_run *r, rm_real *y, rm_real *sum,
 }
 
 /* Queries and keys: their own norms, then positions. */
-static void turn(const struct rm_run *r, const struct rm_layer *l, bool sliding)
+static void turn(struct rm_run *r, const struct rm_layer *l, bool sliding)
 {
 	const struct rm_transformer *t = r->p->t;
 	const struct rm_arch *a = &t->arch;
@@ -187,8 +187,50 @@ static struct rm_attention attention_of(const struct rm_transformer *t,
 	return at;
 }
 
+/* In the last layer only rows that are pooled ask for anything. */
+static void ask_little(const struct rm_run *r)
+{
+	for (size_t i = 0; r->n_pick && i < r->n_texts; i++) {
+		struct rm_attention_text *x = &r->s->text[i];
+		size_t low = x->row + x->n, high = x->row;
+
+		for (size_t k = 0; k < r->n_pick; k++) {
+			size_t row = r->s->pick[k];
+
+			if (row < x->row || row >= x->row + x->n)
+				continue;
+			low = RM_MIN(low, row);
+			high = RM_MAX(high, row + 1);
+		}
+		x->skip = low - x->row;
+		x->rest = x->row + x->n - RM_MAX(high, low);
+	}
+}
+
+/* x[n_pick, width] = the rows picked; `by` has room for as many. */
+static void pick(const struct rm_run *r, rm_real *x, rm_real *by,
+		 size_t width)
+{
+	for (size_t k = 0; k < r->n_pick; k++)
+		memcpy(by + k * width, x + r->s->pick[k] * width,
+		       width * sizeof(*x));
+	memcpy(x, by, r->n_pick * width * sizeof(*x));
+}
+
+/* Go on with the rows that are pooled alone. */
+static void narrow(struct rm_run *r)
+{
+	const struct rm_arch *a = &r->p->t->arch;
+
+	if (r->n_pick == 0)
+		return;
+	pick(r, r->s->a, r->s->f, a->heads * a->head_dim);
+	pick(r, r->s->x, r->s->t, a->hidden);
+	r->rows = r->n_pick;
+}
+
 /* t = attention(h) without the bias of its last product. */
-static int attend(const struct rm_run *r, const struct rm_layer *l, size_t i,
+static int attend(struct rm_run *r, const struct rm_layer *l, size_t i,
 		  const rm_real *h)
 {
 	const struct rm_transformer *t = r->p->t;
@@ -201,17 +243,21 @@ static int attend(const struct rm_run *r, const struct rm_layer *l, size_t i,
 		return -1;
 	rm_bias_activation_forward(r->s->qkv, l->qkv.bias, NULL, r->rows, W);
 	turn(r, l, a->sliding[i]);
+	if (i + 1 == a->layers)
+		ask_little(r);
 	if (rm_attention_forward(r->s->a, a->heads * a->head_dim,
 		(struct rm_heads){ qkv, W, t->q_head },
 		(struct rm_heads){ qkv + t->k_at, W, t->kv_head },
 		(struct rm_heads){ qkv + t->v_at, W, t->kv_head }, &at,
 		r->s->text, r->n_texts) < 0)
 		return -1;
+	if (i + 1 == a->layers)
+		narrow(r);
 	return apply(r, &l->out, r->s->a, r->s->t);
 }
 
 /* y = ffn(h) without the bias of its last product. */
-static int feed(const struct rm_run *r, const struct rm_layer *l, const rm_real *h,
+static int feed(struct rm_run *r, const struct rm_layer *l, const rm_real *h,
 		rm_real *y)
 {
 	const struct rm_transformer *t = r->p->t;
@@ -233,7 +279,7 @@ static int feed(const struct rm_run *r, const struct rm_layer *l, const rm_real 
 }
 
 /* x = norm(x + attention(x)); x = norm(x + ffn(x)) */
-static int layer_after(const struct rm_run *r, const struct rm_layer *l, size_t i)
+static int layer_after(struct rm_run *r, const struct rm_layer *l, size_t i)
 {
 	struct rm_space *s = r->s;
 
@@ -248,7 +294,7 @@ static int layer_after(const struct rm_run *r, const struct rm_layer *l, size_t 
 }
 
 /* What the layer's attention reads. */
-static const rm_real *normed(const struct rm_run *r, const struct rm_layer *l)
+static const rm_real *normed(struct rm_run *r, const struct rm_layer *l)
 {
 	if (l->weight[RM_ATTENTION_NORM] < 0)
 		return r->s->x;
@@ -257,7 +303,7 @@ static const rm_real *normed(const struct rm_run *r, const struct rm_layer *l)
 }
 
 /* x += attention(norm(x)); x += ffn(norm(x)) */
-static int layer_before(const struct rm_run *r, const struct rm_layer *l, size_t i)
+static int layer_before(struct rm_run *r, const struct rm_layer *l, size_t i)
 {
 	struct rm_space *s = r->s;
 
@@ -271,7 +317,7 @@ static int layer_before(const struct rm_run *r, const struct rm_layer *l, size_t
 }
 
 /* x += attention(norm(x)) + ffn(other norm(x)) */
-static int layer_parallel(const struct rm_run *r, const struct rm_layer *l,
+static int layer_parallel(struct rm_run *r, const struct rm_layer *l,
 			  size_t i)
 {
 	struct rm_space *s = r->s;
@@ -288,7 +334,7 @@ static int layer_parallel(const struct rm_run *r, const struct rm_layer *l,
 }
 
 /* x += norm(attention(norm(x))); x += norm(ffn(norm(x))) */
-static int layer_around(const struct rm_run *r, const struct rm_layer *l, size_t i)
+static int layer_around(struct rm_run *r, const struct rm_layer *l, size_t i)
 {
 	struct rm_space *s = r->s;
 	size_t C = r->p->t->arch.hidden;
@@ -308,7 +354,7 @@ static int layer_around(const struct rm_run *r, const struct rm_layer *l, size_t
 
 int rm_transformer_run(struct rm_run *r, const rm_real **y)
 {
-	static int (*const layers[])(const struct rm_run *r,
+	static int (*const layers[])(struct rm_run *r,
 				     const struct rm_layer *l, size_t i) = {
 		[RM_NORM_BEFORE] = layer_before,
 		[RM_NORM_AFTER] = layer_after,

@@ -38,7 +38,8 @@ struct rm_space {
 	uint32_t *position;
 	struct rm_attention_text *text;
 	size_t cap_text;
-	bool failed;
+	size_t *pick;			/* rows that are pooled, one a leaf */
+	size_t cap_pick;
 };
 
 /* Segments [first, end) of a batch, and where each starts. */
@@ -87,6 +88,11 @@ struct rm_run {
 	const struct rm_chunk *c;
 	struct rm_space *s;
 	size_t rows, n_texts;
+	/*
+	 * Rows of s->pick: after the last layer's attention they are all
+	 * that goes on, rows 0, 1 ... from then.  0: all rows go on.
+	 */
+	size_t n_pick;
 };
 
 /* This parameter's values, NULL for -1. */
