@@ -2,7 +2,7 @@
  * Small checkpoints of every family, stored with what Transformers makes of
  * them (tests/ref/checkpoints.py), and real ones where they are.
  */
-#include "test.h"
+#include "made.h"
 
 #include "family.h"
 #include "head.h"
@@ -393,6 +393,88 @@ static void test_bf16(void **state)
 	each_stored(bf16);
 }
 
+/* ---- saved and read back ---- */
+
+/* The model's rewards of the cases, which it scores as it was loaded. */
+static size_t rewards(struct rm_model *m, const json_t *cases, rm_real *out)
+{
+	struct net n = { .b = m->backbone };
+	struct rm_batch batch = {0};
+	const rm_real *s;
+	size_t leaves;
+
+	assert_int_equal(rm_model_ready(m, RM_FP32), 0);
+	for (size_t i = 0; i < json_array_size(cases); i++)
+		if (json_object_get(json_array_get(cases, i), "ids"))
+			add_text(&n, &batch, json_array_get(cases, i));
+	s = rm_model_forward(m, &batch);
+	if (!s)
+		fail_msg("%s", rm_error());
+	leaves = batch.n_leaves;
+	memcpy(out, s, leaves * sizeof(*out));
+	rm_batch_fini(&batch);
+	return leaves;
+}
+
+static struct rm_model *load_model(const char *dir, bool train)
+{
+	struct rm_model *m = rm_model_load(dir, train);
+
+	if (!m)
+		fail_msg("%s: %s", dir, rm_error());
+	return m;
+}
+
+/*
+ * As a training run would save it.  With RM_KEEP the directories stay there,
+ * for tests/ref/load_back.py.
+ */
+static void round_trip(const char *dir, const json_t *cases)
+{
+	const char *keep = getenv("RM_KEEP");
+	struct rm_model *m = load_model(dir, true), *again;
+	rm_real before[64], after[64];
+	struct rm_fingerprint fp;
+	struct rm_header h;
+	char to[1024];
+	size_t n;
+
+	made_header(&h);
+	assert_int_equal(rm_model_match(m, dir, &h, "in", false), 0);
+	assert_int_equal(rm_model_adopt(m, dir, &h), 0);
+	if (m->fresh_head)
+		rm_model_init_head(m, 1);
+	n = rewards(m, cases, before);
+	fp = rm_model_fingerprint(m);
+	snprintf(to, sizeof(to), "%s/%s", keep ? keep : made_path("saved"),
+		 keep ? strrchr(dir, '/') + 1 : "");
+	if (rm_model_save(m, to, false) < 0)
+		fail_msg("%s: %s", dir, rm_error());
+	rm_model_free(m);
+	again = load_model(to, false);
+	assert_true(again->recorded);
+	assert_string_equal(rm_model_fingerprint(again).hex, fp.hex);
+	assert_int_equal(rewards(again, cases, after), n);
+	assert_memory_equal(before, after, n * sizeof(*before));
+	rm_model_free(again);
+	rm_header_fini(&h);
+}
+
+static void test_round_trip(void **state)
+{
+	(void)state;
+	each_stored(round_trip);
+}
+
+static void test_base(void **state)
+{
+	struct rm_model *m = rm_model_load(STORED "/bert_base", false);
+
+	(void)state;
+	assert_null(m);
+	assert_non_null(strstr(rm_error(), "without a reward head"));
+}
+
 /* ---- real ones ---- */
 
 static void check_real(const char *name, const char *dir)
@@ -511,11 +593,13 @@ int main(void)
 		cmocka_unit_test(test_same_bits),
 		cmocka_unit_test(test_shared_prompt),
 		cmocka_unit_test(test_bf16),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_base),
 		cmocka_unit_test(test_shared_data),
 		cmocka_unit_test(test_minilm),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_bad_texts),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, made_setup, made_teardown);
 }
