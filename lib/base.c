@@ -14,7 +14,7 @@
 
 static _Thread_local char message[2048];
 
-int rm_fail(const char *fmt, ...)
+int (rm_fail)(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -24,7 +24,7 @@ int rm_fail(const char *fmt, ...)
 	return -1;
 }
 
-int rm_wrap(const char *fmt, ...)
+int (rm_wrap)(const char *fmt, ...)
 {
 	char context[1024], old[sizeof(message)];
 	size_t n, m;

@@ -36,8 +36,8 @@ static const struct {
 
 static const struct rm_option options[] = {
 	RM_OPT_STRING('t', "tokenizer", &o.tokenizer, "TOKENIZER",
-		      "a tokenizer.json or a folder with one; without it a "
-		      "token is a byte"),
+		      "a tokenizer.json, or a folder with one or with older "
+		      "files; without it a token is a byte"),
 	RM_OPT_STRING('m', "model", &o.model, "MODEL",
 		      "tokenizer, template, special tokens and limit of this "
 		      "model"),

@@ -6,8 +6,8 @@
 need_data hh
 rows=$work/rows.jsonl
 once=$work/once.jsonl
-if ! command -v python3 > /dev/null; then
-	say "skipped: no python3 to make the texts"
+if ! command -v "$python" > /dev/null; then
+	say "skipped: no $python to make the texts"
 	exit 0
 fi
 if [ ! -x /usr/bin/time ]; then
@@ -18,7 +18,7 @@ for kind in texts words; do
 	file=$rows
 	[ $kind = texts ] || file=$once
 	[ -s "$file" ] || {
-		python3 $bench/learn_peer.py $kind "$data" 100 > "$file.tmp"
+		"$python" $bench/learn_peer.py $kind "$data" 100 > "$file.tmp"
 		mv "$file.tmp" "$file"
 	}
 done
@@ -26,7 +26,7 @@ version=
 if has_python tokenizers; then
 	version=$(python_version tokenizers)
 else
-	say "no peer: pip install tokenizers"
+	say "no peer: pip install tokenizers (PEER_PYTHON says where it is)"
 fi
 
 # cost COMMAND...: seconds of CPU, seconds, MB at the peak.
@@ -43,7 +43,7 @@ compare() {
 		--learn-as "$1" --min-count 1 -o "$work/ours.json" "$rows")"
 	[ -z "$version" ] ||
 		read -r -a b <<< "$(RAYON_NUM_THREADS=$2 \
-			cost python3 $bench/learn_peer.py "$1" 32000 \
+			cost "$python" $bench/learn_peer.py "$1" 32000 \
 			"$work/peer.json" "$rows")"
 	row "$name" "${a[i]}" "${b[i]:-}" "$unit" lower \
 		${version:+tokenizers "$version"}

@@ -98,4 +98,5 @@ def main():
     print(f"{size:.6f} {total:.6f} {crc}")
 
 
-main()
+if __name__ == "__main__":
+    main()
