@@ -89,8 +89,11 @@ static void newline(struct rm_buf *out, int indent, int depth)
 	}
 }
 
+/* As it stands; canonical; or so that reals are read as reals again. */
+enum style { PLAIN, SORTED, TYPED };
+
 static void print(struct rm_buf *out, const json_t *v, int indent, int depth,
-		  bool sorted);
+		  enum style style);
 
 static int compare_keys(const void *a, const void *b)
 {
@@ -98,7 +101,7 @@ static int compare_keys(const void *a, const void *b)
 }
 
 static void print_object(struct rm_buf *out, const json_t *v, int indent,
-			 int depth, bool sorted)
+			 int depth, enum style style)
 {
 	size_t n = json_object_size(v), i = 0;
 	const char **keys = rm_malloc(n, sizeof(*keys)), *key;
@@ -110,7 +113,7 @@ static void print_object(struct rm_buf *out, const json_t *v, int indent,
 	}
 	json_object_foreach((json_t *)(uintptr_t)v, key, member)
 		keys[i++] = key;
-	if (sorted)
+	if (style == SORTED)
 		qsort(keys, n, sizeof(*keys), compare_keys);
 	rm_buf_putc(out, '{');
 	for (i = 0; i < n; i++) {
@@ -120,7 +123,7 @@ static void print_object(struct rm_buf *out, const json_t *v, int indent,
 		rm_json_quote(out, keys[i], strlen(keys[i]));
 		rm_buf_puts(out, indent > 0 ? ": " : ":");
 		print(out, json_object_get(v, keys[i]), indent, depth + 1,
-		      sorted);
+		      style);
 	}
 	if (n)
 		newline(out, indent, depth);
@@ -128,8 +131,19 @@ static void print_object(struct rm_buf *out, const json_t *v, int indent,
 	free(keys);
 }
 
+static void print_real(struct rm_buf *out, double x, enum style style)
+{
+	size_t start = out->len;
+
+	rm_json_number(out, x);
+	if (style == TYPED && !out->failed &&
+	    !memchr(out->data + start, '.', out->len - start) &&
+	    !memchr(out->data + start, 'e', out->len - start))
+		rm_buf_puts(out, ".0");
+}
+
 static void print_array(struct rm_buf *out, const json_t *v, int indent,
-			int depth, bool sorted)
+			int depth, enum style style)
 {
 	size_t n = json_array_size(v);
 
@@ -138,7 +152,7 @@ static void print_array(struct rm_buf *out, const json_t *v, int indent,
 		if (i)
 			rm_buf_putc(out, ',');
 		newline(out, indent, depth + 1);
-		print(out, json_array_get(v, i), indent, depth + 1, sorted);
+		print(out, json_array_get(v, i), indent, depth + 1, style);
 	}
 	if (n)
 		newline(out, indent, depth);
@@ -146,14 +160,14 @@ static void print_array(struct rm_buf *out, const json_t *v, int indent,
 }
 
 static void print(struct rm_buf *out, const json_t *v, int indent, int depth,
-		  bool sorted)
+		  enum style style)
 {
 	switch (json_typeof(v)) {
 	case JSON_OBJECT:
-		print_object(out, v, indent, depth, sorted);
+		print_object(out, v, indent, depth, style);
 		break;
 	case JSON_ARRAY:
-		print_array(out, v, indent, depth, sorted);
+		print_array(out, v, indent, depth, style);
 		break;
 	case JSON_STRING:
 		rm_json_quote(out, json_string_value(v),
@@ -164,7 +178,7 @@ static void print(struct rm_buf *out, const json_t *v, int indent, int depth,
 			      json_integer_value(v));
 		break;
 	case JSON_REAL:
-		rm_json_number(out, json_real_value(v));
+		print_real(out, json_real_value(v), style);
 		break;
 	case JSON_TRUE:
 		rm_buf_puts(out, "true");
@@ -181,12 +195,17 @@ static void print(struct rm_buf *out, const json_t *v, int indent, int depth,
 
 void rm_json_print(struct rm_buf *out, const json_t *value, int indent)
 {
-	print(out, value, indent, 0, false);
+	print(out, value, indent, 0, PLAIN);
+}
+
+void rm_json_print_typed(struct rm_buf *out, const json_t *value)
+{
+	print(out, value, 2, 0, TYPED);
 }
 
 void rm_json_canonical(struct rm_buf *out, const json_t *value)
 {
-	print(out, value, 0, 0, true);
+	print(out, value, 0, 0, SORTED);
 }
 
 void rm_json_quote(struct rm_buf *out, const void *text, size_t n)

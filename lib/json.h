@@ -32,6 +32,12 @@ json_t *rm_json_load(const char *path, size_t max);
 /* Compact text with keys in their order; indent > 0 makes it readable. */
 void rm_json_print(struct rm_buf *out, const json_t *value, int indent);
 
+/*
+ * For files of programs that tell 1.0 from 1: readable, whole reals with a
+ * point.
+ */
+void rm_json_print_typed(struct rm_buf *out, const json_t *value);
+
 /* A string as a JSON literal with its quotes, from valid UTF-8. */
 void rm_json_quote(struct rm_buf *out, const void *text, size_t n);
 

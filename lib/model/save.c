@@ -178,7 +178,7 @@ static int write_json(const char *dir, const char *name, const json_t *value)
 	struct rm_buf b = {0};
 	int status = -1;
 
-	rm_json_print(&b, value, 2);
+	rm_json_print_typed(&b, value);
 	rm_buf_putc(&b, '\n');
 	if (path && !b.failed)
 		status = rm_write_file(path, b.data, b.len);
