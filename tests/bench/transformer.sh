@@ -104,11 +104,10 @@ compare causal 1024 8 1536,512 512,512 3072,512 512,1536
 
 # What it is worth that a prompt is computed once: the same texts, each alone.
 together=$(rate "$work/causal" "$work/in.rms" 1)
-rm-view --header "$work/in.rms" | jq -c 'if .responses then
-	.prompt as $p | .responses[] as $r | {id, prompt: $p, responses: [$r]}
-	else .fields = ["id", "prompt", "responses"] end' |
+rm-view "$work/in.rms" | jq -c '.prompt as $p | .responses[] as $r
+	| {id, prompt: $p, responses: [$r]}' |
 	rm-view -S > "$work/alone.rms"
-alone=$(rate "$work/causal" "$work/alone.rms" 1)
+alone=$(rate "$work/causal" "$work/alone.rms" 1 --force)
 row "causal: pairs of HH at 1024, prompt shared" "$together" "$alone" \
 	passes/s higher "each response alone"
 row "causal: gain of the shared prompt" "$(calc "$together / $alone")" 1.35 \

@@ -234,3 +234,88 @@ setup() {
 	run bash -c 'rm-score -q -m m --keep-ids groups.rms | head -c 1 > /dev/null; echo ${PIPESTATUS[0]}'
 	[ "$output" = 141 ] || [ "$output" = 0 ]
 }
+
+# ---- checkpoints that Transformers saved ----
+
+stored() {
+	printf '%s/../data/checkpoints/%s' "$BATS_TEST_DIRNAME" "$1"
+}
+
+# cases NAME: the stored checkpoint's texts as a stream of ids.
+cases() {
+	jq -c 'to_entries[] | select(.value.ids and (.value.types | not))
+		| {id: "\(.key)", prompt: [], responses: [.value.ids]}' \
+		"$(stored "$1")/reference.json" | rm-view -S
+}
+
+@test "a checkpoint gives the rewards that Transformers gives" {
+	for name in roberta modernbert deberta_v3 gpt2 llama gemma2; do
+		cases $name > c.rms
+		rm-score -q --force -m "$(stored $name)" c.rms > s.rms
+		run bash -c "paste <(rm-view s.rms | jq '.reward[]') \
+			<(jq '.[] | select(.ids) | .logits[0]' $(stored $name)/reference.json) |
+			awk '{ d = \$1 - \$2; if (d < 0) d = -d; if (d > 1e-4) bad++ }
+			END { print (NR > 3 && !bad) ? \"near\" : \"far\" }'"
+		assert_output near
+	done
+}
+
+@test "a checkpoint's rewards have the same bits in any batch, by 1 to 3 threads" {
+	cases mistral > c.rms
+	rm-score -q --force --no-history -m "$(stored mistral)" c.rms > a.rms
+	for how in "--batch 1 -@ 1" "--batch 40 -@ 2" "--batch 5000 -@ 3"; do
+		# shellcheck disable=SC2086
+		rm-score -q --force --no-history -m "$(stored mistral)" $how \
+			c.rms > b.rms
+		cmp a.rms b.rms
+	done
+}
+
+@test "a base without a head, and one of several labels, are told by name" {
+	cases roberta > c.rms
+	run rm-score -q --force -m "$(stored bert_base)" c.rms
+	assert_failure 1
+	assert_output --partial "without a reward head"
+	cp -r "$(stored roberta)" two
+	chmod -R u+w two
+	jq '.id2label = {"0": "bad", "1": "good"}' two/config.json > c.json
+	mv c.json two/config.json
+	run rm-score -q --force -m two c.rms
+	assert_failure 1
+	assert_output --partial "classifier.out_proj.weight: shape [1, 16], expected [2, 16]"
+}
+
+@test "pickles, unknown families and keys that change the function are refused" {
+	cases roberta > c.rms
+	cp -r "$(stored roberta)" other
+	chmod -R u+w other
+	jq '.model_type = "t5"' other/config.json > c.json
+	mv c.json other/config.json
+	run rm-score -q --force -m other c.rms
+	assert_failure 1
+	assert_output --partial 'other/config.json: model_type "t5" is not computed here; there are bert'
+	cp "$(stored roberta)/config.json" other/config.json
+	jq '.hidden_act = "mish"' other/config.json > c.json
+	mv c.json other/config.json
+	run rm-score -q --force -m other c.rms
+	assert_failure 1
+	assert_output --partial "hidden_act"
+	cp "$(stored roberta)/config.json" other/config.json
+	mv other/model.safetensors other/pytorch_model.bin
+	run rm-score -q --force -m other c.rms
+	assert_failure 1
+	assert_output --partial pytorch_model.bin
+	assert_output --partial save_pretrained
+}
+
+@test "ids beyond a checkpoint's vocabulary and positions are refused" {
+	echo '{"id":"a","responses":[[64]]}' | rm-view -S > v.rms
+	run rm-score -q --force -m "$(stored roberta)" v.rms
+	assert_failure 1
+	assert_output --partial "token id 64"
+	jq -n -c '{id: "a", responses: [[range(200) | 7]]}' |
+		rm-view -S > p.rms
+	run rm-score -q --force -m "$(stored roberta)" p.rms
+	assert_failure 1
+	assert_output --partial "200 tokens"
+}
