@@ -319,7 +319,8 @@ static int load_base(struct run *r)
 	const struct rm_header *h = rm_reader_header(r->in);
 
 	r->model = rm_model_load(o.base, true);
-	if (!r->model || rm_model_check_tokenizer(r->model, o.base, h) < 0 ||
+	if (!r->model || rm_backbone_check_trains(r->model->backbone) < 0 ||
+	    rm_model_check_tokenizer(r->model, o.base, h) < 0 ||
 	    rm_model_match(r->model, o.base, h, rm_reader_name(r->in),
 			   o.force) < 0 ||
 	    rm_model_adopt(r->model, o.base, h) < 0)

@@ -381,6 +381,8 @@ int rm_transformer_forward(struct rm_backbone *b,
 	struct rm_pass p = { .b = b, .t = t, .batch = batch };
 	size_t longest;
 
+	if (!t->layer->qkv.w)
+		return rm_fail("the model's parameters are not taken over");
 	if (check_texts(t, batch, &longest) < 0 || need_spaces(t) < 0 ||
 	    need_rope(t, false, longest) < 0 ||
 	    need_rope(t, true, longest) < 0 ||

@@ -5,7 +5,7 @@
  * in the memory of one thread, so threads never wait for each other and
  * memory does not grow with the batch.  A batch of one chunk is computed by
  * all threads together.  Which chunk a text is in changes none of its bits:
- * texts start at rows that the products treat alike (gemm.h).
+ * a row of a packed product depends on that row alone (gemm.h).
  *
  * T rows of a chunk, C channels, H heads of D numbers, G heads of keys and
  * values, I channels inside the feed-forward part, L layers.
@@ -304,20 +304,11 @@ static int transformer_ready(struct rm_backbone *b,
 
 /* ---- the kind ---- */
 
-static int transformer_backward(struct rm_backbone *b,
-				const struct rm_batch *batch)
-{
-	(void)b;
-	(void)batch;
-	return rm_fail("backbone transformer is not trained yet");
-}
-
 const struct rm_backbone_kind rm_backbone_transformer = {
 	.spec = { "transformer", "a pretrained transformer, from -b BASE",
 		  NULL, true },
 	.init = transformer_init,
 	.ready = transformer_ready,
 	.forward = rm_transformer_forward,
-	.backward = transformer_backward,
 	.fini = transformer_fini
 };

@@ -123,16 +123,6 @@ static int native_forward(struct rm_head *h, const struct rm_batch *batch,
 				 h->dim, h->columns, RM_ROWS_ALONE);
 }
 
-static int native_backward(struct rm_head *h, const struct rm_batch *batch,
-			   struct rm_hidden *hidden, const rm_real *dscores)
-{
-	(void)h;
-	(void)batch;
-	(void)hidden;
-	(void)dscores;
-	return rm_fail("head native is not trained yet");
-}
-
 static void native_fini(struct rm_head *h)
 {
 	struct native *n = h->self;
@@ -148,6 +138,5 @@ const struct rm_head_kind rm_head_native = {
 		  true },
 	.init = native_init,
 	.forward = native_forward,
-	.backward = native_backward,
 	.fini = native_fini
 };
