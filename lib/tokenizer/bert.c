@@ -127,7 +127,9 @@ static size_t put_change(const struct bert *b, struct rm_work *w,
 	uint32_t c = rm_char_at(text, text + n, &len);
 	unsigned flags = rm_char_flags(c);
 
-	if (b->clean && flags & RM_CHAR_CONTROL)
+	if ((b->clean && flags & RM_CHAR_CONTROL) ||
+	    (b->strip && flags & RM_CHAR_NONSPACING &&
+	     !(flags & RM_CHAR_NFD)))
 		rm_edit_put(&w->edit, out, 0, len);
 	else if (b->clean && flags & RM_CHAR_SPACE)
 		rm_edit_piece(&w->edit, " ", 1, len);
@@ -135,8 +137,6 @@ static size_t put_change(const struct bert *b, struct rm_work *w,
 		put_chinese(b, &w->edit, c, len);
 	else if (b->strip && flags & RM_CHAR_NFD)
 		return put_decomposed(b, w, text, n);
-	else if (b->strip && flags & RM_CHAR_NONSPACING)
-		rm_edit_put(&w->edit, out, 0, len);
 	else
 		rm_edit_piece(&w->edit, out, put_lower(b, c, out), len);
 	return len;

@@ -91,7 +91,7 @@ static void run_free(void *arg)
 
 	if (!r)
 		return;
-	for (size_t i = 0; i < r->n_work; i++) {
+	for (size_t i = 0; r->work && i < r->n_work; i++) {
 		struct work *w = &r->work[i];
 
 		rm_edit_fini(&w->w.edit);

@@ -8,7 +8,7 @@ static bool is_token(const struct rm_vocab *v, size_t id, const char *token,
 {
 	const char *text = (const char *)v->text.data + v->at[id];
 
-	return v->at[id] + len < v->text.len && !text[len] &&
+	return v->text.data && v->at[id] + len < v->text.len && !text[len] &&
 	       memcmp(text, token, len) == 0;
 }
 
