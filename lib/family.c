@@ -9,6 +9,7 @@
 
 /* Bound what a config can claim. */
 #define MAX_SIZE ((size_t)1 << 28)
+#define MAX_LABELS 65535
 
 const char *const *rm_family_names(void)
 {
@@ -176,8 +177,8 @@ static int read_labels(struct rm_arch *a, const json_t *config)
 		return rm_fail("id2label is no object");
 	if (names)
 		a->labels = json_object_size(names);
-	else if (n && json_is_integer(n) && json_integer_value(n) > 0 &&
-		 json_integer_value(n) < 65536)
+	else if (json_is_integer(n) && json_integer_value(n) > 0 &&
+		 json_integer_value(n) <= MAX_LABELS)
 		a->labels = (size_t)json_integer_value(n);
 	return a->labels ? 0 : rm_fail("id2label has no label");
 }

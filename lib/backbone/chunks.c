@@ -63,7 +63,8 @@ static int need_rope(struct rm_transformer *t, bool sliding, size_t n)
 	}
 	rm_arch_frequencies(&t->arch, sliding, f);
 	for (size_t i = 0; i < n * half; i++) {
-		double angle = (double)((float)(i / half) * f[i % half]);
+		size_t position = i / half;
+		double angle = (double)((float)position * f[i % half]);
 
 		r->cos[i] = (rm_real)cos(angle);
 		r->sin[i] = (rm_real)sin(angle);
