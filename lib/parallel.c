@@ -34,17 +34,22 @@ static struct {
 	.more = PTHREAD_COND_INITIALIZER
 };
 
+/* Threads; OpenMP would tell each of them another number. */
+static atomic_size_t wanted;
 static _Thread_local size_t index_here;	/* 0: the caller; helpers from 1 */
 static _Thread_local bool inside;	/* a piece, or a call */
 
 void rm_threads_set(size_t n)
 {
+	atomic_store(&wanted, n ? n : 1);
 	omp_set_num_threads(n ? (int)n : 1);
 }
 
 size_t rm_threads(void)
 {
-	return (size_t)omp_get_max_threads();
+	size_t n = atomic_load(&wanted);
+
+	return n ? n : (size_t)omp_get_max_threads();
 }
 
 size_t rm_thread_index(void)

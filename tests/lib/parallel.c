@@ -51,6 +51,26 @@ static void test_every_piece_once(void **state)
 	rm_threads_set(1);
 }
 
+static void see_threads(void *arg, size_t i)
+{
+	size_t *seen = arg;
+
+	seen[i] = rm_threads();
+}
+
+/* Whoever runs a piece: spaces for each thread are counted within one. */
+static void test_threads_see_their_number(void **state)
+{
+	size_t seen[N];
+
+	(void)state;
+	rm_threads_set(5);
+	rm_parallel(N, see_threads, seen);
+	rm_threads_set(1);
+	for (size_t i = 0; i < N; i++)
+		assert_int_equal(seen[i], 5);
+}
+
 static void outer(void *arg, size_t i)
 {
 	(void)i;
@@ -91,6 +111,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_piece_once),
+		cmocka_unit_test(test_threads_see_their_number),
 		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_two_callers),
 	};
