@@ -141,8 +141,11 @@ INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_real *sum,
 	memcpy(lane, &all, sizeof(lane));
 	most = greatest(lane);
 	most = most > *max ? most : *max;
-	if (most == -INFINITY)
-		most = 0;
+	/* No key of this block, nor of those before. */
+	if (most == -INFINITY) {
+		memset(s, 0, n * sizeof(*s));
+		return;
+	}
 	all = (rm_vec){0};
 	for (size_t i = 0; i < n; i += LANES) {
 		memcpy(&x, s + i, sizeof(x));

@@ -8,8 +8,8 @@ if ! has_python torch transformers onnxruntime; then
 	say "no peer: pip install torch==2.13.0 transformers onnxruntime onnx"
 	exit 0
 fi
-torch="torch $(python_version torch)"
-onnx="onnxruntime $(python_version onnxruntime)"
+torch=$(python_version torch)
+onnx=$(python_version onnxruntime)
 threads=${BENCH_THREADS:-2}
 limit=${BENCH_SECONDS:-30}
 peer=("$python" "$bench/transformer_peer.py")
@@ -21,7 +21,7 @@ ${MAKE:-make} -s --no-print-directory "$ceiling" >&2
 pairs() {
 	local f
 	for f in "$data"/hh/*.jsonl.gz; do
-		zcat "$f" | head -n "$1"
+		zcat "$f" | sed -n "1,$1p"
 	done
 }
 
@@ -65,11 +65,11 @@ compare() {
 	local name=$1 limit_ids=$2 layers=$3 dir=$work/$1 n ours fp32 top
 	shift 3
 	[ -s "$dir/config.json" ] || "${peer[@]}" make "$name" "$dir" >&2
-	pairs 100 | rm-tokenize -q -m "$dir" -l "$limit_ids" > "$work/in.rms"
+	pairs "${BENCH_PAIRS:-40}" | rm-tokenize -q -m "$dir" -l "$limit_ids" > "$work/in.rms"
 	ids "$work/in.rms" > "$work/ids.jsonl"
 	n=$(tokens "$work/ids.jsonl")
 	rm-score -q -m "$dir" "$work/in.rms" | rm-view | jq '.reward[]' |
-		head -n 100 > "$work/ours"
+		sed -n 1,100p > "$work/ours"
 	head -n 100 "$work/ids.jsonl" | "${peer[@]}" rewards "$dir" \
 		> "$work/theirs" 2> /dev/null
 	row "$name: largest difference of 100 rewards" \
@@ -77,13 +77,13 @@ compare() {
 	ours=$(rate "$dir" "$work/in.rms" "$n")
 	fp32=$(best torch "$dir" fp32 "--mode eager" "--mode compile")
 	row "$name: rm-score, fp32" "$ours" "$fp32" tokens/s higher \
-		${torch/ /, fp32 sorted }
+		"torch fp32 sorted" "$torch"
 	row "$name: rm-score, fp32" "$ours" \
 		"$(best torch "$dir" bf16 "--mode eager" "--mode compile")" \
-		tokens/s higher ${torch/ /, bf16 sorted }
+		tokens/s higher "torch bf16 sorted" "$torch"
 	row "$name: rm-score, fp32" "$ours" \
 		"$(best onnx "$dir" int8 "")" tokens/s higher \
-		${onnx/ /, int8 sorted }
+		"onnxruntime int8 sorted" "$onnx"
 	read -r top what <<< "$("$ceiling" "$layers" "$@")"
 	row "$name: rm-score, of products alone" "$ours" \
 		"$(calc "$top / 2")" tokens/s higher "half of $what" ""

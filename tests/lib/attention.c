@@ -321,6 +321,26 @@ static void test_huge(void **state)
 	end(&in);
 }
 
+/* Scores far below 0, of which the first block is masked for most rows. */
+static void test_low(void **state)
+{
+	struct rm_attention a = { .heads = 1, .kv_heads = 1, .dim = 16,
+				  .scale = 20, .causal = true, .window = 3 };
+	struct rm_attention_text t = { .n = 200 };
+	struct input in;
+
+	(void)state;
+	start(&in, a, 200);
+	for (size_t i = 0; i < 200; i++)
+		for (size_t d = 0; d < 16; d++) {
+			in.qkv[i * in.ld + d] = 1;
+			in.qkv[i * in.ld + 16 + d] = -1;
+		}
+	run(&in, &t, 1);
+	check(&in, &t);
+	end(&in);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_before),
 		cmocka_unit_test(test_same_bits),
 		cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_low),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
