@@ -16,8 +16,6 @@
 /* Distances i - j within a pair of blocks, and one. */
 #define SPREAD (2 * BLOCK)
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* What a thread computes in; [BLOCK] is one block of queries or keys. */
 struct scratch {
 	rm_real *q;		/* [BLOCK, D] */
@@ -60,7 +58,7 @@ static size_t key_row(const struct rm_attention_text *t, size_t j)
  * y[ROWS, n] = x[ROWS, D] kt[D, ld], n a multiple of WIDE; each number is
  * summed over D in order.
  */
-INLINE void scores(rm_real *y, size_t ldy, const rm_real *x, size_t D,
+RM_INLINE void scores(rm_real *y, size_t ldy, const rm_real *x, size_t D,
 		   const rm_real *kt, size_t ld, size_t n)
 {
 	for (size_t c = 0; c < n; c += WIDE) {
@@ -82,7 +80,7 @@ INLINE void scores(rm_real *y, size_t ldy, const rm_real *x, size_t D,
 }
 
 /* o[ROWS, W] += p[ROWS, BLOCK] v[n, W]; over keys in order. */
-INLINE void add_values(rm_real *o, const rm_real *p, const rm_real *v,
+RM_INLINE void add_values(rm_real *o, const rm_real *p, const rm_real *v,
 		       size_t W, size_t n)
 {
 	for (size_t c = 0; c < W; c += WIDE) {
@@ -107,8 +105,8 @@ INLINE void add_values(rm_real *o, const rm_real *p, const rm_real *v,
 
 /* ---- softmax, carried along ---- */
 
-/* The greatest of a vector's numbers, and their sum in a fixed order. */
-INLINE rm_real greatest(const rm_real *lane)
+/* The greatest of a vector's numbers. */
+RM_INLINE rm_real greatest(const rm_real *lane)
 {
 	rm_real most = lane[0];
 
@@ -117,17 +115,11 @@ INLINE rm_real greatest(const rm_real *lane)
 	return most;
 }
 
-INLINE rm_real total(const rm_real *lane)
-{
-	return ((lane[0] + lane[4]) + (lane[1] + lane[5])) +
-		((lane[2] + lane[6]) + (lane[3] + lane[7]));
-}
-
 /*
  * n scores of a row into weights exp(s - max), 0 where s is -inf; sums and
  * o[W], which stand for an earlier maximum, are brought to the new one.
  */
-INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_real *sum,
+RM_INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_real *sum,
 		   rm_real *o, size_t W)
 {
 	rm_real lane[LANES], most, by;
@@ -164,7 +156,7 @@ INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_real *sum,
 		for (size_t c = 0; c < W; c++)
 			o[c] *= by;
 	}
-	*sum += total(lane);
+	*sum += rm_lanes_total(lane);
 	*max = most;
 }
 
@@ -299,7 +291,7 @@ static void add_positions(const struct pair *p, size_t r, rm_real *s)
 }
 
 /* Scale, cap and mask the scores of query r. */
-INLINE void finish_scores(const struct pair *p, size_t r, rm_real *s)
+RM_INLINE void finish_scores(const struct pair *p, size_t r, rm_real *s)
 {
 	const struct rm_attention *a = p->c->a;
 	size_t from, to;

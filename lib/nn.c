@@ -1,4 +1,5 @@
 #include "nn.h"
+#include "vector.h"
 
 #include <string.h>
 
@@ -10,16 +11,15 @@
 /* A row's sum is in channel order, eight at a time: same bits in any batch. */
 static rm_real dot(const rm_real *a, const rm_real *b, size_t n)
 {
-	rm_real sum[8] = {0};
+	rm_real sum[RM_LANES] = {0};
 	size_t i = 0;
 
-	for (; i + 8 <= n; i += 8)
-		for (size_t j = 0; j < 8; j++)
+	for (; i + RM_LANES <= n; i += RM_LANES)
+		for (size_t j = 0; j < RM_LANES; j++)
 			sum[j] += a[i + j] * b[i + j];
 	for (; i < n; i++)
-		sum[i % 8] += a[i] * b[i];
-	return ((sum[0] + sum[4]) + (sum[1] + sum[5])) +
-		((sum[2] + sum[6]) + (sum[3] + sum[7]));
+		sum[i % RM_LANES] += a[i] * b[i];
+	return rm_lanes_total(sum);
 }
 
 static void few_forward(rm_real *y, const rm_real *x, const rm_real *w,

@@ -20,6 +20,13 @@
 typedef rm_real rm_vec
 	__attribute__((vector_size(RM_LANES * sizeof(rm_real))));
 
+/* The sum of a vector's numbers, in a fixed order. */
+RM_INLINE rm_real rm_lanes_total(const rm_real *lane)
+{
+	return ((lane[0] + lane[4]) + (lane[1] + lane[5])) +
+		((lane[2] + lane[6]) + (lane[3] + lane[7]));
+}
+
 /* x where mask is -1, y where it is 0; ivec: a comparison's result. */
 #define RM_VEC_PICK(ivec, mask, x, y) \
 	((rm_vec)(((ivec)(x) & (mask)) | ((ivec)(y) & ~(mask))))

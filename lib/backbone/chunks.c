@@ -48,7 +48,8 @@ static int need_rope(struct rm_transformer *t, bool sliding, size_t n)
 	size_t half = t->arch.rotary / 2;
 	float *f;
 
-	if (t->arch.rope.theta <= 0 || n <= r->n)
+	if (n <= r->n || (sliding ? t->arch.rope_sliding.theta :
+			  t->arch.rope.theta) <= 0)
 		return 0;
 	n = RM_MAX(n, 2 * r->n);
 	free(r->cos);

@@ -81,7 +81,6 @@ static int embed_all(const struct rm_run *r)
 	size_t width = a->embed, C = a->hidden;
 	rm_real *to = in ? r->s->f : r->s->x;
 
-	memset(to, 0, r->rows * width * sizeof(*to));
 	for (size_t i = r->c->first; i < r->c->end; i++) {
 		const struct rm_segment *seg = &r->p->batch->segment[i];
 		size_t row = t->row[i], pads = 0;
@@ -139,7 +138,8 @@ static void turn(struct rm_run *r, const struct rm_layer *l, bool sliding)
 {
 	const struct rm_transformer *t = r->p->t;
 	const struct rm_arch *a = &t->arch;
-	const struct rm_rope_table *rope = &t->rope[sliding];
+	const struct rm_rope_table *rope =
+		&t->rope[sliding && a->rope_sliding.theta > 0];
 	size_t W = t->qkv_width, D = a->head_dim;
 	rm_real *q = r->s->qkv, *k = r->s->qkv + t->k_at;
 
@@ -367,8 +367,6 @@ int rm_transformer_run(struct rm_run *r, const rm_real **y)
 	lay_out(r);
 	if (embed_all(r) < 0)
 		return -1;
-	memset(s->a, 0, r->rows * t->arch.heads * t->arch.head_dim *
-	       sizeof(*s->a));
 	if (t->outer->weight[RM_EMBED_NORM] >= 0)
 		norm(r, s->x, s->x, t->outer, RM_EMBED_NORM);
 	for (size_t i = 0; i < t->arch.layers; i++)

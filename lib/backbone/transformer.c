@@ -101,6 +101,9 @@ static int transformer_init(struct rm_backbone *b, const json_t *config,
 	if (!t)
 		return -1;
 	b->self = t;
+	if (!json_object_get(config, "config"))
+		return rm_fail("backbone transformer comes from a pretrained "
+			       "model's directory");
 	if (rm_json_opt_string(config, "pool", "backbone", "native",
 			       &pool) < 0 ||
 	    rm_arch_init(&t->arch, json_object_get(config, "config")) < 0)
@@ -165,7 +168,7 @@ static int pack(struct rm_backbone *b, struct rm_product *p,
 {
 	const struct rm_transformer *t = b->self;
 	const rm_real *w[3] = {0};
-	size_t rows[3] = {0}, parts = 0, shape[2];
+	size_t rows[3] = {0}, parts = 0, total = 0, k = 0, shape[2];
 	bool biased = false, turned = false;
 
 	*p = (struct rm_product){0};
@@ -176,14 +179,14 @@ static int pack(struct rm_backbone *b, struct rm_product *p,
 		turned = t->arch.slot[slot[i]].flags & RM_TRANSPOSED;
 		w[parts] = rm_value(b, l->weight[slot[i]]);
 		rows[parts] = shape[turned];
-		p->n += rows[parts++];
-		p->k = shape[!turned];
+		total += rows[parts++];
+		k = shape[!turned];
 		biased |= l->bias[slot[i]] >= 0;
 	}
-	p->w = rm_gemm_pack(p->n, p->k, w, rows, parts, turned, precision);
+	p->w = rm_gemm_pack(total, k, w, rows, parts, turned, precision);
 	if (!p->w || !biased)
 		return p->w ? 0 : -1;
-	p->bias = rm_calloc(p->n, sizeof(*p->bias));
+	p->bias = rm_calloc(total, sizeof(*p->bias));
 	if (!p->bias)
 		return -1;
 	for (size_t i = 0, at = 0, part = 0; i < n; i++) {
@@ -305,7 +308,7 @@ static int transformer_ready(struct rm_backbone *b,
 /* ---- the kind ---- */
 
 const struct rm_backbone_kind rm_backbone_transformer = {
-	.spec = { "transformer", "a pretrained transformer, from -b BASE",
+	.spec = { "transformer", "a pretrained transformer (not trained yet)",
 		  NULL, true },
 	.init = transformer_init,
 	.ready = transformer_ready,

@@ -17,8 +17,7 @@
 /* Matrices that share their inputs, as one product. */
 struct rm_product {
 	struct rm_packed *w;
-	rm_real *bias;			/* [n], NULL: none */
-	size_t n, k;
+	rm_real *bias;			/* of all outputs, NULL: none */
 };
 
 struct rm_layer {

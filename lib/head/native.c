@@ -6,8 +6,8 @@
  *	s = w f(v x + a) + b		BERT, RoBERTa, DistilBERT, DeBERTa
  *	s = w norm(f(v x + a)) + b	ModernBERT
  *
- * of the pooled row x.  Which, and the names of its tensors, come from the
- * configuration (rm_model_native_head).
+ * of the pooled row x.  Which, and the names of its tensors, come from
+ * "config" in its configuration: the family's config.json.
  */
 #include "family.h"
 #include "head.h"

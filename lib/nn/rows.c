@@ -14,12 +14,6 @@
 
 /* ---- norms ---- */
 
-RM_INLINE rm_real total(const rm_real *lane)
-{
-	return ((lane[0] + lane[4]) + (lane[1] + lane[5])) +
-		((lane[2] + lane[6]) + (lane[3] + lane[7]));
-}
-
 /* Sum of x - shift, or of its squares. */
 RM_INLINE rm_real sum_of(const rm_real *x, size_t n, rm_real shift,
 			 bool square)
@@ -41,7 +35,7 @@ RM_INLINE rm_real sum_of(const rm_real *x, size_t n, rm_real shift,
 
 		lane[i % RM_LANES] += square ? v * v : v;
 	}
-	return total(lane);
+	return rm_lanes_total(lane);
 }
 
 RM_INLINE void norm_row(rm_real *y, const rm_real *x,
