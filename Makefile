@@ -27,10 +27,14 @@ SAN = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 ALL_CFLAGS = -std=c11 $(OPT) $(WARN) -fopenmp -D_GNU_SOURCE -Ilib \
 	-I$(BUILD)/gen $(SAN) $(CFLAGS)
 ALL_LDFLAGS = -fopenmp $(SAN) -Wl,--as-needed $(LDFLAGS)
-LIBS = -lcsv -ljansson -lmsgpackc -lopenblas -lpcre2-8 -lutf8proc -lxxhash \
+# oneDNN multiplies in bf16 where the processor can; `make ONEDNN=` leaves it out.
+ONEDNN ?= $(if $(wildcard /usr/include/dnnl.h /usr/include/*/dnnl.h \
+	/usr/local/include/dnnl.h),-ldnnl)
+ALL_CFLAGS += $(if $(ONEDNN),-DRM_ONEDNN)
+LIBS = $(ONEDNN) -lcsv -ljansson -lmsgpackc -lopenblas -lpcre2-8 -lutf8proc -lxxhash \
 	-lz -lzstd -lm
 export RM_BIN := $(abspath $(BIN))
-export BUILD
+export BUILD ONEDNN
 export RM_SANITIZE := $(SANITIZE)
 
 TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))

@@ -57,21 +57,20 @@ int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x,
 /* ---- weights that are used again and again ---- */
 
 /*
- * Products with packed weights are our own kernel's: a row's bits depend on
- * nothing but the row, so texts may start at any row, and a few rows cost
- * what they cost.
+ * A row's bits depend on nothing but the row, so texts may start at any row.
+ * fp32 products are our own kernel's, and a few rows cost what they cost.
  */
 enum rm_precision {
 	RM_FP32,
 	/*
 	 * Inputs and weights rounded to bf16 (to nearest even), products and
-	 * sums in fp32.  Computed by the fp32 kernel on rounded numbers: as
-	 * exact as a machine with bf16 units, and no faster than fp32.
+	 * sums in fp32: by oneDNN where the processor has units for it, else
+	 * by the fp32 kernel on rounded numbers, no faster than fp32.
 	 */
 	RM_BF16
 };
 
-/* What `auto` means here: bf16 where it is faster. */
+/* What `auto` means here: bf16 where the processor has AMX. */
 enum rm_precision rm_gemm_auto(void);
 
 struct rm_packed;

@@ -5,7 +5,7 @@
 set -eu
 
 packages="libcsv-dev libmsgpack-dev libjansson-dev libopenblas-dev
-	libpcre2-dev libutf8proc-dev libxxhash-dev zlib1g-dev libzstd-dev"
+	libdnnl-dev libpcre2-dev libutf8proc-dev libxxhash-dev zlib1g-dev libzstd-dev"
 case "${1:-}" in
 check)	packages="$packages libcmocka-dev bats bats-support bats-assert
 	mandoc jq zstd" ;;

@@ -31,7 +31,8 @@ done
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-sed -e "s|@PREFIX@|$prefix|" -e "s|@VERSION@|$version|" mk/rm.pc.in > "$tmp/rm.pc"
+sed -e "s|@PREFIX@|$prefix|" -e "s|@VERSION@|$version|" \
+	-e "s|@ONEDNN@ *|${ONEDNN:+$ONEDNN }|" mk/rm.pc.in > "$tmp/rm.pc"
 put 644 "$tmp/rm.pc" lib/pkgconfig
 for t in tools/*.c; do
 	name=$(basename "$t" .c)

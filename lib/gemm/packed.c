@@ -11,6 +11,7 @@
 #pragma GCC optimize("fp-contract=fast")
 
 #include "gemm.h"
+#include "gemm/onednn.h"
 #include "vector.h"
 
 #include <stdlib.h>
@@ -26,23 +27,15 @@ struct rm_packed {
 	size_t panels;
 	enum rm_precision precision;
 	rm_real *w;		/* [runs][panels][run, COLUMNS] */
+	struct rm_onednn *onednn;	/* in its place, where it has units */
 };
 
 /* ---- packing ---- */
 
-/* To the nearest number with 8 bits of mantissa, ties to even. */
+/* Rounded, as far as fp32 knows the number. */
 static rm_real to_bf16(rm_real x)
 {
-	float f = (float)x;
-	uint32_t bits;
-
-	memcpy(&bits, &f, sizeof(bits));
-	if ((bits & 0x7fffffff) > 0x7f800000)
-		return x;
-	bits += 0x7fff + (bits >> 16 & 1);
-	bits &= 0xffff0000;
-	memcpy(&f, &bits, sizeof(f));
-	return (rm_real)f;
+	return rm_of_bf16(rm_to_bf16((float)x));
 }
 
 /* Row r of the whole, input c. */
@@ -56,30 +49,62 @@ static void put(struct rm_packed *p, size_t r, size_t c, rm_real x)
 		p->precision == RM_BF16 ? to_bf16(x) : x;
 }
 
+/* The matrices as they come. */
+struct parts {
+	const rm_real *const *w;
+	const size_t *rows;
+	size_t n;
+	bool turned;
+};
+
+static int pack_panels(struct rm_packed *p, const struct parts *x)
+{
+	p->panels = (p->n + COLUMNS - 1) / COLUMNS;
+	p->w = rm_calloc_aligned(p->panels * p->k, COLUMNS * sizeof(*p->w));
+	if (!p->w)
+		return -1;
+	for (size_t i = 0, at = 0; i < x->n; at += x->rows[i++])
+		for (size_t r = 0; r < x->rows[i]; r++)
+			for (size_t c = 0; c < p->k; c++)
+				put(p, at + r, c, x->turned ?
+				    x->w[i][c * x->rows[i] + r] :
+				    x->w[i][r * p->k + c]);
+	return 0;
+}
+
+static int pack_onednn(struct rm_packed *p, const struct parts *x)
+{
+	uint16_t *all = rm_malloc(p->n, p->k * sizeof(*all)), *to = all;
+
+	if (!all)
+		return -1;
+	for (size_t i = 0; i < x->n; i++)
+		for (size_t r = 0; r < x->rows[i]; r++)
+			for (size_t c = 0; c < p->k; c++)
+				*to++ = rm_to_bf16((float)(x->turned ?
+					x->w[i][c * x->rows[i] + r] :
+					x->w[i][r * p->k + c]));
+	p->onednn = rm_onednn_new(p->n, p->k, all, true);
+	free(all);
+	return p->onednn ? 0 : -1;
+}
+
 struct rm_packed *rm_gemm_pack(size_t n, size_t k, const rm_real *const *w,
 			       const size_t *rows, size_t parts, bool turned,
 			       enum rm_precision precision)
 {
+	const struct parts x = { w, rows, parts, turned };
 	struct rm_packed *p = rm_calloc(1, sizeof(*p));
-	size_t at = 0;
+	bool units = precision == RM_BF16 &&
+		rm_onednn_units() != RM_BF16_NO_UNITS;
 
 	if (!p)
 		return NULL;
-	*p = (struct rm_packed){
-		.n = n, .k = k, .precision = precision,
-		.panels = (n + COLUMNS - 1) / COLUMNS
-	};
-	p->w = rm_calloc_aligned(p->panels * k, COLUMNS * sizeof(*p->w));
-	if (!p->w) {
-		free(p);
-		return NULL;
-	}
-	for (size_t i = 0; i < parts; at += rows[i++])
-		for (size_t r = 0; r < rows[i]; r++)
-			for (size_t c = 0; c < k; c++)
-				put(p, at + r, c, turned ?
-				    w[i][c * rows[i] + r] : w[i][r * k + c]);
-	return p;
+	*p = (struct rm_packed){ .n = n, .k = k, .precision = precision };
+	if ((units ? pack_onednn : pack_panels)(p, &x) == 0)
+		return p;
+	rm_packed_free(p);
+	return NULL;
 }
 
 void rm_packed_free(struct rm_packed *p)
@@ -87,6 +112,7 @@ void rm_packed_free(struct rm_packed *p)
 	if (!p)
 		return;
 	free(p->w);
+	rm_onednn_free(p->onednn);
 	free(p);
 }
 
@@ -223,6 +249,8 @@ int rm_gemm_packed(size_t m, const rm_real *x, const struct rm_packed *w,
 
 	if (m == 0 || w->n == 0)
 		return 0;
+	if (w->onednn)
+		return rm_onednn_product(m, x, w->onednn, y);
 	/* Few rows are shared by columns. */
 	j.groups = stripes >= 2 * threads ? 1 :
 		RM_MIN(w->panels, (2 * threads + stripes - 1) / stripes);
@@ -240,5 +268,5 @@ int rm_gemm_packed(size_t m, const rm_real *x, const struct rm_packed *w,
 
 enum rm_precision rm_gemm_auto(void)
 {
-	return RM_FP32;
+	return rm_onednn_units() == RM_BF16_TILES ? RM_BF16 : RM_FP32;
 }

@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include "gemm.h"
+#include "gemm/onednn.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -163,6 +164,198 @@ static void test_backend(void **state)
 	assert_int_equal(rm_gemm()->tile % rm_gemm()->align, 0);
 }
 
+/* ---- packed weights ---- */
+
+/* To the nearest of bf16's numbers, by arithmetic. */
+static double bf16(double x)
+{
+	int e;
+	double m = frexp(x, &e);
+
+	return ldexp(nearbyint(ldexp(m, 8)), e - 8);
+}
+
+static void test_bf16_rounds_to_nearest_even(void **state)
+{
+	static const float some[] = {
+		0, -0.F, 1, 1.00390625F, 1.01171875F, -1.00390626F, 3.3e38F,
+		1e-30F, 65535, INFINITY, -INFINITY
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RM_COUNT(some); i++)
+		assert_true((double)rm_of_bf16(rm_to_bf16(some[i])) ==
+			    (isinf(some[i]) ? (double)some[i] :
+			     bf16((double)some[i])));
+	for (uint64_t i = 0; i < 10000; i++) {
+		float x = (float)rm_random_normal(1, RM_RANDOM_TEST, 0, i);
+
+		assert_true((double)rm_of_bf16(rm_to_bf16(x)) ==
+			    bf16((double)x));
+	}
+	assert_true(isnan(rm_of_bf16(rm_to_bf16(NAN))));
+}
+
+struct product {
+	size_t m, n, k;
+	const rm_real *x, *y, *const *w;
+	const size_t *rows;
+	bool turned, bf16;
+};
+
+static void check_packed(const struct product *p)
+{
+	for (size_t i = 0; i < p->m; i++)
+		for (size_t j = 0, part = 0, row = 0; j < p->n; j++) {
+			double sum = 0;
+
+			for (size_t c = 0; c < p->k; c++) {
+				double a = (double)p->x[i * p->k + c];
+				double b = (double)(p->turned ?
+					p->w[part][c * p->rows[part] + row] :
+					p->w[part][row * p->k + c]);
+
+				sum += p->bf16 ? bf16(a) * bf16(b) : a * b;
+			}
+			near(p->y[i * p->n + j], sum);
+			if (++row == p->rows[part]) {
+				part++;
+				row = 0;
+			}
+		}
+}
+
+/* Three matrices, one under the other; one of them [k, n] when turned. */
+static void test_packed(void **state)
+{
+	static const size_t parts[][4] = {
+		/* k and rows */
+		{ 1, 1, 0, 0 }, { 7, 5, 11, 3 }, { 33, 16, 16, 1 },
+		{ 40, 100, 7, 0 }, { 1100, 17, 0, 0 }, { 512, 6, 32, 16 }
+	};
+	static const size_t ms[] = { 0, 1, 5, 6, 7, 97, 200, 400 };
+
+	(void)state;
+	for (size_t s = 0; s < RM_COUNT(parts); s++) {
+		size_t k = parts[s][0], n = 0, count = 0;
+		rm_real *w[3] = {0}, *x = matrix(400, k, 9);
+
+		for (; count < 3 && parts[s][count + 1]; count++) {
+			w[count] = matrix(parts[s][count + 1], k, count);
+			n += parts[s][count + 1];
+		}
+		for (int how = 0; how < 4; how++) {
+			bool turned = how & 1;
+			enum rm_precision p = how & 2 ? RM_BF16 : RM_FP32;
+			struct rm_packed *packed = rm_gemm_pack(n, k,
+				(const rm_real *const *)w, parts[s] + 1,
+				count, turned, p);
+			rm_real *y = matrix(400, n, 5);
+
+			assert_non_null(packed);
+			for (size_t i = 0; i < RM_COUNT(ms); i++) {
+				memset(y, 0, 400 * n * sizeof(*y));
+				assert_int_equal(rm_gemm_packed(ms[i], x,
+					packed, y), 0);
+				check_packed(&(struct product){
+					.m = ms[i], .k = k, .n = n,
+					.x = x, .y = y,
+					.w = (const rm_real *const *)w,
+					.rows = parts[s] + 1,
+					.turned = turned, .bf16 = how & 2 });
+			}
+			rm_packed_free(packed);
+			free(y);
+		}
+		for (size_t i = 0; i < count; i++)
+			free(w[i]);
+		free(x);
+	}
+}
+
+/* Any number of rows, any place, one to three threads, both precisions. */
+static void test_packed_rows_have_the_same_bits(void **state)
+{
+	enum { M = 500, N = 70, K = 600 };
+	rm_real *x = matrix(M, K, 1), *w = matrix(N, K, 2);
+	rm_real *all = matrix(M, N, 3), *y = matrix(M, N, 4);
+	static const size_t from[] = { 0, 1, 5, 12, 95, 96, 311, 499 };
+
+	(void)state;
+	for (int p = RM_FP32; p <= RM_BF16; p++) {
+		struct rm_packed *packed = rm_gemm_pack(N, K,
+			(const rm_real *const[]){ w }, (size_t[]){ N }, 1,
+			false, (enum rm_precision)p);
+
+		assert_int_equal(rm_gemm_packed(M, x, packed, all), 0);
+		for (size_t threads = 1; threads <= 3; threads++) {
+			rm_threads_set(threads);
+			for (size_t f = 0; f < RM_COUNT(from); f++)
+				for (size_t m = 1; m <= M - from[f];
+				     m += m < 20 ? 1 : 93) {
+					rm_gemm_packed(m, x + from[f] * K,
+						       packed, y);
+					assert_memory_equal(y, all +
+						from[f] * N,
+						m * N * sizeof(*y));
+				}
+		}
+		rm_threads_set(1);
+		rm_packed_free(packed);
+	}
+	free(x);
+	free(w);
+	free(all);
+	free(y);
+}
+
+/* What oneDNN is asked to do is right; in fp32, which any processor has. */
+static void test_onednn(void **state)
+{
+	static const size_t sizes_of[][3] = {
+		{ 1, 1, 1 }, { 63, 5, 7 }, { 64, 16, 33 }, { 65, 48, 100 },
+		{ 300, 384, 64 }
+	};
+
+	(void)state;
+#ifndef RM_ONEDNN
+	skip();
+#endif
+	for (size_t s = 0; s < RM_COUNT(sizes_of); s++) {
+		size_t m = sizes_of[s][0], n = sizes_of[s][1];
+		size_t k = sizes_of[s][2];
+		rm_real *x = matrix(m, k, 1), *w = matrix(n, k, 2);
+		rm_real *y = matrix(m, n, 3);
+
+		for (size_t threads = 1; threads <= 3; threads++) {
+			struct rm_onednn *d;
+
+			rm_threads_set(threads);
+			d = rm_onednn_new(n, k, w, false);
+			assert_non_null(d);
+			memset(y, 0, m * n * sizeof(*y));
+			assert_int_equal(rm_onednn_product(m, x, d, y), 0);
+			for (size_t i = 0; i < m; i++)
+				for (size_t j = 0; j < n; j++)
+					near(y[i * n + j],
+					     nt(x, w, k, i, j));
+			rm_onednn_free(d);
+		}
+		rm_threads_set(1);
+		free(x);
+		free(w);
+		free(y);
+	}
+}
+
+/* auto takes what the processor has; nothing is refused for lack of it. */
+static void test_auto(void **state)
+{
+	(void)state;
+	assert_int_equal(rm_gemm_auto() == RM_BF16,
+			 rm_onednn_units() == RM_BF16_TILES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +364,11 @@ int main(void)
 		cmocka_unit_test(test_nn_and_tn_add),
 		cmocka_unit_test(test_rows_have_the_same_bits),
 		cmocka_unit_test(test_tn_threads),
+		cmocka_unit_test(test_bf16_rounds_to_nearest_even),
+		cmocka_unit_test(test_packed),
+		cmocka_unit_test(test_packed_rows_have_the_same_bits),
+		cmocka_unit_test(test_onednn),
+		cmocka_unit_test(test_auto),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,61 @@
+/*
+ * onednn: products with packed weights in oneDNN, for processors with units
+ * for bf16.  Used by packed.c alone.  Errors as in base.h.
+ *
+ * Rows are cut into tiles of RM_ONEDNN_TILE, the last filled up with zero
+ * rows, each computed by one call of one thread: the kernels of bf16 sum a
+ * row's products in one order wherever it stands in a tile.
+ */
+#ifndef RM_GEMM_ONEDNN_H
+#define RM_GEMM_ONEDNN_H
+
+#include "tensor.h"
+
+#include <string.h>
+
+#define RM_ONEDNN_TILE ((size_t)64)
+
+enum rm_bf16_units {
+	RM_BF16_NO_UNITS,	/* or built without oneDNN */
+	RM_BF16_VECTORS,	/* AVX-512 with bf16: as fast as fp32, or twice */
+	RM_BF16_TILES		/* AMX: many times as fast */
+};
+
+/* What this processor has. */
+enum rm_bf16_units rm_onednn_units(void);
+
+struct rm_onednn;
+
+/*
+ * Weights [n, k] in bf16 (or, for tests on any processor, in fp32), which
+ * are copied.  NULL with a message.
+ */
+struct rm_onednn *rm_onednn_new(size_t n, size_t k, const void *w, bool bf16);
+void rm_onednn_free(struct rm_onednn *w);
+
+/* y[m, n] = x[m, k] w', x rounded to the weights' type.  -1 with a message. */
+int rm_onednn_product(size_t m, const rm_real *x, const struct rm_onednn *w,
+		      rm_real *y);
+
+/* To the nearest number with 8 bits of mantissa, ties to even: its bits. */
+static inline uint16_t rm_to_bf16(float x)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	/* NaN stays one, whatever its lower bits. */
+	bits = (bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 :
+		bits + 0x7fff + (bits >> 16 & 1);
+	return (uint16_t)(bits >> 16);
+}
+
+static inline float rm_of_bf16(uint16_t b)
+{
+	uint32_t bits = (uint32_t)b << 16;
+	float x;
+
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
+
+#endif
