@@ -127,6 +127,18 @@ try special $corpus/special/tokenizer.json \
 	 rm-view --text" \
 	"rm-tokenize -q -t @ --template pair -l 9 $build/examples.jsonl"
 try learn $build/examples.jsonl 'rm-tokenize -q --learn 270 -o SCRATCH @'
+for stored in tests/data/checkpoints/*/; do
+	family=$(basename "$stored")
+	jq -c 'to_entries[] | select(.value.ids) |
+		{id: "\(.key)", prompt: [], responses: [.value.ids]}' \
+		"$stored/reference.json" | rm-view -S > "$build/$family.rms"
+	for part in "$stored"config.json "$stored"*.safetensors*; do
+		try "$family" "$part" \
+			"cp -r $stored SCRATCH && chmod -R u+w SCRATCH &&
+			 cp @ SCRATCH/$(basename "$part") &&
+			 rm-score --force -m SCRATCH $build/$family.rms"
+	done
+done
 
 echo "$total runs, $failed failed"
 [ $failed -eq 0 ] && [ $total -gt 0 ]
