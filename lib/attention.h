@@ -14,7 +14,8 @@
  *
  *	struct rm_attention a = { .heads = H, .kv_heads = G, .dim = D,
  *				  .scale = 1 / sqrt(D), .causal = true };
- *	rm_attention_forward(y, H * D, q, k, v, &a, texts, n);
+ *	rm_attention_forward(y, H * D, lse, q, k, v, &a, texts, n);
+ *	rm_attention_backward(&grad, dy, y, H * D, lse, q, k, v, &a, texts, n);
  */
 #ifndef RM_ATTENTION_H
 #define RM_ATTENTION_H
@@ -62,12 +63,31 @@ struct rm_attention_text {
 /*
  * Row t, head h of y at y + t * ldy + h * D, for the rows of the texts that
  * ask; other rows stay.  Heads of queries share those of keys in runs of
- * H / G.
+ * H / G.  lse[T, H], the logarithm of a row's sum of exp(score), is what the
+ * way back needs; NULL: not wanted.
  */
-int rm_attention_forward(rm_real *y, size_t ldy, struct rm_heads q,
-			 struct rm_heads k, struct rm_heads v,
-			 const struct rm_attention *a,
+int rm_attention_forward(rm_real *y, size_t ldy, rm_real *lse,
+			 struct rm_heads q, struct rm_heads k,
+			 struct rm_heads v, const struct rm_attention *a,
 			 const struct rm_attention_text *text,
 			 size_t n_texts);
+
+/* Where gradients are added, laid out as q, k, v and positions are. */
+struct rm_attention_grad {
+	rm_real *q, *k, *v, *pos_key, *pos_query;
+};
+
+/*
+ * From dy, and y and lse as forward left them.  A text that n_before says
+ * others stand before comes right behind those; its keys' gradients are the
+ * sum over all that see them.
+ */
+int rm_attention_backward(const struct rm_attention_grad *grad,
+			  const rm_real *dy, const rm_real *y, size_t ldy,
+			  const rm_real *lse, struct rm_heads q,
+			  struct rm_heads k, struct rm_heads v,
+			  const struct rm_attention *a,
+			  const struct rm_attention_text *text,
+			  size_t n_texts);
 
 #endif

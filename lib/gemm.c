@@ -21,7 +21,7 @@ const struct rm_gemm *rm_gemm(void)
 	return &chosen;
 }
 
-/* A product, in whichever form; see rows_product and tn_block. */
+/* A product of rows, in whichever form. */
 struct job {
 	size_t m, n, k;
 	const rm_real *x, *w;
@@ -37,9 +37,8 @@ struct job {
 static void tile_product(const struct job *j, const rm_real *x, rm_real beta,
 			 rm_real *y)
 {
-	rm_gemm()->kind->product(false, j->tw, rm_gemm()->tile, j->n, j->k,
-				 x, j->k, j->w, j->tw ? j->k : j->n, beta, y,
-				 j->n);
+	rm_gemm()->kind->product(j->tw, rm_gemm()->tile, j->n, j->k, x, j->w,
+				 beta, y);
 }
 
 /*
@@ -118,32 +117,4 @@ int rm_gemm_nn(size_t m, size_t n, size_t k, const rm_real *x,
 	};
 
 	return rows_product(&j);
-}
-
-/*
- * Threads share the rows of y in blocks of a fixed size; each adds up the
- * tiles of k in their order.
- */
-#define TN_BLOCK ((size_t)128)
-
-static void tn_block(void *arg, size_t b)
-{
-	const struct job *j = arg;
-	const struct rm_gemm *g = rm_gemm();
-	size_t row = b * TN_BLOCK, rows = RM_MIN(TN_BLOCK, j->m - row);
-
-	for (size_t t = 0; t < j->k; t += g->tile)
-		g->kind->product(true, false, rows, j->n,
-				 RM_MIN(g->tile, j->k - t),
-				 j->x + t * j->m + row, j->m, j->w + t * j->n,
-				 j->n, 1, j->y + row * j->n, j->n);
-}
-
-int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x,
-	       const rm_real *w, rm_real *y)
-{
-	struct job j = { .m = m, .n = n, .k = k, .x = x, .w = w, .y = y };
-
-	rm_parallel((m + TN_BLOCK - 1) / TN_BLOCK, tn_block, &j);
-	return 0;
 }

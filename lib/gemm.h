@@ -10,7 +10,7 @@
  *
  *	rm_gemm_nt(T, O, I, x, w, y, RM_ROWS_ALONE)	y = x w'
  *	rm_gemm_nn(T, I, O, dy, w, dx)			dx += dy w
- *	rm_gemm_tn(O, I, T, dy, x, dw)			dw += dy' x
+ *	rm_gemm_tn(O, I, T, dy, O, x, I, dw, RM_FP32)	dw += dy' x
  */
 #ifndef RM_GEMM_H
 #define RM_GEMM_H
@@ -22,13 +22,13 @@ struct rm_gemm_kind {
 	/* Called once; sets tile (a multiple of align) and align. */
 	void (*start)(size_t *tile, size_t *align);
 	/*
-	 * c[m, n] = op(a)[m, k] op(b)[k, n] + beta c, op being transposition
-	 * where ta, tb say so; ld* are the distances between stored rows.
-	 * One thread, and safe to call from several at once.
+	 * c[m, n] = a[m, k] op(b)[k, n] + beta c, op being transposition
+	 * where tb says so; all dense.  One thread, and safe to call from
+	 * several at once.
 	 */
-	void (*product)(bool ta, bool tb, size_t m, size_t n, size_t k,
-			const rm_real *a, size_t lda, const rm_real *b,
-			size_t ldb, rm_real beta, rm_real *c, size_t ldc);
+	void (*product)(bool tb, size_t m, size_t n, size_t k,
+			const rm_real *a, const rm_real *b, rm_real beta,
+			rm_real *c);
 };
 
 /* The backend in use, its rows a tile and its row alignment. */
@@ -50,22 +50,14 @@ int rm_gemm_nt(size_t m, size_t n, size_t k, const rm_real *x,
 /* y[m, n] += x[m, k] w[k, n]. */
 int rm_gemm_nn(size_t m, size_t n, size_t k, const rm_real *x,
 	       const rm_real *w, rm_real *y);
-/* y[m, n] += x[k, m]' w[k, n]: gradients of weights, k being the rows. */
-int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x,
-	       const rm_real *w, rm_real *y);
 
-/* ---- weights that are used again and again ---- */
-
-/*
- * A row's bits depend on nothing but the row, so texts may start at any row.
- * fp32 products are our own kernel's, and a few rows cost what they cost.
- */
+/* What products are computed in; sums are in fp32. */
 enum rm_precision {
 	RM_FP32,
 	/*
-	 * Inputs and weights rounded to bf16 (to nearest even), products and
-	 * sums in fp32: by oneDNN where the processor has units for it, else
-	 * by the fp32 kernel on rounded numbers, no faster than fp32.
+	 * Inputs and weights rounded to bf16 (to nearest even): by oneDNN
+	 * where the processor has units for it, else by the fp32 kernel on
+	 * rounded numbers, no faster than fp32.
 	 */
 	RM_BF16
 };
@@ -73,19 +65,46 @@ enum rm_precision {
 /* What `auto` means here: bf16 where the processor has AMX. */
 enum rm_precision rm_gemm_auto(void);
 
+/*
+ * y[m, n] += x[k, m]' w[k, n], rows of x and w standing ldx and ldw numbers
+ * apart: gradients of weights, k being the rows.  Every number is summed
+ * over k in order, whatever the threads.  -1 on memory.
+ */
+int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
+	       const rm_real *w, size_t ldw, rm_real *y,
+	       enum rm_precision precision);
+
+/* ---- weights that are used again and again ---- */
+
+enum { RM_PACK_PARTS = 3 };
+
+/* Matrices [rows[i], k], one under the other, as one W of n rows. */
+struct rm_weights {
+	size_t parts, k;
+	const rm_real *w[RM_PACK_PARTS];
+	size_t rows[RM_PACK_PARTS];
+	bool turned;		/* each is stored as [k, rows[i]] */
+};
+
+enum rm_way {
+	RM_ALONG,		/* y[m, n] = x[m, k] W' */
+	RM_BACK			/* y[m, k] = x[m, n] W */
+};
+
 struct rm_packed;
 
 /*
- * Matrices one under the other, `parts` of rows[i] rows and k columns, as one
- * of n rows; with `turned` each is stored as [k, rows[i]].  NULL on memory.
+ * *p, NULL or packed before from matrices of the same shape and in the same
+ * way, becomes W's numbers.  A row of a product has bits that depend on
+ * nothing but the row, so texts may start at any row; in fp32 a few rows
+ * cost what they cost.  -1 on memory.
  */
-struct rm_packed *rm_gemm_pack(size_t n, size_t k, const rm_real *const *w,
-			       const size_t *rows, size_t parts, bool turned,
-			       enum rm_precision precision);
+int rm_gemm_pack(struct rm_packed **p, const struct rm_weights *w,
+		 enum rm_way way, enum rm_precision precision);
 void rm_packed_free(struct rm_packed *p);
 
-/* y[m, n] = x[m, k] w[n, k]', dense.  -1 on memory. */
+/* y = the product, or with `add` y += it; dense.  -1 on memory. */
 int rm_gemm_packed(size_t m, const rm_real *x, const struct rm_packed *w,
-		   rm_real *y);
+		   rm_real *y, bool add);
 
 #endif

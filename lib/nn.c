@@ -74,7 +74,7 @@ int rm_linear_backward(rm_real *dx, rm_real *dw, rm_real *db,
 	}
 	if (dx && rm_gemm_nn(T, I, O, dy, w, dx) < 0)
 		return -1;
-	return dw ? rm_gemm_tn(O, I, T, dy, x, dw) : 0;
+	return dw ? rm_gemm_tn(O, I, T, dy, O, x, I, dw, RM_FP32) : 0;
 }
 
 /* ---- dropout ---- */

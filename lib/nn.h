@@ -2,7 +2,7 @@
  * nn: layers as pairs x_forward, x_backward over packed rows.
  *
  * T rows, I inputs, O outputs, C channels.  Backward functions add to every
- * gradient that is not NULL.  Knows nothing of parameter tables or models.
+ * gradient that is not NULL, unless they say that they set it.  Knows nothing of parameter tables or models.
  * Errors as in base.h (memory only).
  *
  *	rm_linear_forward(y, x, w, b, T, I, O, RM_ROWS_ALONE);
@@ -61,11 +61,25 @@ struct rm_norm {
 void rm_norm_forward(rm_real *y, const rm_real *x, const struct rm_norm *n,
 		     size_t T, size_t C);
 /*
+ * dx[T, C] += the gradient of x from dy, and to dg[C], db[C], sums over rows
+ * in fp64; any of the three may be NULL.  -1 on memory.
+ */
+int rm_norm_backward(rm_real *dx, rm_real *dg, rm_real *db,
+		     const rm_real *dy, const rm_real *x,
+		     const struct rm_norm *n, size_t T, size_t C);
+/*
  * In place, each of H heads of D numbers, head h of row t at
  * x + t * ld + h * stride.
  */
 void rm_norm_heads_forward(rm_real *x, size_t ld, size_t H, size_t stride,
 			   size_t D, const struct rm_norm *n, size_t T);
+/*
+ * The gradient in the place of dy: dx, which is laid out as x, is both.  x is
+ * what was normed.
+ */
+int rm_norm_heads_backward(rm_real *dx, rm_real *dg, const rm_real *x,
+			   size_t ld, size_t H, size_t stride, size_t D,
+			   const struct rm_norm *n, size_t T);
 /*
  * sum = x + (a + bias), y = norm(sum), all [T, C]; bias [C] and sum may be
  * NULL, y and sum may be x.
@@ -73,13 +87,21 @@ void rm_norm_heads_forward(rm_real *x, size_t ld, size_t H, size_t stride,
 void rm_add_norm_forward(rm_real *y, rm_real *sum, const rm_real *x,
 			 const rm_real *a, const rm_real *bias,
 			 const struct rm_norm *n, size_t T, size_t C);
-/* x[T, C] += a + bias; bias may be NULL. */
-void rm_add_forward(rm_real *x, const rm_real *a, const rm_real *bias,
-		    size_t T, size_t C);
-/* y[T, O] = f(y + bias); f and bias may be NULL. */
-void rm_bias_activation_forward(rm_real *y, const rm_real *bias,
+/* y[T, C] = x + a + bias; bias may be NULL, y may be x. */
+void rm_add_forward(rm_real *y, const rm_real *x, const rm_real *a,
+		    const rm_real *bias, size_t T, size_t C);
+/* db[C] += the sum of the rows of dy[T, C], in fp64. */
+void rm_bias_backward(rm_real *db, const rm_real *dy, size_t T, size_t C);
+/* y[T, O] = f(x + bias); f and bias may be NULL, y may be x. */
+void rm_bias_activation_forward(rm_real *y, const rm_real *x,
+				const rm_real *bias,
 				const struct rm_activation *f, size_t T,
 				size_t O);
+/* dx[T, O] = dy f'(x + bias); dx may be dy. */
+void rm_bias_activation_backward(rm_real *dx, const rm_real *dy,
+				 const rm_real *x, const rm_real *bias,
+				 const struct rm_activation *f, size_t T,
+				 size_t O);
 /*
  * y[T, I] = f(x + bias) (x' + bias'), x being the first I of a row's 2 I
  * numbers and x' the others; bias [2 I] may be NULL.  Shazeer, GLU Variants
@@ -87,6 +109,10 @@ void rm_bias_activation_forward(rm_real *y, const rm_real *bias,
  */
 void rm_gate_forward(rm_real *y, const rm_real *x, const rm_real *bias,
 		     const struct rm_activation *f, size_t T, size_t I);
+/* dx[T, 2 I] = the gradient of x from dy[T, I]. */
+void rm_gate_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
+		      const rm_real *bias, const struct rm_activation *f,
+		      size_t T, size_t I);
 /*
  * Turn the first `rotary` numbers of each head in place, pair j being numbers
  * j and j + rotary / 2, by the angle of the row's position, whose cosine and
@@ -96,5 +122,9 @@ void rm_gate_forward(rm_real *y, const rm_real *x, const rm_real *bias,
 void rm_rope_forward(rm_real *x, size_t ld, size_t H, size_t stride,
 		     size_t rotary, const uint32_t *position,
 		     const rm_real *cosine, const rm_real *sine, size_t T);
+/* The gradient in the place of dx: turned back by the same angles. */
+void rm_rope_backward(rm_real *dx, size_t ld, size_t H, size_t stride,
+		      size_t rotary, const uint32_t *position,
+		      const rm_real *cosine, const rm_real *sine, size_t T);
 
 #endif

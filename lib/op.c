@@ -22,8 +22,8 @@ double rm_log_sigmoid(double x)
 /* ---- activations ---- */
 
 /*
- * Forward functions work on whole vectors, what is left over in one that is
- * filled up: an element has the same bits wherever it stands.
+ * Whole vectors, and what is left over in one that is filled up: an element
+ * has the same bits wherever it stands.
  */
 #define BY_VECTORS(name, fn)						\
 RM_VECTOR_FMA								\
@@ -43,6 +43,34 @@ static void name(rm_real *y, const rm_real *x, size_t n)		\
 	memcpy(&v, x + i, (n - i) * sizeof(*x));			\
 	fn(&v);								\
 	memcpy(y + i, &v, (n - i) * sizeof(*y));			\
+}
+
+/*
+ * The same for dx += dy f'(x); fn turns x into f'(x).
+ */
+#define BY_VECTORS_BACK(name, fn)					\
+RM_VECTOR_FMA								\
+static void name(rm_real *dx, const rm_real *dy, const rm_real *x,	\
+		 size_t n)						\
+{									\
+	rm_vec v, d, to;						\
+	size_t i = 0;							\
+									\
+	for (; i + RM_LANES <= n; i += RM_LANES) {			\
+		memcpy(&v, x + i, sizeof(v));				\
+		memcpy(&d, dy + i, sizeof(d));				\
+		memcpy(&to, dx + i, sizeof(to));			\
+		fn(&v);							\
+		to += d * v;						\
+		memcpy(dx + i, &to, sizeof(to));			\
+	}								\
+	if (i == n)							\
+		return;							\
+	memset(&v, 0, sizeof(v));					\
+	memcpy(&v, x + i, (n - i) * sizeof(*x));			\
+	fn(&v);								\
+	for (size_t k = i; k < n; k++)					\
+		dx[k] += dy[k] * v[k - i];				\
 }
 
 /* y = x */
@@ -95,16 +123,22 @@ RM_INLINE void gelu(rm_vec *x)
 BY_VECTORS(gelu_forward, gelu)
 
 /* y' = Phi(x) + x phi(x), phi(x) = exp(-x^2 / 2) / sqrt(2 pi) */
-static void gelu_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
-			  size_t n)
+RM_INLINE void gelu_slope(rm_vec *x)
 {
-	for (size_t i = 0; i < n; i++) {
-		double v = (double)x[i];
-		double cdf = .5 * (1 + erf(v * M_SQRT1_2));
-		double pdf = exp(-.5 * v * v) * .5 * M_SQRT1_2 * M_2_SQRTPI;
-		dx[i] += (rm_real)((double)dy[i] * (cdf + v * pdf));
-	}
+	const rm_vec zero = {0};
+	rm_ivec minus = *x < zero;
+	rm_vec tail = RM_VEC_PICK(rm_ivec, minus, -*x, *x);
+	rm_vec pdf = (rm_real)-.5 * *x * *x;
+
+	tail *= (rm_real)M_SQRT1_2;
+	rm_vec_erfc(&tail);
+	tail *= (rm_real).5;
+	tail = RM_VEC_PICK(rm_ivec, minus, tail, (rm_real)1 - tail);
+	rm_vec_exp(&pdf);
+	*x = tail + *x * pdf * (rm_real)(.5 * M_SQRT1_2 * M_2_SQRTPI);
 }
+
+BY_VECTORS_BACK(gelu_backward, gelu_slope)
 
 /* y = x sigma(x).  Elfwing, Uchibe and Doya, 2017. */
 RM_INLINE void silu(rm_vec *x)
@@ -118,43 +152,40 @@ RM_INLINE void silu(rm_vec *x)
 BY_VECTORS(silu_forward, silu)
 
 /* y' = s (1 + x (1 - s)), s = sigma(x) */
-static void silu_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
-			  size_t n)
+RM_INLINE void silu_slope(rm_vec *x)
 {
-	for (size_t i = 0; i < n; i++) {
-		double v = (double)x[i], s = rm_sigmoid(v);
-		dx[i] += (rm_real)((double)dy[i] * s * (1 + v * (1 - s)));
-	}
+	rm_vec s = *x;
+
+	rm_vec_sigmoid(&s);
+	*x = s * ((rm_real)1 + *x * ((rm_real)1 - s));
 }
+
+BY_VECTORS_BACK(silu_backward, silu_slope)
 
 /* y = tanh x */
 BY_VECTORS(tanh_forward, rm_vec_tanh)
 
 /* y' = 1 - tanh(x)^2 */
-static void tanh_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
-			  size_t n)
+RM_INLINE void tanh_slope(rm_vec *x)
 {
-	for (size_t i = 0; i < n; i++) {
-		double y = tanh((double)x[i]);
-		dx[i] += (rm_real)((double)dy[i] * (1 - y * y));
-	}
+	rm_vec_tanh(x);
+	*x = (rm_real)1 - *x * *x;
 }
+
+BY_VECTORS_BACK(tanh_backward, tanh_slope)
 
 /*
  * y = x (1 + tanh u) / 2, u = sqrt(2 / pi) (x + .044715 x^3): the form of
  * OpenAI's GPT and Google's models, which call it gelu_new or
  * gelu_pytorch_tanh.
  */
-static double inner(double x)
-{
-	return sqrt(2 / M_PI) * (x + .044715 * x * x * x);
-}
+#define ROOT_2_PI ((rm_real).7978845608028654)
 
 RM_INLINE void gelu_tanh(rm_vec *x)
 {
 	rm_vec u = *x + (rm_real).044715 * *x * *x * *x;
 
-	u *= (rm_real).7978845608028654;	/* sqrt(2 / pi) */
+	u *= ROOT_2_PI;
 	rm_vec_tanh(&u);
 	*x *= (rm_real).5 * ((rm_real)1 + u);
 }
@@ -162,16 +193,18 @@ RM_INLINE void gelu_tanh(rm_vec *x)
 BY_VECTORS(gelu_tanh_forward, gelu_tanh)
 
 /* y' = (1 + t) / 2 + x (1 - t^2) u' / 2, t = tanh u */
-static void gelu_tanh_backward(rm_real *dx, const rm_real *dy,
-			       const rm_real *x, size_t n)
+RM_INLINE void gelu_tanh_slope(rm_vec *x)
 {
-	for (size_t i = 0; i < n; i++) {
-		double v = (double)x[i], t = tanh(inner(v));
-		double du = sqrt(2 / M_PI) * (1 + 3 * .044715 * v * v);
-		dx[i] += (rm_real)((double)dy[i] * .5 *
-				   (1 + t + v * (1 - t * t) * du));
-	}
+	rm_vec t = *x + (rm_real).044715 * *x * *x * *x;
+	rm_vec du = ROOT_2_PI * ((rm_real)1 + (rm_real)(3 * .044715) *
+				 *x * *x);
+
+	t *= ROOT_2_PI;
+	rm_vec_tanh(&t);
+	*x = (rm_real).5 * ((rm_real)1 + t + *x * ((rm_real)1 - t * t) * du);
 }
+
+BY_VECTORS_BACK(gelu_tanh_backward, gelu_tanh_slope)
 
 /* y = x sigma(1.702 x): Hendrycks and Gimpel's approximation. */
 RM_INLINE void quick_gelu(rm_vec *x)
@@ -185,14 +218,15 @@ RM_INLINE void quick_gelu(rm_vec *x)
 BY_VECTORS(quick_gelu_forward, quick_gelu)
 
 /* y' = s (1 + 1.702 x (1 - s)), s = sigma(1.702 x) */
-static void quick_gelu_backward(rm_real *dx, const rm_real *dy,
-				const rm_real *x, size_t n)
+RM_INLINE void quick_gelu_slope(rm_vec *x)
 {
-	for (size_t i = 0; i < n; i++) {
-		double v = 1.702 * (double)x[i], s = rm_sigmoid(v);
-		dx[i] += (rm_real)((double)dy[i] * s * (1 + v * (1 - s)));
-	}
+	rm_vec v = (rm_real)1.702 * *x, s = v;
+
+	rm_vec_sigmoid(&s);
+	*x = s * ((rm_real)1 + v * ((rm_real)1 - s));
 }
+
+BY_VECTORS_BACK(quick_gelu_backward, quick_gelu_slope)
 
 const struct rm_activation rm_activations[] = {
 	{ "identity", identity_forward, identity_backward },

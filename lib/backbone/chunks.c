@@ -12,24 +12,10 @@
 #define CHUNK_ROWS ((size_t)1024)
 #define CHUNK_BYTES ((size_t)64 << 20)
 
-static void space_fini(struct rm_space *s)
-{
-	free(s->x);
-	free(s->h);
-	free(s->t);
-	free(s->qkv);
-	free(s->a);
-	free(s->f);
-	free(s->g);
-	free(s->position);
-	free(s->text);
-	free(s->pick);
-}
-
-void rm_transformer_spaces_fini(struct rm_transformer *t)
+void rm_transformer_chunks_fini(struct rm_transformer *t)
 {
 	for (size_t i = 0; i < t->n_space; i++)
-		space_fini(&t->space[i]);
+		rm_transformer_space_fini(&t->space[i]);
 	for (size_t i = 0; i < 2; i++) {
 		free(t->rope[i].cos);
 		free(t->rope[i].sin);
@@ -38,6 +24,7 @@ void rm_transformer_spaces_fini(struct rm_transformer *t)
 	free(t->space);
 	free(t->chunk);
 	free(t->row);
+	free(t->last_run);
 }
 
 /* ---- tables of positions ---- */
@@ -110,29 +97,16 @@ static size_t tree_end(const struct rm_batch *batch, size_t first)
 	return i;
 }
 
-/* f holds embeddings at first, and rows of attention at last. */
-static size_t f_width(const struct rm_transformer *t)
-{
-	size_t most = RM_MAX(t->inner, t->arch.embed);
-
-	return RM_MAX(most, t->arch.heads * t->arch.head_dim);
-}
-
-static size_t row_floats(const struct rm_transformer *t)
-{
-	const struct rm_arch *a = &t->arch;
-
-	return 3 * a->hidden + t->qkv_width + a->heads * a->head_dim +
-		f_width(t) + (t->gated ? a->ffn : 0);
-}
-
 /* Rows that chunks should have: alike, and as many as threads share. */
 static size_t chunk_rows(const struct rm_transformer *t,
 			 const struct rm_batch *batch)
 {
-	size_t most = CHUNK_BYTES / (row_floats(t) * sizeof(rm_real));
+	size_t most = CHUNK_BYTES / rm_transformer_row_bytes(t);
 	size_t total = 0, chunks;
 
+	/* Gradients are summed in one order, whatever the threads. */
+	if (batch->train)
+		return SIZE_MAX;
 	most = RM_MAX(RM_MIN(most, CHUNK_ROWS), 64);
 	for (size_t i = 0; i < batch->n_segments; i++)
 		total += batch->segment[i].length;
@@ -168,46 +142,6 @@ static int cut_chunks(struct rm_transformer *t, const struct rm_batch *batch)
 		}
 		c->end = end;
 	}
-	return 0;
-}
-
-static rm_real *rows_of(size_t rows, size_t width)
-{
-	return rm_calloc_aligned(rows, width * sizeof(rm_real));
-}
-
-/* Room for the rows of a chunk. */
-static int space_need(const struct rm_transformer *t, struct rm_space *s,
-		      const struct rm_chunk *c)
-{
-	const struct rm_arch *a = &t->arch;
-	size_t n = c->end - c->first, rows = RM_MAX(c->rows, n);
-
-	if (rm_grow(&s->text, &s->cap_text, n, sizeof(*s->text)) < 0 ||
-	    rm_grow(&s->pick, &s->cap_pick, n, sizeof(*s->pick)) < 0)
-		return -1;
-	if (rows <= s->rows)
-		return 0;
-	const struct rm_space old = *s;
-	s->text = NULL;
-	s->pick = NULL;
-	space_fini(s);
-	*s = (struct rm_space){
-		.text = old.text, .cap_text = old.cap_text,
-		.pick = old.pick, .cap_pick = old.cap_pick
-	};
-	s->x = rows_of(rows, a->hidden);
-	s->h = rows_of(rows, a->hidden);
-	s->t = rows_of(rows, a->hidden);
-	s->qkv = rows_of(rows, t->qkv_width);
-	s->a = rows_of(rows, a->heads * a->head_dim);
-	s->f = rows_of(rows, f_width(t));
-	s->g = rows_of(rows, t->gated ? a->ffn : 1);
-	s->position = rm_calloc(rows, sizeof(*s->position));
-	if (!s->x || !s->h || !s->t || !s->qkv || !s->a || !s->f || !s->g ||
-	    !s->position)
-		return -1;
-	s->rows = rows;
 	return 0;
 }
 
@@ -254,6 +188,24 @@ static void mean_row(const struct rm_run *r, size_t segment, const rm_real *y,
 		}
 		to[c] = (rm_real)(sum / (double)n);
 	}
+}
+
+/* Each token of a text has the same share of its mean's gradient. */
+static void mean_back(const struct rm_run *r, size_t segment,
+		      const rm_real *from, rm_real *d)
+{
+	const struct rm_batch *batch = r->p->batch;
+	size_t dim = r->p->b->dim, n = 0, i;
+
+	for (i = segment; i != RM_NO_PARENT; i = batch->segment[i].parent)
+		n += batch->segment[i].length;
+	for (i = segment; i != RM_NO_PARENT; i = batch->segment[i].parent)
+		for (size_t k = 0; k < batch->segment[i].length; k++) {
+			rm_real *to = d + (r->p->t->row[i] + k) * dim;
+
+			for (size_t c = 0; c < dim; c++)
+				to[c] += from[c] / (rm_real)n;
+		}
 }
 
 /* The first leaf whose segment is not before `segment`. */
@@ -309,18 +261,41 @@ static void put_out(const struct rm_run *r, const rm_real *y)
 		       batch->segment[i].length * dim * sizeof(*y));
 }
 
+/* What put_out gave away comes back as gradients. */
+void rm_transformer_take_grad(const struct rm_run *r, rm_real *d)
+{
+	const struct rm_transformer *t = r->p->t;
+	const struct rm_batch *batch = r->p->batch;
+	size_t dim = r->p->b->dim;
+	const rm_real *from = r->p->b->hidden.grad;
+
+	if (r->n_pick) {
+		memcpy(d, from, r->n_pick * dim * sizeof(*d));
+		return;
+	}
+	memset(d, 0, r->rows * dim * sizeof(*d));
+	for (size_t i = 0; t->every_row && i < batch->n_segments; i++)
+		memcpy(d + t->row[i] * dim,
+		       from + batch->segment[i].start * dim,
+		       batch->segment[i].length * dim * sizeof(*d));
+	for (size_t i = 0; !t->every_row && i < batch->n_leaves; i++)
+		mean_back(r, batch->leaf[i], from + i * dim, d);
+}
+
 static int do_run(struct rm_run *r)
 {
 	const struct rm_transformer *t = r->p->t;
 	const rm_real *y;
 
-	if (space_need(t, r->s, r->c) < 0)
+	if (rm_transformer_space(r, r->p->batch->train) < 0)
 		return -1;
 	if (!t->every_row && t->arch.pooling != RM_POOL_MEAN)
 		r->n_pick = pick_rows(r);
 	if (rm_transformer_run(r, &y) < 0)
 		return -1;
 	put_out(r, y);
+	if (r->p->batch->train)
+		*t->last_run = *r;
 	return 0;
 }
 
@@ -383,7 +358,7 @@ int rm_transformer_forward(struct rm_backbone *b,
 	struct rm_pass p = { .b = b, .t = t, .batch = batch };
 	size_t longest;
 
-	if (!t->layer->qkv.w)
+	if (!t->ready)
 		return rm_fail("the model's parameters are not taken over");
 	if (check_texts(t, batch, &longest) < 0 || need_spaces(t) < 0 ||
 	    need_rope(t, false, longest) < 0 ||
@@ -393,6 +368,11 @@ int rm_transformer_forward(struct rm_backbone *b,
 			     batch->n_leaves, batch->train) < 0)
 		return -1;
 	b->hidden.pooled = !t->every_row;
+	if (batch->train && !t->last_run) {
+		t->last_run = rm_calloc(1, sizeof(*t->last_run));
+		if (!t->last_run)
+			return -1;
+	}
 	/* One chunk alone is shared by the threads inside. */
 	if (t->n_chunks == 1)
 		do_chunk(&p, 0);

@@ -48,70 +48,65 @@ static size_t position_row(const struct rm_arch *a, int32_t id,
 	return a->position_offset + position - *pads;
 }
 
-/* x[width] of one token, before norms. */
-static void embed(const struct rm_run *r, const struct rm_segment *seg,
-		  size_t k, size_t position_at, rm_real *x, size_t width)
+void rm_transformer_each_row(const struct rm_run *r,
+			     void (*fn)(void *arg, size_t row,
+					const struct rm_place *at),
+			     void *arg)
 {
+	const struct rm_transformer *t = r->p->t;
+	const struct rm_batch *batch = r->p->batch;
+
+	for (size_t i = r->c->first; i < r->c->end; i++) {
+		const struct rm_segment *seg = &batch->segment[i];
+		size_t row = t->row[i], pads = 0;
+
+		for (size_t k = 0; k < seg->length; k++) {
+			int32_t id = batch->ids[seg->start + k];
+			const struct rm_place at = {
+				.id = (size_t)id,
+				.type = (size_t)r->p->b->types[k >=
+							       seg->prompt],
+				.position = position_row(&t->arch, id,
+					r->s->position[row + k], &pads)
+			};
+
+			fn(arg, row + k, &at);
+		}
+	}
+}
+
+/* The sum of a token's embeddings, before norms. */
+static void embed(void *arg, size_t row, const struct rm_place *at)
+{
+	const struct rm_run *r = arg;
 	const struct rm_backbone *b = r->p->b;
 	const struct rm_transformer *t = r->p->t;
 	const struct rm_arch *a = &t->arch;
 	const rm_real *types = rm_value(b, t->outer->weight[RM_TYPES]);
 	const rm_real *positions = rm_value(b, t->outer->weight[RM_POSITIONS]);
-	size_t id = (size_t)r->p->batch->ids[seg->start + k];
-	size_t type = (size_t)b->types[k >= seg->prompt];
+	size_t E = a->embed;
+	rm_real *x = (t->in.parts ? r->s->e : r->s->tape->x) + row * E;
 
-	memcpy(x, rm_value(b, t->outer->weight[RM_TOKENS]) + id * width,
-	       width * sizeof(*x));
+	memcpy(x, rm_value(b, t->outer->weight[RM_TOKENS]) + at->id * E,
+	       E * sizeof(*x));
 	if (a->embed_scale > 0)
-		for (size_t i = 0; i < width; i++)
+		for (size_t i = 0; i < E; i++)
 			x[i] *= (rm_real)a->embed_scale;
 	if (types)
-		add_row(x, types + type * width, width);
+		add_row(x, types + at->type * E, E);
 	if (positions && !a->in_before_positions)
-		add_row(x, positions + position_at * width, width);
+		add_row(x, positions + at->position * E, E);
 }
 
-static int embed_all(const struct rm_run *r)
+static void add_position(void *arg, size_t row, const struct rm_place *at)
 {
+	const struct rm_run *r = arg;
 	const struct rm_transformer *t = r->p->t;
-	const struct rm_arch *a = &t->arch;
-	const rm_real *positions = rm_value(r->p->b,
-					 t->outer->weight[RM_POSITIONS]);
-	bool in = t->in.w != NULL;
-	size_t width = a->embed, C = a->hidden;
-	rm_real *to = in ? r->s->f : r->s->x;
+	size_t C = t->arch.hidden;
 
-	for (size_t i = r->c->first; i < r->c->end; i++) {
-		const struct rm_segment *seg = &r->p->batch->segment[i];
-		size_t row = t->row[i], pads = 0;
-
-		for (size_t k = 0; k < seg->length; k++) {
-			size_t at = position_row(a,
-				r->p->batch->ids[seg->start + k],
-				r->s->position[row + k], &pads);
-
-			embed(r, seg, k, at, to + (row + k) * width, width);
-		}
-	}
-	if (in && rm_gemm_packed(r->rows, r->s->f, t->in.w, r->s->x) < 0)
-		return -1;
-	for (size_t i = 0; positions && a->in_before_positions &&
-	     i < r->n_texts; i++) {
-		const struct rm_attention_text *x = &r->s->text[i];
-
-		for (size_t k = x->row; k < x->row + x->n; k++)
-			add_row(r->s->x + k * C, positions +
-				(a->position_offset + r->s->position[k]) * C,
-				C);
-	}
-	return 0;
-}
-
-/* y[T, n] = x[T, k] w' */
-static int apply(struct rm_run *r, const struct rm_product *p,
-		 const rm_real *x, rm_real *y)
-{
-	return rm_gemm_packed(r->rows, x, p->w, y);
+	add_row(r->s->tape->x + row * C,
+		rm_value(r->p->b, t->outer->weight[RM_POSITIONS]) +
+		at->position * C, C);
 }
 
 static void norm(struct rm_run *r, rm_real *y, const rm_real *x,
@@ -120,6 +115,34 @@ static void norm(struct rm_run *r, rm_real *y, const rm_real *x,
 	struct rm_norm n = rm_transformer_norm(r->p->b, l, slot);
 
 	rm_norm_forward(y, x, &n, r->rows, r->p->t->arch.hidden);
+}
+
+/* The first layer's x. */
+static int embed_all(struct rm_run *r)
+{
+	const struct rm_transformer *t = r->p->t;
+	struct rm_space *s = r->s;
+
+	rm_transformer_each_row(r, embed, r);
+	if (t->in.parts && rm_gemm_packed(r->rows, s->e, t->in.along,
+					  s->tape->x, false) < 0)
+		return -1;
+	if (t->outer->weight[RM_POSITIONS] >= 0 && t->arch.in_before_positions)
+		rm_transformer_each_row(r, add_position, r);
+	if (t->outer->weight[RM_EMBED_NORM] < 0)
+		return 0;
+	if (s->train)
+		memcpy(s->x0, s->tape->x,
+		       r->rows * t->arch.hidden * sizeof(*s->x0));
+	norm(r, s->tape->x, s->tape->x, t->outer, RM_EMBED_NORM);
+	return 0;
+}
+
+/* y[rows, n] = x[rows, k] w' */
+static int apply(struct rm_run *r, const struct rm_product *p,
+		 const rm_real *x, rm_real *y)
+{
+	return rm_gemm_packed(r->rows, x, p->along, y, false);
 }
 
 /* y = norm(x + (a + bias)); sum, if not NULL, takes what is in the norm. */
@@ -134,16 +157,20 @@ static void add_norm(struct rm_run *r, rm_real *y, rm_real *sum,
 }
 
 /* Queries and keys: their own norms, then positions. */
-static void turn(struct rm_run *r, const struct rm_layer *l, bool sliding)
+static void turn(struct rm_run *r, const struct rm_layer *l,
+		 const struct rm_tape *tape, bool sliding)
 {
 	const struct rm_transformer *t = r->p->t;
 	const struct rm_arch *a = &t->arch;
 	const struct rm_rope_table *rope =
 		&t->rope[sliding && a->rope_sliding.theta > 0];
 	size_t W = t->qkv_width, D = a->head_dim;
-	rm_real *q = r->s->qkv, *k = r->s->qkv + t->k_at;
+	rm_real *q = tape->qkv, *k = tape->qkv + t->k_at;
 
 	if (l->weight[RM_Q_NORM] >= 0) {
+		if (tape->raw)
+			memcpy(tape->raw, tape->qkv,
+			       r->rows * W * sizeof(*q));
 		struct rm_norm n = rm_transformer_norm(r->p->b, l, RM_Q_NORM);
 
 		rm_norm_heads_forward(q, W, a->heads, t->q_head, D, &n,
@@ -160,10 +187,11 @@ static void turn(struct rm_run *r, const struct rm_layer *l, bool sliding)
 			r->s->position, rope->cos, rope->sin, r->rows);
 }
 
-static struct rm_attention attention_of(const struct rm_transformer *t,
-					const struct rm_layer *l, size_t i)
+struct rm_attention rm_transformer_attention(const struct rm_transformer *t,
+					     size_t i)
 {
 	const struct rm_arch *a = &t->arch;
+	const struct rm_layer *l = &t->layer[i];
 	size_t HD = a->heads * a->head_dim;
 	struct rm_attention at = {
 		.heads = a->heads, .kv_heads = a->kv_heads,
@@ -207,112 +235,119 @@ static void ask_little(const struct rm_run *r)
 	}
 }
 
-/* x[n_pick, width] = the rows picked; `by` has room for as many. */
-static void pick(const struct rm_run *r, rm_real *x, rm_real *by,
+static void pick(const struct rm_run *r, rm_real *to, const rm_real *from,
 		 size_t width)
 {
 	for (size_t k = 0; k < r->n_pick; k++)
-		memcpy(by + k * width, x + r->s->pick[k] * width,
-		       width * sizeof(*x));
-	memcpy(x, by, r->n_pick * width * sizeof(*x));
+		memcpy(to + k * width, from + r->s->pick[k] * width,
+		       width * sizeof(*to));
 }
 
-/* Go on with the rows that are pooled alone. */
-static void narrow(struct rm_run *r)
-{
-	const struct rm_arch *a = &r->p->t->arch;
-
-	if (r->n_pick == 0)
-		return;
-	pick(r, r->s->a, r->s->f, a->heads * a->head_dim);
-	pick(r, r->s->x, r->s->t, a->hidden);
-	r->rows = r->n_pick;
-}
-
-/* t = attention(h) without the bias of its last product. */
-static int attend(struct rm_run *r, const struct rm_layer *l, size_t i,
-		  const rm_real *h)
+/*
+ * t = attention(h) without the bias of its last product; *x is what it is to
+ * be added to, the rows that go on.
+ */
+static int attend(struct rm_run *r, size_t i, const rm_real *h,
+		  const rm_real **x)
 {
 	const struct rm_transformer *t = r->p->t;
 	const struct rm_arch *a = &t->arch;
-	const rm_real *qkv = r->s->qkv;
-	struct rm_attention at = attention_of(t, l, i);
-	size_t W = t->qkv_width;
+	const struct rm_layer *l = &t->layer[i];
+	const struct rm_tape *k = &r->s->tape[i];
+	struct rm_attention at = rm_transformer_attention(t, i);
+	size_t W = t->qkv_width, HD = a->heads * a->head_dim;
+	const rm_real *y = k->a;
 
-	if (apply(r, &l->qkv, h, r->s->qkv) < 0)
+	*x = k->x;
+	if (apply(r, &l->qkv, h, k->qkv) < 0)
 		return -1;
-	rm_bias_activation_forward(r->s->qkv, l->qkv.bias, NULL, r->rows, W);
-	turn(r, l, a->sliding[i]);
+	rm_bias_activation_forward(k->qkv, k->qkv, l->qkv.all_bias, NULL,
+				   r->rows, W);
+	turn(r, l, k, a->sliding[i]);
 	if (i + 1 == a->layers)
 		ask_little(r);
-	if (rm_attention_forward(r->s->a, a->heads * a->head_dim,
-		(struct rm_heads){ qkv, W, t->q_head },
-		(struct rm_heads){ qkv + t->k_at, W, t->kv_head },
-		(struct rm_heads){ qkv + t->v_at, W, t->kv_head }, &at,
+	if (rm_attention_forward(k->a, HD, k->lse,
+		(struct rm_heads){ k->qkv, W, t->q_head },
+		(struct rm_heads){ k->qkv + t->k_at, W, t->kv_head },
+		(struct rm_heads){ k->qkv + t->v_at, W, t->kv_head }, &at,
 		r->s->text, r->n_texts) < 0)
 		return -1;
-	if (i + 1 == a->layers)
-		narrow(r);
-	return apply(r, &l->out, r->s->a, r->s->t);
+	if (i + 1 == a->layers && r->n_pick) {
+		pick(r, r->s->pa, k->a, HD);
+		pick(r, r->s->px, k->x, a->hidden);
+		r->rows = r->n_pick;
+		y = r->s->pa;
+		*x = r->s->px;
+	}
+	return apply(r, &l->out, y, r->s->t);
 }
 
-/* y = ffn(h) without the bias of its last product. */
-static int feed(struct rm_run *r, const struct rm_layer *l, const rm_real *h,
-		rm_real *y)
+/* t = ffn(h) without the bias of its last product. */
+static int feed(struct rm_run *r, size_t i, const rm_real *h)
 {
 	const struct rm_transformer *t = r->p->t;
+	const struct rm_layer *l = &t->layer[i];
 	const struct rm_activation *f =
 		&rm_activations[t->arch.activation];
-	const rm_real *inner = r->s->f;
+	const struct rm_tape *k = &r->s->tape[i];
 
-	if (apply(r, &l->up, h, r->s->f) < 0)
+	if (apply(r, &l->up, h, k->f) < 0)
 		return -1;
-	if (t->gated) {
-		rm_gate_forward(r->s->g, r->s->f, l->up.bias, f, r->rows,
+	if (t->gated)
+		rm_gate_forward(r->s->g, k->f, l->up.all_bias, f, r->rows,
 				t->arch.ffn);
-		inner = r->s->g;
-	} else {
-		rm_bias_activation_forward(r->s->f, l->up.bias, f, r->rows,
-					   t->inner);
-	}
-	return apply(r, &l->down, inner, y);
+	else
+		rm_bias_activation_forward(r->s->g, k->f, l->up.all_bias, f,
+					   r->rows, t->inner);
+	return apply(r, &l->down, r->s->g, r->s->t);
 }
 
 /* x = norm(x + attention(x)); x = norm(x + ffn(x)) */
 static int layer_after(struct rm_run *r, const struct rm_layer *l, size_t i)
 {
-	struct rm_space *s = r->s;
+	const struct rm_tape *k = &r->s->tape[i];
+	const rm_real *x;
 
-	if (attend(r, l, i, s->x) < 0)
+	if (attend(r, i, k->x, &x) < 0)
 		return -1;
-	add_norm(r, s->x, NULL, s->x, s->t, l->out.bias, l,
+	add_norm(r, k->mid, k->s1, x, r->s->t, l->out.all_bias, l,
 		 RM_ATTENTION_NORM);
-	if (feed(r, l, s->x, s->t) < 0)
+	if (feed(r, i, k->mid) < 0)
 		return -1;
-	add_norm(r, s->x, NULL, s->x, s->t, l->down.bias, l, RM_FFN_NORM);
+	add_norm(r, k->y, k->s2, k->mid, r->s->t, l->down.all_bias, l,
+		 RM_FFN_NORM);
 	return 0;
 }
 
 /* What the layer's attention reads. */
-static const rm_real *normed(struct rm_run *r, const struct rm_layer *l)
+static const rm_real *normed(struct rm_run *r, const struct rm_layer *l,
+			     const struct rm_tape *k)
 {
 	if (l->weight[RM_ATTENTION_NORM] < 0)
-		return r->s->x;
-	norm(r, r->s->h, r->s->x, l, RM_ATTENTION_NORM);
-	return r->s->h;
+		return k->x;
+	norm(r, k->h, k->x, l, RM_ATTENTION_NORM);
+	return k->h;
+}
+
+static void add(struct rm_run *r, rm_real *y, const rm_real *x,
+		const rm_real *bias)
+{
+	rm_add_forward(y, x, r->s->t, bias, r->rows, r->p->t->arch.hidden);
 }
 
 /* x += attention(norm(x)); x += ffn(norm(x)) */
 static int layer_before(struct rm_run *r, const struct rm_layer *l, size_t i)
 {
-	struct rm_space *s = r->s;
+	const struct rm_tape *k = &r->s->tape[i];
+	const rm_real *x;
 
-	if (attend(r, l, i, normed(r, l)) < 0)
+	if (attend(r, i, normed(r, l, k), &x) < 0)
 		return -1;
-	add_norm(r, s->h, s->x, s->x, s->t, l->out.bias, l, RM_FFN_NORM);
-	if (feed(r, l, s->h, s->t) < 0)
+	add_norm(r, k->h2, k->mid, x, r->s->t, l->out.all_bias, l,
+		 RM_FFN_NORM);
+	if (feed(r, i, k->h2) < 0)
 		return -1;
-	rm_add_forward(s->x, s->t, l->down.bias, r->rows, r->p->t->arch.hidden);
+	add(r, k->y, k->mid, l->down.all_bias);
 	return 0;
 }
 
@@ -320,39 +355,43 @@ static int layer_before(struct rm_run *r, const struct rm_layer *l, size_t i)
 static int layer_parallel(struct rm_run *r, const struct rm_layer *l,
 			  size_t i)
 {
-	struct rm_space *s = r->s;
-	size_t C = r->p->t->arch.hidden;
+	const struct rm_tape *k = &r->s->tape[i];
+	const rm_real *x;
 
-	if (attend(r, l, i, normed(r, l)) < 0)
+	if (attend(r, i, normed(r, l, k), &x) < 0)
 		return -1;
-	norm(r, s->h, s->x, l, RM_FFN_NORM);
-	rm_add_forward(s->x, s->t, l->out.bias, r->rows, C);
-	if (feed(r, l, s->h, s->t) < 0)
+	norm(r, k->h2, x, l, RM_FFN_NORM);
+	add(r, k->mid, x, l->out.all_bias);
+	if (feed(r, i, k->h2) < 0)
 		return -1;
-	rm_add_forward(s->x, s->t, l->down.bias, r->rows, C);
+	add(r, k->y, k->mid, l->down.all_bias);
 	return 0;
 }
 
 /* x += norm(attention(norm(x))); x += norm(ffn(norm(x))) */
 static int layer_around(struct rm_run *r, const struct rm_layer *l, size_t i)
 {
-	struct rm_space *s = r->s;
+	const struct rm_tape *k = &r->s->tape[i];
 	size_t C = r->p->t->arch.hidden;
+	rm_real *t = r->s->t;
+	const rm_real *x;
 
-	if (attend(r, l, i, normed(r, l)) < 0)
+	if (attend(r, i, normed(r, l, k), &x) < 0)
 		return -1;
-	rm_bias_activation_forward(s->t, l->out.bias, NULL, r->rows, C);
-	norm(r, s->t, s->t, l, RM_ATTENTION_OUT_NORM);
-	add_norm(r, s->h, s->x, s->x, s->t, NULL, l, RM_FFN_NORM);
-	if (feed(r, l, s->h, s->t) < 0)
+	rm_bias_activation_forward(k->s1, t, l->out.all_bias, NULL, r->rows,
+				   C);
+	norm(r, t, k->s1, l, RM_ATTENTION_OUT_NORM);
+	add_norm(r, k->h2, k->mid, x, t, NULL, l, RM_FFN_NORM);
+	if (feed(r, i, k->h2) < 0)
 		return -1;
-	rm_bias_activation_forward(s->t, l->down.bias, NULL, r->rows, C);
-	norm(r, s->t, s->t, l, RM_FFN_OUT_NORM);
-	rm_add_forward(s->x, s->t, NULL, r->rows, C);
+	rm_bias_activation_forward(k->s2, t, l->down.all_bias, NULL, r->rows,
+				   C);
+	norm(r, t, k->s2, l, RM_FFN_OUT_NORM);
+	add(r, k->y, k->mid, NULL);
 	return 0;
 }
 
-int rm_transformer_run(struct rm_run *r, const rm_real **y)
+int rm_transformer_layer(struct rm_run *r, size_t i)
 {
 	static int (*const layers[])(struct rm_run *r,
 				     const struct rm_layer *l, size_t i) = {
@@ -362,22 +401,30 @@ int rm_transformer_run(struct rm_run *r, const rm_real **y)
 		[RM_NORM_PARALLEL] = layer_parallel
 	};
 	const struct rm_transformer *t = r->p->t;
+
+	return layers[t->arch.order](r, &t->layer[i], i);
+}
+
+int rm_transformer_run(struct rm_run *r, const rm_real **y)
+{
+	const struct rm_transformer *t = r->p->t;
 	struct rm_space *s = r->s;
 
 	lay_out(r);
 	if (embed_all(r) < 0)
 		return -1;
-	if (t->outer->weight[RM_EMBED_NORM] >= 0)
-		norm(r, s->x, s->x, t->outer, RM_EMBED_NORM);
 	for (size_t i = 0; i < t->arch.layers; i++)
-		if (layers[t->arch.order](r, &t->layer[i], i) < 0)
+		if (rm_transformer_layer(r, i) < 0)
 			return -1;
-	if (t->outer->weight[RM_FINAL_NORM] >= 0)
-		norm(r, s->x, s->x, t->outer, RM_FINAL_NORM);
-	*y = s->x;
-	if (!t->last.w)
+	*y = s->tape[t->arch.layers - 1].y;
+	if (t->outer->weight[RM_FINAL_NORM] >= 0) {
+		norm(r, s->z, *y, t->outer, RM_FINAL_NORM);
+		*y = s->z;
+	}
+	if (!t->last.parts)
 		return 0;
-	*y = s->f;
-	return apply(r, &t->last, s->x, s->f);
+	if (apply(r, &t->last, *y, s->out) < 0)
+		return -1;
+	*y = s->out;
+	return 0;
 }
-

@@ -91,6 +91,50 @@ static void set_layout(struct rm_transformer *t)
 	t->inner = t->gated ? 2 * a->ffn : a->ffn;
 }
 
+/* The slots that are there, one under the other, as one product. */
+static void set_product(const struct rm_transformer *t, struct rm_product *p,
+			const struct rm_layer *l, const enum rm_slot *slot,
+			size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t shape[2];
+
+		if (l->weight[slot[i]] < 0)
+			continue;
+		rm_arch_shape(&t->arch, slot[i], shape);
+		p->turned = t->arch.slot[slot[i]].flags & RM_TRANSPOSED;
+		p->k = shape[!p->turned];
+		p->weight[p->parts] = l->weight[slot[i]];
+		p->bias[p->parts] = l->bias[slot[i]];
+		p->rows[p->parts++] = shape[p->turned];
+		p->n += shape[p->turned];
+	}
+}
+
+static void set_products(struct rm_transformer *t)
+{
+	static const enum rm_slot whole[] = { RM_QKV };
+	static const enum rm_slot parts[] = { RM_Q, RM_K, RM_V };
+	static const enum rm_slot out[] = { RM_ATTENTION_OUT };
+	static const enum rm_slot up[] = { RM_GATE_UP, RM_GATE, RM_UP };
+	static const enum rm_slot down[] = { RM_DOWN };
+	static const enum rm_slot in[] = { RM_EMBED_IN };
+	static const enum rm_slot last[] = { RM_EMBED_OUT };
+
+	for (size_t i = 0; i < t->arch.layers; i++) {
+		struct rm_layer *l = &t->layer[i];
+		bool fused = l->weight[RM_QKV] >= 0;
+
+		set_product(t, &l->qkv, l, fused ? whole : parts,
+			    fused ? 1 : 3);
+		set_product(t, &l->out, l, out, 1);
+		set_product(t, &l->up, l, up, 3);
+		set_product(t, &l->down, l, down, 1);
+	}
+	set_product(t, &t->in, t->outer, in, 1);
+	set_product(t, &t->last, t->outer, last, 1);
+}
+
 /* {"name": "transformer", "config": config.json, "pool": "native"|"none"} */
 static int transformer_init(struct rm_backbone *b, const json_t *config,
 			    size_t vocab)
@@ -120,18 +164,26 @@ static int transformer_init(struct rm_backbone *b, const json_t *config,
 	b->dim = t->arch.slot[RM_EMBED_OUT].name ? t->arch.embed :
 						   t->arch.hidden;
 	b->prompt = t->arch.causal ? RM_PROMPT_SHARED : RM_PROMPT_COPIED;
-	return add_parameters(b);
+	if (add_parameters(b) < 0)
+		return -1;
+	set_products(t);
+	return 0;
 }
 
 static void product_fini(struct rm_product *p)
 {
-	rm_packed_free(p->w);
-	free(p->bias);
-	*p = (struct rm_product){0};
+	rm_packed_free(p->along);
+	rm_packed_free(p->back);
+	free(p->all_bias);
+	free(p->d_bias);
 }
 
-static void unpack(struct rm_transformer *t)
+static void transformer_fini(struct rm_backbone *b)
 {
+	struct rm_transformer *t = b->self;
+
+	if (!t)
+		return;
 	for (size_t i = 0; t->layer && i <= t->arch.layers; i++) {
 		struct rm_layer *l = &t->layer[i];
 
@@ -141,82 +193,85 @@ static void unpack(struct rm_transformer *t)
 		product_fini(&l->down);
 		free(l->pos_key);
 		free(l->pos_query);
-		l->pos_key = l->pos_query = NULL;
+		free(l->d_pos_key);
+		free(l->d_pos_query);
 	}
 	product_fini(&t->in);
 	product_fini(&t->last);
-}
-
-static void transformer_fini(struct rm_backbone *b)
-{
-	struct rm_transformer *t = b->self;
-
-	if (!t)
-		return;
-	unpack(t);
-	rm_transformer_spaces_fini(t);
+	free(t->relative);
+	free(t->d_relative);
+	rm_transformer_chunks_fini(t);
 	free(t->layer);
 	free(t);
 }
 
 /* ---- packing ---- */
 
-/* The slots that are there, one under the other, as one product. */
-static int pack(struct rm_backbone *b, struct rm_product *p,
-		const struct rm_layer *l, const enum rm_slot *slot, size_t n,
-		enum rm_precision precision)
+/* The biases of all parts, those that have none 0. */
+static int pack_bias(const struct rm_backbone *b, struct rm_product *p)
 {
-	const struct rm_transformer *t = b->self;
-	const rm_real *w[3] = {0};
-	size_t rows[3] = {0}, parts = 0, total = 0, k = 0, shape[2];
-	bool biased = false, turned = false;
+	bool biased = false;
 
-	*p = (struct rm_product){0};
-	for (size_t i = 0; i < n; i++) {
-		if (l->weight[slot[i]] < 0)
-			continue;
-		rm_arch_shape(&t->arch, slot[i], shape);
-		turned = t->arch.slot[slot[i]].flags & RM_TRANSPOSED;
-		w[parts] = rm_value(b, l->weight[slot[i]]);
-		rows[parts] = shape[turned];
-		total += rows[parts++];
-		k = shape[!turned];
-		biased |= l->bias[slot[i]] >= 0;
-	}
-	p->w = rm_gemm_pack(total, k, w, rows, parts, turned, precision);
-	if (!p->w || !biased)
-		return p->w ? 0 : -1;
-	p->bias = rm_calloc(total, sizeof(*p->bias));
-	if (!p->bias)
+	for (size_t i = 0; i < p->parts; i++)
+		biased |= p->bias[i] >= 0;
+	if (!biased)
+		return 0;
+	if (!p->all_bias)
+		p->all_bias = rm_calloc(p->n, sizeof(*p->all_bias));
+	if (!p->all_bias)
 		return -1;
-	for (size_t i = 0, at = 0, part = 0; i < n; i++) {
-		const rm_real *from = rm_value(b, l->bias[slot[i]]);
+	for (size_t i = 0, at = 0; i < p->parts; at += p->rows[i++]) {
+		const rm_real *from = rm_value(b, p->bias[i]);
 
-		if (l->weight[slot[i]] < 0)
-			continue;
 		if (from)
-			memcpy(p->bias + at, from,
-			       rows[part] * sizeof(*from));
-		at += rows[part++];
+			memcpy(p->all_bias + at, from,
+			       p->rows[i] * sizeof(*from));
 	}
 	return 0;
 }
 
-/* Rows of relative positions through one of a layer's matrices. */
-static rm_real *project(struct rm_backbone *b, const rm_real *rows,
-			const struct rm_layer *l, enum rm_slot slot)
+static int pack(const struct rm_backbone *b, struct rm_product *p,
+		enum rm_precision precision)
 {
-	const struct rm_arch *a = &((struct rm_transformer *)b->self)->arch;
-	size_t HD = a->heads * a->head_dim;
-	rm_real *y = rm_malloc(2 * a->span * HD, sizeof(*y));
+	struct rm_weights w = { .parts = p->parts, .k = p->k,
+				.turned = p->turned };
 
-	if (y && rm_linear_forward(y, rows, rm_value(b, l->weight[slot]),
-				   rm_value(b, l->bias[slot]), 2 * a->span,
-				   a->hidden, HD, RM_ROWS_ALONE) < 0) {
-		free(y);
-		return NULL;
+	if (p->parts == 0)
+		return 0;
+	for (size_t i = 0; i < p->parts; i++) {
+		w.w[i] = rm_value(b, p->weight[i]);
+		w.rows[i] = p->rows[i];
 	}
-	return y;
+	if (rm_gemm_pack(&p->along, &w, RM_ALONG, precision) < 0 ||
+	    pack_bias(b, p) < 0)
+		return -1;
+	if (!rm_trains(b))
+		return 0;
+	if (!p->d_bias)
+		p->d_bias = rm_malloc(p->n, sizeof(*p->d_bias));
+	if (!p->d_bias)
+		return -1;
+	return rm_gemm_pack(&p->back, &w, RM_BACK, precision);
+}
+
+/* Rows of relative positions through one of a layer's matrices. */
+static int project(struct rm_backbone *b, const struct rm_layer *l,
+		   enum rm_slot slot, rm_real **y, rm_real **d)
+{
+	const struct rm_transformer *t = b->self;
+	const struct rm_arch *a = &t->arch;
+	size_t HD = a->heads * a->head_dim, n = 2 * a->span * HD;
+
+	if (!*y)
+		*y = rm_malloc(n, sizeof(**y));
+	if (!*d && rm_trains(b))
+		*d = rm_malloc(n, sizeof(**d));
+	if (!*y || (rm_trains(b) && !*d))
+		return -1;
+	return rm_linear_forward(*y, t->relative,
+				 rm_value(b, l->weight[slot]),
+				 rm_value(b, l->bias[slot]), 2 * a->span,
+				 a->hidden, HD, RM_ROWS_ALONE);
 }
 
 struct rm_norm rm_transformer_norm(const struct rm_backbone *b,
@@ -237,81 +292,67 @@ static int pack_relative(struct rm_backbone *b)
 {
 	struct rm_transformer *t = b->self;
 	const struct rm_arch *a = &t->arch;
-	rm_real *rows;
-	int status = 0;
+	size_t n = 2 * a->span * a->hidden;
 
 	if (t->outer->weight[RM_RELATIVE] < 0)
 		return 0;
-	rows = rm_malloc(2 * a->span * a->hidden, sizeof(*rows));
-	if (!rows)
+	if (!t->relative)
+		t->relative = rm_malloc(n, sizeof(*t->relative));
+	if (!t->d_relative && rm_trains(b))
+		t->d_relative = rm_malloc(n, sizeof(*t->d_relative));
+	if (!t->relative || (rm_trains(b) && !t->d_relative))
 		return -1;
-	memcpy(rows, rm_value(b, t->outer->weight[RM_RELATIVE]),
-	       2 * a->span * a->hidden * sizeof(*rows));
+	memcpy(t->relative, rm_value(b, t->outer->weight[RM_RELATIVE]),
+	       n * sizeof(*t->relative));
 	if (t->outer->weight[RM_RELATIVE_NORM] >= 0) {
-		struct rm_norm n = rm_transformer_norm(b, t->outer, RM_RELATIVE_NORM);
+		struct rm_norm norm = rm_transformer_norm(b, t->outer,
+							  RM_RELATIVE_NORM);
 
-		rm_norm_forward(rows, rows, &n, 2 * a->span, a->hidden);
+		rm_norm_forward(t->relative, t->relative, &norm, 2 * a->span,
+				a->hidden);
 	}
-	for (size_t i = 0; i < a->layers && status == 0; i++) {
+	for (size_t i = 0; i < a->layers; i++) {
 		struct rm_layer *l = &t->layer[i];
 
-		if (a->c2p)
-			l->pos_key = project(b, rows, l, a->share_key ?
-					     RM_K : RM_POS_KEY);
-		if (a->p2c)
-			l->pos_query = project(b, rows, l, a->share_key ?
-					       RM_Q : RM_POS_QUERY);
-		if ((a->c2p && !l->pos_key) || (a->p2c && !l->pos_query))
-			status = -1;
+		if ((a->c2p && project(b, l, a->share_key ? RM_K : RM_POS_KEY,
+				       &l->pos_key, &l->d_pos_key) < 0) ||
+		    (a->p2c && project(b, l, a->share_key ? RM_Q :
+				       RM_POS_QUERY, &l->pos_query,
+				       &l->d_pos_query) < 0))
+			return -1;
 	}
-	free(rows);
-	return status;
-}
-
-static int pack_layer(struct rm_backbone *b, struct rm_layer *l,
-		      enum rm_precision precision)
-{
-	static const enum rm_slot whole[] = { RM_QKV };
-	static const enum rm_slot parts[] = { RM_Q, RM_K, RM_V };
-	static const enum rm_slot out[] = { RM_ATTENTION_OUT };
-	static const enum rm_slot up[] = { RM_GATE_UP, RM_GATE, RM_UP };
-	static const enum rm_slot down[] = { RM_DOWN };
-	bool fused = l->weight[RM_QKV] >= 0;
-
-	if (pack(b, &l->qkv, l, fused ? whole : parts, fused ? 1 : 3,
-		 precision) < 0 ||
-	    pack(b, &l->out, l, out, 1, precision) < 0 ||
-	    pack(b, &l->up, l, up, 3, precision) < 0)
-		return -1;
-	return pack(b, &l->down, l, down, 1, precision);
+	return 0;
 }
 
 static int transformer_ready(struct rm_backbone *b,
 			     enum rm_precision precision)
 {
-	static const enum rm_slot in[] = { RM_EMBED_IN };
-	static const enum rm_slot out[] = { RM_EMBED_OUT };
 	struct rm_transformer *t = b->self;
 
-	unpack(t);
-	for (size_t i = 0; i < t->arch.layers; i++)
-		if (pack_layer(b, &t->layer[i], precision) < 0)
+	t->precision = precision;
+	for (size_t i = 0; i < t->arch.layers; i++) {
+		struct rm_layer *l = &t->layer[i];
+
+		if (pack(b, &l->qkv, precision) < 0 ||
+		    pack(b, &l->out, precision) < 0 ||
+		    pack(b, &l->up, precision) < 0 ||
+		    pack(b, &l->down, precision) < 0)
 			return -1;
-	if ((t->outer->weight[RM_EMBED_IN] >= 0 &&
-	     pack(b, &t->in, t->outer, in, 1, precision) < 0) ||
-	    (t->outer->weight[RM_EMBED_OUT] >= 0 &&
-	     pack(b, &t->last, t->outer, out, 1, precision) < 0))
+	}
+	if (pack(b, &t->in, precision) < 0 ||
+	    pack(b, &t->last, precision) < 0 || pack_relative(b) < 0)
 		return -1;
-	return pack_relative(b);
+	t->ready = true;
+	return 0;
 }
 
 /* ---- the kind ---- */
 
 const struct rm_backbone_kind rm_backbone_transformer = {
-	.spec = { "transformer", "a pretrained transformer (not trained yet)",
-		  NULL, true },
+	.spec = { "transformer", "a pretrained transformer", NULL, true },
 	.init = transformer_init,
 	.ready = transformer_ready,
 	.forward = rm_transformer_forward,
+	.backward = rm_transformer_backward,
 	.fini = transformer_fini
 };

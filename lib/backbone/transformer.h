@@ -1,6 +1,7 @@
 /*
  * What the files of the transformer share: transformer.c sets it up and packs
- * its weights, chunks.c cuts batches and pools, layers.c computes.
+ * its weights, chunks.c cuts batches and pools, space.c lays out memory,
+ * layers.c computes, back.c takes gradients back.
  *
  * T rows of a chunk, C channels, H heads of D numbers, G heads of keys and
  * values, I channels inside the feed-forward part, L layers.
@@ -14,27 +15,71 @@
 #include "nn.h"
 #include "op.h"
 
-/* Matrices that share their inputs, as one product. */
+/*
+ * Matrices that share their inputs, one under the other as one product of n
+ * outputs; and back through it, where the model is trained.
+ */
 struct rm_product {
-	struct rm_packed *w;
-	rm_real *bias;			/* of all outputs, NULL: none */
+	size_t n, k, parts;
+	bool turned;			/* stored [inputs, outputs] */
+	int weight[RM_PACK_PARTS], bias[RM_PACK_PARTS]; /* -1: none */
+	size_t rows[RM_PACK_PARTS];
+	struct rm_packed *along, *back;
+	rm_real *all_bias;		/* [n], NULL: none */
+	rm_real *d_bias;		/* [n] scratch of the way back */
 };
 
 struct rm_layer {
 	int weight[RM_SLOTS], bias[RM_SLOTS];	/* parameters, -1: none */
 	struct rm_product qkv, out, up, down;
-	rm_real *pos_key, *pos_query;	/* [2 span, H D], NULL: none */
+	/* Rows of relative positions as keys and queries; NULL: none. */
+	rm_real *pos_key, *pos_query;	/* [2 span, H D] */
+	rm_real *d_pos_key, *d_pos_query;
 };
 
-/* What one chunk needs; rows of T. */
+/*
+ * What a layer reads and leaves.  Training keeps it for the way back; in
+ * scoring all layers have the same, and what is not needed longer shares its
+ * memory with what follows.  R rows: T, or those that are pooled after the
+ * last layer's attention.
+ */
+struct rm_tape {
+	rm_real *x;			/* [T, C] */
+	rm_real *h;			/* [T, C] through the first norm */
+	rm_real *raw;			/* [T, qkv] before norms of heads */
+	rm_real *qkv;			/* [T, (H + 2 G) D] */
+	rm_real *a;			/* [T, H D] */
+	rm_real *lse;			/* [T, H] */
+	rm_real *s1;			/* [R, C] what the next norm reads */
+	rm_real *mid;			/* [R, C] after attention */
+	rm_real *h2;			/* [R, C] what the second half reads */
+	rm_real *f;			/* [R, I] or [R, 2 I] */
+	rm_real *s2;			/* [R, C] as s1, at the end */
+	rm_real *y;			/* [R, C] the next layer's x */
+};
+
+/* What one chunk needs. */
 struct rm_space {
-	size_t rows;			/* that there is room for */
-	rm_real *x, *h, *t;		/* [C] */
-	rm_real *qkv;			/* [(H + 2 G) D] */
-	rm_real *a;			/* [H D] */
-	rm_real *f;			/* [I] or [2 I]; [E] at the start */
-	rm_real *g;			/* [I] if gated */
+	size_t rows, picks;		/* that there is room for */
+	bool train;
+	rm_real *arena;
+	size_t arena_size;
+	struct rm_tape *tape;		/* [L] */
+	rm_real *e;			/* [T, E] if EMBED_IN */
+	rm_real *x0;			/* [T, C] before EMBED_NORM */
+	rm_real *t;			/* [T, C] what a half gives */
+	rm_real *g;			/* [R, I] what DOWN reads */
+	rm_real *px, *pa;		/* x and a of rows that are picked */
+	rm_real *z;			/* [R, C] through FINAL_NORM */
+	rm_real *out;			/* [R, E] through EMBED_OUT */
+	/* The way back: gradients. */
+	rm_real *d, *spare;		/* [T, C] of x; exchanged */
+	rm_real *dh;			/* [T, C] of what halves read */
+	rm_real *df, *dg;		/* of f; of g if gated */
+	rm_real *dqkv, *da;
+	rm_real *de;			/* [T, E] */
 	uint32_t *position;
+	size_t cap_position;
 	struct rm_attention_text *text;
 	size_t cap_text;
 	size_t *pick;			/* rows that are pooled, one a leaf */
@@ -56,6 +101,9 @@ struct rm_transformer {
 	struct rm_layer *layer;		/* [L], and one for what is in none */
 	struct rm_layer *outer;		/* layer + L */
 	struct rm_product in, last;	/* EMBED_IN, EMBED_OUT */
+	bool ready, recompute;
+	enum rm_precision precision;
+	rm_real *relative, *d_relative;	/* [2 span, C] normed; NULL: none */
 	bool every_row;			/* do not pool */
 	size_t qkv_width, inner;	/* (H + 2 G) D; of f */
 	size_t q_head, kv_head, k_at, v_at; /* where heads stand in qkv */
@@ -71,6 +119,7 @@ struct rm_transformer {
 	size_t n_chunks, cap_chunks;
 	size_t *row;			/* [n_segments] in its chunk */
 	size_t cap_row;
+	struct rm_run *last_run;	/* of a training batch */
 };
 
 /* What the pieces of a pass see. */
@@ -86,13 +135,26 @@ struct rm_run {
 	const struct rm_pass *p;
 	const struct rm_chunk *c;
 	struct rm_space *s;
-	size_t rows, n_texts;
+	size_t rows;		/* T, or R from where only those go on */
+	size_t n_texts;
 	/*
 	 * Rows of s->pick: after the last layer's attention they are all
 	 * that goes on, rows 0, 1 ... from then.  0: all rows go on.
 	 */
 	size_t n_pick;
 };
+
+/* Whether the parameters have gradients at all. */
+static inline bool rm_trains(const struct rm_backbone *b)
+{
+	return b->params->grad_block != NULL;
+}
+
+/* This parameter's gradient; NULL for -1, and if it is frozen. */
+static inline rm_real *rm_gradient(const struct rm_backbone *b, int parameter)
+{
+	return parameter < 0 ? NULL : b->params->param[parameter].grad;
+}
 
 /* This parameter's values, NULL for -1. */
 static inline const rm_real *rm_value(const struct rm_backbone *b,
@@ -113,11 +175,39 @@ static inline size_t rm_segment_at(const struct rm_batch *batch,
 struct rm_norm rm_transformer_norm(const struct rm_backbone *b,
 				   const struct rm_layer *l,
 				   enum rm_slot slot);
-/* layers.c: the chunk's hidden rows; *y is where they are, [T, dim]. */
+
+/* layers.c: the chunk's hidden rows; *y is where they are, [R, dim]. */
 int rm_transformer_run(struct rm_run *r, const rm_real **y);
+/* layers.c: one layer again, from its tape's x. */
+int rm_transformer_layer(struct rm_run *r, size_t i);
+/* layers.c: attention of layer i. */
+struct rm_attention rm_transformer_attention(const struct rm_transformer *t,
+					     size_t i);
+/* layers.c: which row of RM_POSITIONS a token of the run has. */
+struct rm_place {
+	size_t id, type, position;
+};
+/* Calls fn for each row of the run, in order. */
+void rm_transformer_each_row(const struct rm_run *r,
+			     void (*fn)(void *arg, size_t row,
+					const struct rm_place *at),
+			     void *arg);
+
+/* space.c: room for the run's chunk, laid out for scoring or training. */
+int rm_transformer_space(struct rm_run *r, bool train);
+void rm_transformer_space_fini(struct rm_space *s);
+/* space.c: bytes that a row takes in scoring. */
+size_t rm_transformer_row_bytes(const struct rm_transformer *t);
+
 /* chunks.c: see backbone.h. */
 int rm_transformer_forward(struct rm_backbone *b,
 			   const struct rm_batch *batch);
-void rm_transformer_spaces_fini(struct rm_transformer *t);
+void rm_transformer_chunks_fini(struct rm_transformer *t);
+/* chunks.c: gradients of hidden rows into d[R, dim] of the last run. */
+void rm_transformer_take_grad(const struct rm_run *r, rm_real *d);
+
+/* back.c: see backbone.h. */
+int rm_transformer_backward(struct rm_backbone *b,
+			    const struct rm_batch *batch);
 
 #endif

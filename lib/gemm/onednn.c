@@ -47,10 +47,15 @@ static int check(dnnl_status_t status, const char *what)
 		       (int)status);
 }
 
+static dnnl_data_type_t type_of(const struct rm_onednn *w)
+{
+	return w->bf16 ? dnnl_bf16 : dnnl_f32;
+}
+
 /* ---- what differs between the versions ---- */
 
-/* x, w, y of a tile, and w as it comes, [n, k]. */
-enum { X, W, Y, PLAIN, DESCS };
+/* x, w and y of a tile. */
+enum { X, W, Y, DESCS };
 
 static dnnl_status_t describe(dnnl_memory_desc_t *d, size_t rows,
 			      size_t columns, dnnl_data_type_t type,
@@ -168,38 +173,37 @@ static dnnl_status_t reorder(const struct rm_onednn *w, known_desc plain,
 	return status;
 }
 
-static int place_weights(struct rm_onednn *w, const dnnl_memory_desc_t *d,
-			 const void *plain)
+static int set_weights(struct rm_onednn *w, const void *plain)
 {
+	dnnl_memory_desc_t d;
 	dnnl_memory_t from = NULL;
-	dnnl_status_t status;
+	dnnl_status_t status = describe(&d, w->k, w->n, type_of(w), dnnl_ba);
 
-	/* It takes a pointer to what it reads as one to what it may write. */
-	if (check(dnnl_memory_create(&w->w, asked(w, dnnl_query_weights_md),
-				     w->engine, DNNL_MEMORY_ALLOCATE),
-		  "room for weights") < 0 ||
-	    check(dnnl_memory_create(&from, known(&d[PLAIN]), w->engine,
-				     DNNL_MEMORY_NONE), "weights") < 0)
+	if (check(status, "a description of weights") < 0)
 		return -1;
-	status = dnnl_memory_set_data_handle(from, (void *)(uintptr_t)plain);
+	status = dnnl_memory_create(&from, known(&d), w->engine,
+				    DNNL_MEMORY_NONE);
+	/* It takes what it only reads by a pointer to what it may write. */
 	if (status == dnnl_success)
-		status = reorder(w, known(&d[PLAIN]), from);
+		status = dnnl_memory_set_data_handle(from,
+			(void *)(uintptr_t)plain);
+	if (status == dnnl_success)
+		status = reorder(w, known(&d), from);
 	dnnl_memory_destroy(from);
+	forget(&d);
 	return check(status, "weights in its order");
 }
 
-static int set_up(struct rm_onednn *w, const void *plain)
+static int set_up(struct rm_onednn *w)
 {
-	dnnl_data_type_t type = w->bf16 ? dnnl_bf16 : dnnl_f32;
 	const struct {
 		size_t rows, columns;
 		dnnl_data_type_t type;
 		dnnl_format_tag_t tag;
 	} what[DESCS] = {
-		[X] = { RM_ONEDNN_TILE, w->k, type, dnnl_ab },
-		[W] = { w->k, w->n, type, dnnl_format_tag_any },
-		[Y] = { RM_ONEDNN_TILE, w->n, dnnl_f32, dnnl_ab },
-		[PLAIN] = { w->k, w->n, type, dnnl_ba }
+		[X] = { RM_ONEDNN_TILE, w->k, type_of(w), dnnl_ab },
+		[W] = { w->k, w->n, type_of(w), dnnl_format_tag_any },
+		[Y] = { RM_ONEDNN_TILE, w->n, dnnl_f32, dnnl_ab }
 	};
 	dnnl_memory_desc_t d[DESCS];
 	int status = 0, made = 0;
@@ -211,16 +215,19 @@ static int set_up(struct rm_onednn *w, const void *plain)
 		status = check(describe(&d[made], what[made].rows,
 					what[made].columns, what[made].type,
 					what[made].tag), "a description");
-	if (status == 0 && (make_product(w, d) < 0 ||
-			    place_weights(w, d, plain) < 0))
-		status = -1;
+	if (status == 0)
+		status = make_product(w, d);
 	for (int i = 0; i < made; i++)
 		forget(&d[i]);
-	return status;
+	if (status < 0)
+		return -1;
+	return check(dnnl_memory_create(&w->w,
+					asked(w, dnnl_query_weights_md),
+					w->engine, DNNL_MEMORY_ALLOCATE),
+		     "room for weights");
 }
 
-struct rm_onednn *rm_onednn_new(size_t n, size_t k, const void *plain,
-				bool bf16)
+struct rm_onednn *rm_onednn_new(size_t n, size_t k, bool bf16)
 {
 	struct rm_onednn *w = rm_calloc(1, sizeof(*w));
 	int threads = omp_get_max_threads(), status;
@@ -232,12 +239,22 @@ struct rm_onednn *rm_onednn_new(size_t n, size_t k, const void *plain,
 	w->bf16 = bf16;
 	/* The product is made for as many threads as will run it. */
 	omp_set_num_threads(1);
-	status = set_up(w, plain);
+	status = set_up(w);
 	omp_set_num_threads(threads);
 	if (status == 0)
 		return w;
 	rm_onednn_free(w);
 	return NULL;
+}
+
+int rm_onednn_set(struct rm_onednn *w, const void *plain)
+{
+	int threads = omp_get_max_threads(), status;
+
+	omp_set_num_threads(1);
+	status = set_weights(w, plain);
+	omp_set_num_threads(threads);
+	return status;
 }
 
 void rm_onednn_free(struct rm_onednn *w)
@@ -356,14 +373,19 @@ enum rm_bf16_units rm_onednn_units(void)
 	return RM_BF16_NO_UNITS;
 }
 
-struct rm_onednn *rm_onednn_new(size_t n, size_t k, const void *plain,
-				bool bf16)
+struct rm_onednn *rm_onednn_new(size_t n, size_t k, bool bf16)
 {
 	(void)n;
 	(void)k;
-	(void)plain;
 	(void)bf16;
 	return rm_fail_null("built without oneDNN");
+}
+
+int rm_onednn_set(struct rm_onednn *w, const void *plain)
+{
+	(void)w;
+	(void)plain;
+	return rm_fail("built without oneDNN");
 }
 
 void rm_onednn_free(struct rm_onednn *w)

@@ -26,11 +26,11 @@ enum rm_bf16_units rm_onednn_units(void);
 
 struct rm_onednn;
 
-/*
- * Weights [n, k] in bf16 (or, for tests on any processor, in fp32), which
- * are copied.  NULL with a message.
- */
-struct rm_onednn *rm_onednn_new(size_t n, size_t k, const void *w, bool bf16);
+/* A product with weights [n, k] of bf16 or, for tests on any processor, of
+ * fp32.  NULL with a message. */
+struct rm_onednn *rm_onednn_new(size_t n, size_t k, bool bf16);
+/* Its weights, [n, k] in their type, which are copied.  -1 with a message. */
+int rm_onednn_set(struct rm_onednn *w, const void *plain);
 void rm_onednn_free(struct rm_onednn *w);
 
 /* y[m, n] = x[m, k] w', x rounded to the weights' type.  -1 with a message. */

@@ -30,21 +30,17 @@ static void start(size_t *tile, size_t *align)
 	}
 }
 
-static void product(bool ta, bool tb, size_t m, size_t n, size_t k,
-		    const rm_real *a, size_t lda, const rm_real *b,
-		    size_t ldb, rm_real beta, rm_real *c, size_t ldc)
+static void product(bool tb, size_t m, size_t n, size_t k, const rm_real *a,
+		    const rm_real *b, rm_real beta, rm_real *c)
 {
-	enum CBLAS_TRANSPOSE op_a = ta ? CblasTrans : CblasNoTrans;
-	enum CBLAS_TRANSPOSE op_b = tb ? CblasTrans : CblasNoTrans;
-
 #ifdef RM_DOUBLE
 	cblas_dgemm
 #else
 	cblas_sgemm
 #endif
-		(CblasRowMajor, op_a, op_b, (blasint)m, (blasint)n,
-		 (blasint)k, 1, a, (blasint)lda, b, (blasint)ldb, beta, c,
-		 (blasint)ldc);
+		(CblasRowMajor, CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
+		 (blasint)m, (blasint)n, (blasint)k, 1, a, (blasint)k, b,
+		 (blasint)(tb ? k : n), beta, c, (blasint)n);
 }
 
 const struct rm_gemm_kind rm_gemm_openblas = {

@@ -23,7 +23,7 @@
 #define STRIPE ((size_t)96)
 
 struct rm_packed {
-	size_t n, k;
+	size_t n, k;		/* outputs, inputs */
 	size_t panels;
 	enum rm_precision precision;
 	rm_real *w;		/* [runs][panels][run, COLUMNS] */
@@ -38,73 +38,143 @@ static rm_real to_bf16(rm_real x)
 	return rm_of_bf16(rm_to_bf16((float)x));
 }
 
-/* Row r of the whole, input c. */
-static void put(struct rm_packed *p, size_t r, size_t c, rm_real x)
-{
-	size_t first = c / DEPTH * DEPTH, run = RM_MIN(DEPTH, p->k - first);
-	rm_real *panel = p->w + first * p->panels * COLUMNS +
-		r / COLUMNS * run * COLUMNS;
-
-	panel[(c - first) * COLUMNS + r % COLUMNS] =
-		p->precision == RM_BF16 ? to_bf16(x) : x;
-}
-
-/* The matrices as they come. */
-struct parts {
-	const rm_real *const *w;
-	const size_t *rows;
-	size_t n;
-	bool turned;
+/* Weights of one output over inputs [from, to): from + i at at[i * step]. */
+struct line {
+	const rm_real *at;
+	size_t step, from, to;
 };
 
-static int pack_panels(struct rm_packed *p, const struct parts *x)
+/*
+ * The line of `output` that begins at `input`; the next one, if any, begins
+ * where it ends.
+ */
+static struct line line_of(const struct rm_weights *w, enum rm_way way,
+			   size_t output, size_t input)
 {
-	p->panels = (p->n + COLUMNS - 1) / COLUMNS;
-	p->w = rm_calloc_aligned(p->panels * p->k, COLUMNS * sizeof(*p->w));
-	if (!p->w)
-		return -1;
-	for (size_t i = 0, at = 0; i < x->n; at += x->rows[i++])
-		for (size_t r = 0; r < x->rows[i]; r++)
-			for (size_t c = 0; c < p->k; c++)
-				put(p, at + r, c, x->turned ?
-				    x->w[i][c * x->rows[i] + r] :
-				    x->w[i][r * p->k + c]);
-	return 0;
+	size_t i = 0, first = 0, row = way == RM_ALONG ? output : input;
+	struct line l = { .from = input };
+
+	while (row >= first + w->rows[i])
+		first += w->rows[i++];
+	if (way == RM_ALONG) {
+		l.step = w->turned ? w->rows[i] : 1;
+		l.to = w->k;
+		l.at = w->w[i] + input * l.step + (output - first) *
+			(w->turned ? 1 : w->k);
+	} else {
+		l.step = w->turned ? 1 : w->k;
+		l.to = first + w->rows[i];
+		l.at = w->w[i] + (input - first) * l.step + output *
+			(w->turned ? w->rows[i] : 1);
+	}
+	return l;
 }
 
-static int pack_onednn(struct rm_packed *p, const struct parts *x)
+struct packing {
+	struct rm_packed *p;
+	const struct rm_weights *w;
+	enum rm_way way;
+};
+
+/* Inputs [first, first + run) of one output, at to[i * COLUMNS]. */
+static void pack_line(const struct packing *j, size_t output, size_t first,
+		      size_t run, rm_real *to)
 {
-	uint16_t *all = rm_malloc(p->n, p->k * sizeof(*all)), *to = all;
+	for (size_t c = first; c < first + run;) {
+		struct line l = line_of(j->w, j->way, output, c);
+		size_t n = RM_MIN(l.to, first + run) - c;
+
+		for (size_t i = 0; i < n; i++)
+			to[(c - first + i) * COLUMNS] = l.at[i * l.step];
+		if (j->p->precision == RM_BF16)
+			for (size_t i = 0; i < n; i++)
+				to[(c - first + i) * COLUMNS] =
+					to_bf16(to[(c - first + i) * COLUMNS]);
+		c += n;
+	}
+}
+
+static void pack_panel(void *arg, size_t panel)
+{
+	const struct packing *j = arg;
+	struct rm_packed *p = j->p;
+	size_t from = panel * COLUMNS, to = RM_MIN(from + COLUMNS, p->n);
+
+	for (size_t first = 0; first < p->k; first += DEPTH) {
+		size_t run = RM_MIN(DEPTH, p->k - first);
+		rm_real *at = p->w + first * p->panels * COLUMNS +
+			panel * run * COLUMNS;
+
+		for (size_t o = from; o < to; o++)
+			pack_line(j, o, first, run, at + (o - from));
+	}
+}
+
+static int pack_onednn(const struct packing *j)
+{
+	struct rm_packed *p = j->p;
+	uint16_t *all = rm_malloc(p->n, p->k * sizeof(*all));
+	int status;
 
 	if (!all)
 		return -1;
-	for (size_t i = 0; i < x->n; i++)
-		for (size_t r = 0; r < x->rows[i]; r++)
-			for (size_t c = 0; c < p->k; c++)
-				*to++ = rm_to_bf16((float)(x->turned ?
-					x->w[i][c * x->rows[i] + r] :
-					x->w[i][r * p->k + c]));
-	p->onednn = rm_onednn_new(p->n, p->k, all, true);
+	for (size_t o = 0; o < p->n; o++)
+		for (size_t c = 0; c < p->k;) {
+			struct line l = line_of(j->w, j->way, o, c);
+
+			for (; c < l.to; c++)
+				all[o * p->k + c] = rm_to_bf16((float)
+					l.at[(c - l.from) * l.step]);
+		}
+	status = rm_onednn_set(p->onednn, all);
 	free(all);
-	return p->onednn ? 0 : -1;
+	return status;
 }
 
-struct rm_packed *rm_gemm_pack(size_t n, size_t k, const rm_real *const *w,
-			       const size_t *rows, size_t parts, bool turned,
-			       enum rm_precision precision)
+static struct rm_packed *new_packed(size_t n, size_t k,
+				    enum rm_precision precision)
 {
-	const struct parts x = { w, rows, parts, turned };
 	struct rm_packed *p = rm_calloc(1, sizeof(*p));
-	bool units = precision == RM_BF16 &&
-		rm_onednn_units() != RM_BF16_NO_UNITS;
 
 	if (!p)
 		return NULL;
-	*p = (struct rm_packed){ .n = n, .k = k, .precision = precision };
-	if ((units ? pack_onednn : pack_panels)(p, &x) == 0)
+	*p = (struct rm_packed){
+		.n = n, .k = k, .precision = precision,
+		.panels = (n + COLUMNS - 1) / COLUMNS
+	};
+	if (precision == RM_BF16 && rm_onednn_units() != RM_BF16_NO_UNITS)
+		p->onednn = rm_onednn_new(n, k, true);
+	else
+		p->w = rm_calloc_aligned(p->panels * k,
+					 COLUMNS * sizeof(*p->w));
+	if (p->w || p->onednn)
 		return p;
 	rm_packed_free(p);
 	return NULL;
+}
+
+int rm_gemm_pack(struct rm_packed **p, const struct rm_weights *w,
+		 enum rm_way way, enum rm_precision precision)
+{
+	struct packing j = { .w = w, .way = way };
+	size_t rows = 0;
+
+	for (size_t i = 0; i < w->parts; i++)
+		rows += w->rows[i];
+	if (*p && (*p)->precision != precision) {
+		rm_packed_free(*p);
+		*p = NULL;
+	}
+	if (!*p)
+		*p = way == RM_ALONG ? new_packed(rows, w->k, precision) :
+				       new_packed(w->k, rows, precision);
+	if (!*p)
+		return -1;
+	j.p = *p;
+	if ((*p)->onednn)
+		return pack_onednn(&j);
+	rm_parallel((*p)->panels, pack_panel, &j);
+	return 0;
 }
 
 void rm_packed_free(struct rm_packed *p)
@@ -155,6 +225,7 @@ struct job {
 	size_t stripe;		/* rows of a piece */
 	size_t groups, per;	/* of panels: pieces of a stripe */
 	rm_real *rounded;	/* [threads, stripe, k] of x, or NULL */
+	bool add;
 };
 
 /* Some panels, and some rows of which rows beyond m are the last again. */
@@ -206,10 +277,10 @@ static void compute(const struct part *p, size_t first, size_t run)
 			}
 			if (n == COLUMNS)
 				kernel(y, x, panels + i * run * COLUMNS, run,
-				       first == 0);
+				       first == 0 && !p->j->add);
 			else
 				edge(y, x, panels + i * run * COLUMNS, run,
-				     first == 0, n);
+				     first == 0 && !p->j->add, n);
 		}
 	}
 }
@@ -241,16 +312,33 @@ static void do_piece(void *arg, size_t i)
 		compute(&p, c, RM_MIN(DEPTH, j->w->k - c));
 }
 
-int rm_gemm_packed(size_t m, const rm_real *x, const struct rm_packed *w,
-		   rm_real *y)
+/* oneDNN's kernels put a product in the place of what was there. */
+static int onednn_product(size_t m, const rm_real *x,
+			  const struct rm_packed *w, rm_real *y, bool add)
 {
-	struct job j = { .m = m, .x = x, .w = w, .y = y, .stripe = STRIPE };
+	rm_real *to = add ? rm_malloc(m * w->n, sizeof(*to)) : y;
+	int status = to ? rm_onednn_product(m, x, w->onednn, to) : -1;
+
+	if (!add)
+		return status;
+	for (size_t i = 0; status == 0 && i < m * w->n; i++)
+		y[i] += to[i];
+	free(to);
+	return status;
+}
+
+int rm_gemm_packed(size_t m, const rm_real *x, const struct rm_packed *w,
+		   rm_real *y, bool add)
+{
+	struct job j = {
+		.m = m, .x = x, .w = w, .y = y, .stripe = STRIPE, .add = add
+	};
 	size_t stripes = (m + STRIPE - 1) / STRIPE, threads = rm_threads();
 
 	if (m == 0 || w->n == 0)
 		return 0;
 	if (w->onednn)
-		return rm_onednn_product(m, x, w->onednn, y);
+		return onednn_product(m, x, w, y, add);
 	/* Few rows are shared by columns. */
 	j.groups = stripes >= 2 * threads ? 1 :
 		RM_MIN(w->panels, (2 * threads + stripes - 1) / stripes);

@@ -15,12 +15,14 @@
 #include "op.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct native {
 	struct rm_arch arch;
 	int weight[RM_SLOTS], bias[RM_SLOTS];	/* -1: none */
-	rm_real *h;				/* [n, C] inside */
-	size_t cap_h;
+	/* [n, C] each: v x + a, through f, through the norm; gradients. */
+	rm_real *u, *f, *h, *dh, *df;
+	size_t cap;				/* of rows */
 };
 
 static int add_tensor(struct rm_head *h, enum rm_slot slot, bool bias)
@@ -81,27 +83,69 @@ static const rm_real *value(const struct rm_head *h, int parameter)
 	return parameter < 0 ? NULL : h->params->param[parameter].value;
 }
 
-/* h = norm(f(v x + a)) */
-static int inner_forward(struct rm_head *h, const struct rm_hidden *hidden)
+static rm_real *gradient(const struct rm_head *h, int parameter)
+{
+	return parameter < 0 ? NULL : h->params->param[parameter].grad;
+}
+
+static struct rm_norm norm_of(const struct rm_head *h)
+{
+	const struct native *n = h->self;
+
+	return (struct rm_norm){
+		.kind = RM_NORM_LAYER, .eps = n->arch.eps,
+		.g = value(h, n->weight[RM_HEAD_NORM]),
+		.b = value(h, n->bias[RM_HEAD_NORM])
+	};
+}
+
+static void free_rows(struct native *n)
+{
+	free(n->u);
+	free(n->f);
+	free(n->h);
+	free(n->dh);
+	free(n->df);
+	n->u = n->f = n->h = n->dh = n->df = NULL;
+	n->cap = 0;
+}
+
+static int need_rows(struct native *n, size_t rows, size_t C)
+{
+	if (rows <= n->cap)
+		return 0;
+	free_rows(n);
+	n->u = rm_malloc(rows, C * sizeof(*n->u));
+	n->f = rm_malloc(rows, C * sizeof(*n->f));
+	n->h = rm_malloc(rows, C * sizeof(*n->h));
+	n->dh = rm_malloc(rows, C * sizeof(*n->dh));
+	n->df = rm_malloc(rows, C * sizeof(*n->df));
+	if (!n->u || !n->f || !n->h || !n->dh || !n->df)
+		return -1;
+	n->cap = rows;
+	return 0;
+}
+
+/* h = norm(f(v x + a)), f where there is no norm. */
+static int inner_forward(struct rm_head *h, const struct rm_hidden *hidden,
+			 const rm_real **x)
 {
 	struct native *n = h->self;
 	size_t T = hidden->n, C = h->dim;
+	struct rm_norm norm = norm_of(h);
 
-	if (rm_grow(&n->h, &n->cap_h, T * C, sizeof(*n->h)) < 0 ||
-	    rm_linear_forward(n->h, hidden->value,
+	if (need_rows(n, T, C) < 0 ||
+	    rm_linear_forward(n->u, hidden->value,
 			      value(h, n->weight[RM_HEAD_DENSE]),
 			      value(h, n->bias[RM_HEAD_DENSE]), T, C, C,
 			      RM_ROWS_ALONE) < 0)
 		return -1;
-	rm_activations[n->arch.head_activation].forward(n->h, n->h, T * C);
-	if (n->weight[RM_HEAD_NORM] >= 0) {
-		struct rm_norm norm = {
-			.kind = RM_NORM_LAYER, .eps = n->arch.eps,
-			.g = value(h, n->weight[RM_HEAD_NORM]),
-			.b = value(h, n->bias[RM_HEAD_NORM])
-		};
-		rm_norm_forward(n->h, n->h, &norm, T, C);
-	}
+	rm_activations[n->arch.head_activation].forward(n->f, n->u, T * C);
+	*x = n->f;
+	if (n->weight[RM_HEAD_NORM] < 0)
+		return 0;
+	rm_norm_forward(n->h, n->f, &norm, T, C);
+	*x = n->h;
 	return 0;
 }
 
@@ -112,15 +156,59 @@ static int native_forward(struct rm_head *h, const struct rm_batch *batch,
 	const rm_real *x = hidden->value;
 
 	(void)batch;
-	if (n->weight[RM_HEAD_DENSE] >= 0) {
-		if (inner_forward(h, hidden) < 0)
-			return -1;
-		x = n->h;
-	}
+	if (n->weight[RM_HEAD_DENSE] >= 0 &&
+	    inner_forward(h, hidden, &x) < 0)
+		return -1;
 	return rm_linear_forward(h->scores, x,
 				 value(h, n->weight[RM_HEAD_OUT]),
 				 value(h, n->bias[RM_HEAD_OUT]), hidden->n,
 				 h->dim, h->columns, RM_ROWS_ALONE);
+}
+
+/* dh, of what the last product reads, into the parameters inside and dx. */
+static int inner_backward(struct rm_head *h, struct rm_hidden *hidden)
+{
+	struct native *n = h->self;
+	size_t T = hidden->n, C = h->dim;
+	struct rm_norm norm = norm_of(h);
+
+	memset(n->df, 0, T * C * sizeof(*n->df));
+	if (n->weight[RM_HEAD_NORM] >= 0) {
+		if (rm_norm_backward(n->df,
+				     gradient(h, n->weight[RM_HEAD_NORM]),
+				     gradient(h, n->bias[RM_HEAD_NORM]),
+				     n->dh, n->f, &norm, T, C) < 0)
+			return -1;
+		memcpy(n->dh, n->df, T * C * sizeof(*n->dh));
+		memset(n->df, 0, T * C * sizeof(*n->df));
+	}
+	rm_activations[n->arch.head_activation].backward(n->df, n->dh, n->u,
+							 T * C);
+	return rm_linear_backward(hidden->grad,
+				  gradient(h, n->weight[RM_HEAD_DENSE]),
+				  gradient(h, n->bias[RM_HEAD_DENSE]), n->df,
+				  hidden->value,
+				  value(h, n->weight[RM_HEAD_DENSE]), T, C, C);
+}
+
+static int native_backward(struct rm_head *h, const struct rm_batch *batch,
+			   struct rm_hidden *hidden, const rm_real *dscores)
+{
+	struct native *n = h->self;
+	bool inner = n->weight[RM_HEAD_DENSE] >= 0;
+	const rm_real *x = !inner ? hidden->value :
+		n->weight[RM_HEAD_NORM] >= 0 ? n->h : n->f;
+
+	(void)batch;
+	if (inner)
+		memset(n->dh, 0, hidden->n * h->dim * sizeof(*n->dh));
+	if (rm_linear_backward(inner ? n->dh : hidden->grad,
+			       gradient(h, n->weight[RM_HEAD_OUT]),
+			       gradient(h, n->bias[RM_HEAD_OUT]), dscores, x,
+			       value(h, n->weight[RM_HEAD_OUT]), hidden->n,
+			       h->dim, h->columns) < 0)
+		return -1;
+	return inner ? inner_backward(h, hidden) : 0;
 }
 
 static void native_fini(struct rm_head *h)
@@ -129,7 +217,7 @@ static void native_fini(struct rm_head *h)
 
 	if (!n)
 		return;
-	free(n->h);
+	free_rows(n);
 	free(n);
 }
 
@@ -138,5 +226,6 @@ const struct rm_head_kind rm_head_native = {
 		  true },
 	.init = native_init,
 	.forward = native_forward,
+	.backward = native_backward,
 	.fini = native_fini
 };

@@ -9,6 +9,7 @@
 #include "vector.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define BLOCK ((size_t)32)
 
@@ -38,17 +39,30 @@ RM_INLINE rm_real sum_of(const rm_real *x, size_t n, rm_real shift,
 	return rm_lanes_total(lane);
 }
 
+/* y = (x - mean) by, before weights. */
+struct moments {
+	rm_real mean, by;
+};
+
+RM_INLINE struct moments moments_of(const rm_real *x, const struct rm_norm *n,
+				    size_t C)
+{
+	struct moments m = {0};
+
+	if (n->kind == RM_NORM_LAYER)
+		m.mean = sum_of(x, C, 0, false) / (rm_real)C;
+	m.by = (rm_real)(1 / sqrt((double)(sum_of(x, C, m.mean, true) /
+					   (rm_real)C) + n->eps));
+	return m;
+}
+
 RM_INLINE void norm_row(rm_real *y, const rm_real *x,
 			const struct rm_norm *n, size_t C)
 {
-	rm_real mean = 0, by;
+	struct moments m = moments_of(x, n, C);
 
-	if (n->kind == RM_NORM_LAYER)
-		mean = sum_of(x, C, 0, false) / (rm_real)C;
-	by = (rm_real)(1 / sqrt((double)(sum_of(x, C, mean, true) /
-					 (rm_real)C) + n->eps));
 	for (size_t c = 0; c < C; c++)
-		y[c] = (x[c] - mean) * by;
+		y[c] = (x[c] - m.mean) * m.by;
 	if (n->g)
 		for (size_t c = 0; c < C; c++)
 			y[c] *= n->g[c] + n->offset;
@@ -61,7 +75,7 @@ RM_INLINE void norm_row(rm_real *y, const rm_real *x,
 
 struct job {
 	rm_real *y, *sum;
-	const rm_real *x, *a, *bias;
+	const rm_real *x, *a, *bias, *dy;
 	const struct rm_norm *norm;
 	const struct rm_activation *f;
 	const uint32_t *position;
@@ -119,6 +133,146 @@ void rm_norm_heads_forward(rm_real *x, size_t ld, size_t H, size_t stride,
 	share(&j, heads_block);
 }
 
+/*
+ * With xh = (x - mean) by and h = dy (g + offset):
+ * dx += by (h - mean(h) - xh mean(h xh)), the mean of h where x's is taken.
+ */
+RM_INLINE void norm_row_back(rm_real *dx, const rm_real *dy, const rm_real *x,
+			     const struct rm_norm *n, struct moments m,
+			     bool add, size_t C)
+{
+	double sum = 0, sum_x = 0;
+	rm_real mean = 0, mean_x;
+
+	for (size_t c = 0; c < C; c++) {
+		rm_real h = dy[c] * (n->g ? n->g[c] + n->offset : 1);
+
+		sum += (double)h;
+		sum_x += (double)(h * ((x[c] - m.mean) * m.by));
+	}
+	if (n->kind == RM_NORM_LAYER)
+		mean = (rm_real)(sum / (double)C);
+	mean_x = (rm_real)(sum_x / (double)C);
+	for (size_t c = 0; c < C; c++) {
+		rm_real h = dy[c] * (n->g ? n->g[c] + n->offset : 1);
+		rm_real d = m.by * (h - mean - (x[c] - m.mean) * m.by *
+				    mean_x);
+
+		dx[c] = add ? dx[c] + d : d;
+	}
+}
+
+/* Rows of the job, heads of rows one by one: t * heads + head. */
+struct norm_back {
+	const struct job *j;
+	rm_real *dx, *dg, *db;
+	const rm_real *dy;
+	bool add;
+	struct moments *m;
+};
+
+static size_t place(const struct job *j, size_t i)
+{
+	return i / j->heads * j->ld + i % j->heads * j->stride;
+}
+
+RM_VECTOR_FMA
+static void moments_block(void *arg, size_t i)
+{
+	const struct norm_back *b = arg;
+	const struct job *j = b->j;
+	size_t end = end_of(j, i) * j->heads;
+
+	for (size_t t = i * BLOCK * j->heads; t < end; t++)
+		b->m[t] = moments_of(j->x + place(j, t), j->norm, j->C);
+}
+
+RM_VECTOR_FMA
+static void norm_back_block(void *arg, size_t i)
+{
+	const struct norm_back *b = arg;
+	const struct job *j = b->j;
+	size_t end = end_of(j, i) * j->heads;
+
+	for (size_t t = i * BLOCK * j->heads; t < end; t++) {
+		size_t at = place(j, t);
+
+		norm_row_back(b->dx + at, b->dy + at, j->x + at, j->norm,
+			      b->m[t], b->add, j->C);
+	}
+}
+
+/* Columns summed over all rows by one thread, in order. */
+#define SUMMED ((size_t)64)
+
+RM_VECTOR
+static void norm_back_columns(void *arg, size_t i)
+{
+	const struct norm_back *b = arg;
+	const struct job *j = b->j;
+	size_t from = i * SUMMED, n = RM_MIN(SUMMED, j->C - from);
+	double g[SUMMED] = {0}, s[SUMMED] = {0};
+
+	for (size_t t = 0; t < j->T * j->heads; t++) {
+		const rm_real *x = j->x + place(j, t) + from;
+		const rm_real *dy = b->dy + place(j, t) + from;
+		rm_real mean = b->m[t].mean, by = b->m[t].by;
+
+		for (size_t c = 0; c < n; c++) {
+			g[c] += (double)(dy[c] * ((x[c] - mean) * by));
+			s[c] += (double)dy[c];
+		}
+	}
+	for (size_t c = 0; c < n; c++) {
+		if (b->dg)
+			b->dg[from + c] += (rm_real)g[c];
+		if (b->db)
+			b->db[from + c] += (rm_real)s[c];
+	}
+}
+
+/* Sums first: dx may be where dy stands. */
+static int norm_backward(struct norm_back *b)
+{
+	const struct job *j = b->j;
+	size_t blocks = (j->T + BLOCK - 1) / BLOCK;
+
+	b->m = rm_malloc(j->T * j->heads, sizeof(*b->m));
+	if (!b->m)
+		return -1;
+	rm_parallel(blocks, moments_block, b);
+	if (b->dg || b->db)
+		rm_parallel((j->C + SUMMED - 1) / SUMMED, norm_back_columns,
+			    b);
+	if (b->dx)
+		rm_parallel(blocks, norm_back_block, b);
+	free(b->m);
+	return 0;
+}
+
+int rm_norm_backward(rm_real *dx, rm_real *dg, rm_real *db,
+		     const rm_real *dy, const rm_real *x,
+		     const struct rm_norm *n, size_t T, size_t C)
+{
+	struct job j = { .x = x, .norm = n, .T = T, .C = C, .ld = C,
+			 .heads = 1 };
+	struct norm_back b = { .j = &j, .dx = dx, .dg = dg, .db = db,
+			       .dy = dy, .add = true };
+
+	return norm_backward(&b);
+}
+
+int rm_norm_heads_backward(rm_real *dx, rm_real *dg, const rm_real *x,
+			   size_t ld, size_t H, size_t stride, size_t D,
+			   const struct rm_norm *n, size_t T)
+{
+	struct job j = { .x = x, .norm = n, .T = T, .C = D, .ld = ld,
+			 .heads = H, .stride = stride };
+	struct norm_back b = { .j = &j, .dx = dx, .dg = dg, .dy = dx };
+
+	return norm_backward(&b);
+}
+
 /* to = x + (a + bias) */
 RM_INLINE void add_row(rm_real *to, const rm_real *x, const rm_real *a,
 		       const rm_real *bias, size_t C)
@@ -163,66 +317,149 @@ static void add_block(void *arg, size_t i)
 	size_t C = j->C;
 
 	for (size_t t = i * BLOCK; t < end_of(j, i); t++)
-		add_row(j->y + t * C, j->y + t * C, j->a + t * C, j->bias, C);
+		add_row(j->y + t * C, j->x + t * C, j->a + t * C, j->bias, C);
 }
 
-void rm_add_forward(rm_real *x, const rm_real *a, const rm_real *bias,
-		    size_t T, size_t C)
+void rm_add_forward(rm_real *y, const rm_real *x, const rm_real *a,
+		    const rm_real *bias, size_t T, size_t C)
 {
-	struct job j = { .y = x, .a = a, .bias = bias, .T = T, .C = C };
+	struct job j = { .y = y, .x = x, .a = a, .bias = bias, .T = T,
+			 .C = C };
 
 	share(&j, add_block);
 }
 
+RM_VECTOR
+static void bias_columns(void *arg, size_t i)
+{
+	const struct job *j = arg;
+	size_t from = i * SUMMED, n = RM_MIN(SUMMED, j->C - from);
+	double s[SUMMED] = {0};
+
+	for (size_t t = 0; t < j->T; t++)
+		for (size_t c = 0; c < n; c++)
+			s[c] += (double)j->dy[t * j->C + from + c];
+	for (size_t c = 0; c < n; c++)
+		j->y[from + c] += (rm_real)s[c];
+}
+
+void rm_bias_backward(rm_real *db, const rm_real *dy, size_t T, size_t C)
+{
+	struct job j = { .y = db, .dy = dy, .T = T, .C = C };
+
+	rm_parallel((C + SUMMED - 1) / SUMMED, bias_columns, &j);
+}
+
 /* ---- activations ---- */
+
+/* to = x + bias */
+RM_INLINE void biased(rm_real *to, const rm_real *x, const rm_real *bias,
+		      size_t C)
+{
+	for (size_t c = 0; c < C; c++)
+		to[c] = x[c] + bias[c];
+}
 
 RM_VECTOR_FMA
 static void activation_block(void *arg, size_t i)
 {
 	const struct job *j = arg;
+	size_t C = j->C;
 
 	for (size_t t = i * BLOCK; t < end_of(j, i); t++) {
-		rm_real *y = j->y + t * j->C;
+		rm_real *y = j->y + t * C;
+		const rm_real *x = j->x + t * C;
 
-		for (size_t c = 0; j->bias && c < j->C; c++)
-			y[c] += j->bias[c];
+		if (j->bias) {
+			biased(y, x, j->bias, C);
+			x = y;
+		}
 		if (j->f)
-			j->f->forward(y, y, j->C);
+			j->f->forward(y, x, C);
 	}
 }
 
-void rm_bias_activation_forward(rm_real *y, const rm_real *bias,
+void rm_bias_activation_forward(rm_real *y, const rm_real *x,
+				const rm_real *bias,
 				const struct rm_activation *f, size_t T,
 				size_t O)
 {
-	struct job j = { .y = y, .bias = bias, .f = f, .T = T, .C = O };
+	struct job j = { .y = y, .x = x, .bias = bias, .f = f, .T = T,
+			 .C = O };
 
 	if (bias || f)
 		share(&j, activation_block);
+	else if (y != x)
+		memcpy(y, x, T * O * sizeof(*y));
+}
+
+/* Some numbers of a row at a time, so that x + bias has a place. */
+#define PART ((size_t)256)
+
+RM_VECTOR_FMA
+static void activation_back_block(void *arg, size_t i)
+{
+	const struct job *j = arg;
+	rm_real sum[PART], dy[PART];
+
+	for (size_t t = i * BLOCK; t < end_of(j, i); t++)
+		for (size_t c = 0; c < j->C; c += PART) {
+			size_t n = RM_MIN(PART, j->C - c);
+			size_t at = t * j->C + c;
+			const rm_real *x = j->x + at;
+
+			if (j->bias) {
+				biased(sum, x, j->bias + c, n);
+				x = sum;
+			}
+			memcpy(dy, j->dy + at, n * sizeof(*dy));
+			memset(j->y + at, 0, n * sizeof(*j->y));
+			j->f->backward(j->y + at, dy, x, n);
+		}
+}
+
+void rm_bias_activation_backward(rm_real *dx, const rm_real *dy,
+				 const rm_real *x, const rm_real *bias,
+				 const struct rm_activation *f, size_t T,
+				 size_t O)
+{
+	struct job j = { .y = dx, .dy = dy, .x = x, .bias = bias, .f = f,
+			 .T = T, .C = O };
+
+	share(&j, activation_back_block);
+}
+
+/* What stands on both sides of a gate, biased: numbers [c, c + n) of I. */
+RM_INLINE void sides(const struct job *j, size_t t, size_t c, size_t n,
+		     rm_real *x, rm_real *by)
+{
+	size_t I = j->C;
+	const rm_real *row = j->x + t * 2 * I;
+
+	memcpy(x, row + c, n * sizeof(*x));
+	memcpy(by, row + I + c, n * sizeof(*by));
+	if (!j->bias)
+		return;
+	biased(x, x, j->bias + c, n);
+	biased(by, by, j->bias + I + c, n);
 }
 
 RM_VECTOR_FMA
 static void gate_block(void *arg, size_t i)
 {
 	const struct job *j = arg;
-	size_t I = j->C;
+	rm_real x[PART], by[PART];
 
-	for (size_t t = i * BLOCK; t < end_of(j, i); t++) {
-		const rm_real *x = j->x + t * 2 * I, *by = x + I;
-		rm_real *y = j->y + t * I;
+	for (size_t t = i * BLOCK; t < end_of(j, i); t++)
+		for (size_t c = 0; c < j->C; c += PART) {
+			size_t n = RM_MIN(PART, j->C - c);
+			rm_real *y = j->y + t * j->C + c;
 
-		if (j->bias) {
-			for (size_t c = 0; c < I; c++)
-				y[c] = x[c] + j->bias[c];
-			j->f->forward(y, y, I);
-			for (size_t c = 0; c < I; c++)
-				y[c] *= by[c] + j->bias[I + c];
-			continue;
+			sides(j, t, c, n, x, by);
+			j->f->forward(y, x, n);
+			for (size_t k = 0; k < n; k++)
+				y[k] *= by[k];
 		}
-		j->f->forward(y, x, I);
-		for (size_t c = 0; c < I; c++)
-			y[c] *= by[c];
-	}
 }
 
 void rm_gate_forward(rm_real *y, const rm_real *x, const rm_real *bias,
@@ -234,30 +471,75 @@ void rm_gate_forward(rm_real *y, const rm_real *x, const rm_real *bias,
 	share(&j, gate_block);
 }
 
+/* dx = dy by f'(x), dby = dy f(x) */
+RM_VECTOR_FMA
+static void gate_back_block(void *arg, size_t i)
+{
+	const struct job *j = arg;
+	rm_real x[PART], by[PART];
+
+	for (size_t t = i * BLOCK; t < end_of(j, i); t++)
+		for (size_t c = 0; c < j->C; c += PART) {
+			size_t n = RM_MIN(PART, j->C - c);
+			const rm_real *dy = j->dy + t * j->C + c;
+			rm_real *dx = j->y + t * 2 * j->C + c;
+			rm_real *dby = dx + j->C;
+
+			sides(j, t, c, n, x, by);
+			for (size_t k = 0; k < n; k++)
+				by[k] *= dy[k];
+			memset(dx, 0, n * sizeof(*dx));
+			j->f->backward(dx, by, x, n);
+			j->f->forward(dby, x, n);
+			for (size_t k = 0; k < n; k++)
+				dby[k] *= dy[k];
+		}
+}
+
+void rm_gate_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
+		      const rm_real *bias, const struct rm_activation *f,
+		      size_t T, size_t I)
+{
+	struct job j = { .y = dx, .dy = dy, .x = x, .bias = bias, .f = f,
+			 .T = T, .C = I };
+
+	share(&j, gate_back_block);
+}
+
 /* ---- positions ---- */
 
 RM_INLINE void turn(rm_real *restrict x, const rm_real *restrict cosine,
-		    const rm_real *restrict sine, size_t half)
+		    const rm_real *restrict sine, size_t half, rm_real sign)
 {
 	for (size_t k = 0; k < half; k++) {
-		rm_real a = x[k], b = x[k + half];
+		rm_real a = x[k], b = x[k + half], s = sign * sine[k];
 
-		x[k] = a * cosine[k] - b * sine[k];
-		x[k + half] = b * cosine[k] + a * sine[k];
+		x[k] = a * cosine[k] - b * s;
+		x[k + half] = b * cosine[k] + a * s;
 	}
 }
 
-RM_VECTOR_FMA
-static void rope_block(void *arg, size_t i)
+RM_INLINE void rope_rows(const struct job *j, size_t i, rm_real sign)
 {
-	const struct job *j = arg;
 	size_t half = j->C / 2;
 
 	for (size_t t = i * BLOCK; t < end_of(j, i); t++)
 		for (size_t h = 0; h < j->heads; h++)
 			turn(j->y + t * j->ld + h * j->stride,
 			     j->cosine + j->position[t] * half,
-			     j->sine + j->position[t] * half, half);
+			     j->sine + j->position[t] * half, half, sign);
+}
+
+RM_VECTOR_FMA
+static void rope_block(void *arg, size_t i)
+{
+	rope_rows(arg, i, 1);
+}
+
+RM_VECTOR_FMA
+static void rope_back_block(void *arg, size_t i)
+{
+	rope_rows(arg, i, -1);
 }
 
 void rm_rope_forward(rm_real *x, size_t ld, size_t H, size_t stride,
@@ -269,4 +551,15 @@ void rm_rope_forward(rm_real *x, size_t ld, size_t H, size_t stride,
 			 .cosine = cosine, .sine = sine };
 
 	share(&j, rope_block);
+}
+
+void rm_rope_backward(rm_real *dx, size_t ld, size_t H, size_t stride,
+		      size_t rotary, const uint32_t *position,
+		      const rm_real *cosine, const rm_real *sine, size_t T)
+{
+	struct job j = { .y = dx, .T = T, .C = rotary, .ld = ld, .heads = H,
+			 .stride = stride, .position = position,
+			 .cosine = cosine, .sine = sine };
+
+	share(&j, rope_back_block);
 }

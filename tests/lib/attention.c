@@ -16,7 +16,7 @@
 struct input {
 	struct rm_attention a;
 	size_t rows, ld;
-	rm_real *qkv, *y, *pos;
+	rm_real *qkv, *y, *pos, *lse;
 	int32_t *bucket;
 };
 
@@ -36,8 +36,10 @@ static void start(struct input *in, struct rm_attention a, size_t rows)
 	*in = (struct input){ .a = a, .rows = rows, .ld = width(&a) };
 	in->qkv = rm_calloc(rows * in->ld, sizeof(*in->qkv));
 	in->y = rm_calloc(rows * a.heads * a.dim, sizeof(*in->y));
+	in->lse = rm_calloc(rows, a.heads * sizeof(*in->lse));
 	assert_non_null(in->qkv);
 	assert_non_null(in->y);
+	assert_non_null(in->lse);
 	fill(in->qkv, rows * in->ld, 1);
 }
 
@@ -45,6 +47,7 @@ static void end(struct input *in)
 {
 	free(in->qkv);
 	free(in->y);
+	free(in->lse);
 	free(in->pos);
 	free(in->bucket);
 }
@@ -93,8 +96,9 @@ static struct rm_heads v_of(const struct input *in)
 static void run(struct input *in, const struct rm_attention_text *text,
 		size_t n)
 {
-	if (rm_attention_forward(in->y, in->a.heads * in->a.dim, q_of(in),
-				 k_of(in), v_of(in), &in->a, text, n) < 0)
+	if (rm_attention_forward(in->y, in->a.heads * in->a.dim, in->lse,
+				 q_of(in), k_of(in), v_of(in), &in->a, text,
+				 n) < 0)
 		fail_msg("%s", rm_error());
 }
 
@@ -341,6 +345,139 @@ static void test_low(void **state)
 	end(&in);
 }
 
+/* ---- the way back ---- */
+
+/* Two texts that share a prompt, and one alone that skips some queries. */
+static const struct rm_attention_text forest[] = {
+	{ .row = 5, .n = 40 },
+	{ .row = 50, .n = 37, .before_row = 5, .n_before = 40 },
+	{ .row = 90, .n = 1, .before_row = 5, .n_before = 40 },
+	{ .row = 91, .n = 70, .skip = 66, .rest = 2 }
+};
+enum { FOREST_ROWS = 161 };
+
+/* Gradients of sum(c y) over the rows that ask; laid out as qkv, then pos. */
+static void back(struct input *in, rm_real *c, rm_real *grad, size_t n_pos)
+{
+	size_t HD = in->a.heads * in->a.dim, all = in->rows * in->ld;
+	struct rm_attention_grad g = {
+		.q = grad, .k = grad + HD,
+		.v = grad + (in->a.heads + in->a.kv_heads) * in->a.dim,
+		.pos_key = grad + all, .pos_query = grad + all + n_pos
+	};
+
+	memset(grad, 0, (all + 2 * n_pos) * sizeof(*grad));
+	if (rm_attention_backward(&g, c, in->y, HD, in->lse, q_of(in),
+				  k_of(in), v_of(in), &in->a, forest,
+				  RM_COUNT(forest)) < 0)
+		fail_msg("%s", rm_error());
+}
+
+static double value(struct input *in, const rm_real *c)
+{
+	size_t HD = in->a.heads * in->a.dim;
+	double sum = 0;
+
+	memset(in->y, 0, in->rows * HD * sizeof(*in->y));
+	run(in, forest, RM_COUNT(forest));
+	for (size_t i = 0; i < in->rows * HD; i++)
+		sum += (double)(c[i] * in->y[i]);
+	return sum;
+}
+
+/* Only the double build can tell gradients from noise. */
+static void check_back(struct input *in, size_t n_pos)
+{
+	size_t HD = in->a.heads * in->a.dim, all = in->rows * in->ld;
+	rm_real *grad = rm_calloc(all + 2 * n_pos, sizeof(*grad));
+	rm_real *c = rm_calloc(in->rows * HD, sizeof(*c));
+	double h = sizeof(rm_real) == 8 ? 1e-5 : 1e-2;
+	double near_enough = sizeof(rm_real) == 8 ? 1e-7 : 2e-2;
+
+	fill(c, in->rows * HD, 7);
+	value(in, c);
+	back(in, c, grad, n_pos);
+	for (size_t i = 0; i < all + 2 * n_pos; i += 7) {
+		rm_real *x = i < all ? in->qkv + i : in->pos + i - all;
+		rm_real before = *x;
+		double up, down;
+
+		*x = before + (rm_real)h;
+		up = value(in, c);
+		*x = before - (rm_real)h;
+		down = value(in, c);
+		*x = before;
+		if (!(fabs((up - down) / (2 * h) - (double)grad[i]) <
+		      near_enough))
+			fail_msg("element %zu: %g, differences %g", i,
+				 (double)grad[i], (up - down) / (2 * h));
+	}
+	free(grad);
+	free(c);
+}
+
+static void test_back(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < RM_COUNT(kinds); k++) {
+		struct rm_attention a = kinds[k];
+		struct input in;
+
+		a.dim = k % 2 ? 20 : 8;
+		a.scale = .3f;
+		start(&in, a, FOREST_ROWS);
+		check_back(&in, 0);
+		end(&in);
+	}
+}
+
+static void test_back_of_positions(void **state)
+{
+	struct rm_attention a = { .heads = 2, .kv_heads = 2, .dim = 8,
+				  .scale = .2f };
+	struct input in;
+
+	(void)state;
+	for (int which = 1; which <= 3; which++) {
+		start(&in, a, FOREST_ROWS);
+		add_positions(&in, 20);
+		if (!(which & 1))
+			in.a.pos_key.data = NULL;
+		if (!(which & 2))
+			in.a.pos_query.data = NULL;
+		check_back(&in, 40 * 16);
+		end(&in);
+	}
+}
+
+static void test_back_has_the_same_bits(void **state)
+{
+	struct rm_attention a = { .heads = 4, .kv_heads = 2, .dim = 8,
+				  .scale = .2f, .causal = true };
+	rm_real *grad[3], *c;
+	struct input in;
+	size_t n;
+
+	(void)state;
+	start(&in, a, FOREST_ROWS);
+	n = in.rows * in.ld;
+	c = rm_calloc(in.rows * 32, sizeof(*c));
+	fill(c, in.rows * 32, 7);
+	run(&in, forest, RM_COUNT(forest));
+	for (size_t threads = 1; threads <= 3; threads++) {
+		grad[threads - 1] = rm_calloc(n, sizeof(**grad));
+		rm_threads_set(threads);
+		back(&in, c, grad[threads - 1], 0);
+		assert_memory_equal(grad[threads - 1], grad[0],
+				    n * sizeof(**grad));
+	}
+	rm_threads_set(1);
+	for (size_t i = 0; i < 3; i++)
+		free(grad[i]);
+	free(c);
+	end(&in);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +487,9 @@ int main(void)
 		cmocka_unit_test(test_same_bits),
 		cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_low),
+		cmocka_unit_test(test_back),
+		cmocka_unit_test(test_back_of_positions),
+		cmocka_unit_test(test_back_has_the_same_bits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,15 @@ static double tn(const rm_real *x, const rm_real *w, size_t m, size_t k,
 	return sum;
 }
 
+/* To the nearest of bf16's numbers, by arithmetic. */
+static double bf16(double x)
+{
+	int e;
+	double m = frexp(x, &e);
+
+	return ldexp(nearbyint(ldexp(m, 8)), e - 8);
+}
+
 static void near(rm_real found, double expected)
 {
 	if (!(fabs((double)found - expected) < 1e-4))
@@ -95,7 +104,8 @@ static void test_nn_and_tn_add(void **state)
 				near(y[i * n + j], (double)z[i * n + j] +
 				     nn(x, w, k, n, i, j));
 		memcpy(y, z, m * n * sizeof(*y));
-		assert_int_equal(rm_gemm_tn(m, n, k, xt, w, y), 0);
+		assert_int_equal(rm_gemm_tn(m, n, k, xt, m, w, n,
+						    y, RM_FP32), 0);
 		for (size_t i = 0; i < m; i++)
 			for (size_t j = 0; j < n; j++)
 				near(y[i * n + j], (double)z[i * n + j] +
@@ -136,6 +146,42 @@ static void test_rows_have_the_same_bits(void **state)
 	free(y);
 }
 
+/* Columns of wider matrices, in both precisions, over several runs. */
+static void test_tn_of_columns(void **state)
+{
+	static const size_t shapes[][3] = {
+		{ 1, 1, 1 }, { 5, 17, 300 }, { 97, 16, 31 }, { 200, 50, 513 }
+	};
+
+	(void)state;
+	for (int how = 0; how < 2 * (int)RM_COUNT(shapes); how++) {
+		const size_t *d = shapes[how / 2];
+		size_t m = d[0], n = d[1], k = d[2], ldx = m + 3, ldw = n + 9;
+		rm_real *x = matrix(k, ldx, 1), *w = matrix(k, ldw, 2);
+		rm_real *y = matrix(m, n, 3), *z = matrix(m, n, 3);
+
+		assert_int_equal(rm_gemm_tn(m, n, k, x + 2, ldx, w + 4, ldw,
+			y, how & 1 ? RM_BF16 : RM_FP32), 0);
+		for (size_t i = 0; i < m; i++)
+			for (size_t j = 0; j < n; j++) {
+				double sum = (double)z[i * n + j];
+
+				for (size_t c = 0; c < k; c++) {
+					double a = (double)x[c * ldx + 2 + i];
+					double b = (double)w[c * ldw + 4 + j];
+
+					sum += how & 1 ? bf16(a) * bf16(b) :
+						a * b;
+				}
+				near(y[i * n + j], sum);
+			}
+		free(x);
+		free(w);
+		free(y);
+		free(z);
+	}
+}
+
 /* Gradients of weights do not depend on the number of threads. */
 static void test_tn_threads(void **state)
 {
@@ -145,9 +191,9 @@ static void test_tn_threads(void **state)
 	rm_real *three = rm_calloc(M * N, sizeof(*three));
 
 	(void)state;
-	rm_gemm_tn(M, N, K, x, w, one);
+	rm_gemm_tn(M, N, K, x, M, w, N, one, RM_FP32);
 	rm_threads_set(3);
-	rm_gemm_tn(M, N, K, x, w, three);
+	rm_gemm_tn(M, N, K, x, M, w, N, three, RM_FP32);
 	rm_threads_set(1);
 	assert_memory_equal(one, three, M * N * sizeof(*one));
 	free(x);
@@ -165,15 +211,6 @@ static void test_backend(void **state)
 }
 
 /* ---- packed weights ---- */
-
-/* To the nearest of bf16's numbers, by arithmetic. */
-static double bf16(double x)
-{
-	int e;
-	double m = frexp(x, &e);
-
-	return ldexp(nearbyint(ldexp(m, 8)), e - 8);
-}
 
 static void test_bf16_rounds_to_nearest_even(void **state)
 {
@@ -196,80 +233,94 @@ static void test_bf16_rounds_to_nearest_even(void **state)
 	assert_true(isnan(rm_of_bf16(rm_to_bf16(NAN))));
 }
 
-struct product {
-	size_t m, n, k;
-	const rm_real *x, *y, *const *w;
-	const size_t *rows;
-	bool turned, bf16;
-};
-
-static void check_packed(const struct product *p)
+/* W[row, column] of the whole. */
+static double weight_at(const struct rm_weights *w, size_t row, size_t column)
 {
-	for (size_t i = 0; i < p->m; i++)
-		for (size_t j = 0, part = 0, row = 0; j < p->n; j++) {
-			double sum = 0;
+	size_t i = 0;
 
-			for (size_t c = 0; c < p->k; c++) {
-				double a = (double)p->x[i * p->k + c];
-				double b = (double)(p->turned ?
-					p->w[part][c * p->rows[part] + row] :
-					p->w[part][row * p->k + c]);
+	while (row >= w->rows[i])
+		row -= w->rows[i++];
+	return (double)(w->turned ? w->w[i][column * w->rows[i] + row] :
+			w->w[i][row * w->k + column]);
+}
 
-				sum += p->bf16 ? bf16(a) * bf16(b) : a * b;
+/* y[m, n] = before + x W' or x W, numbers rounded first where so said. */
+static void check_packed(const struct rm_weights *w, enum rm_way way,
+			 bool rounds, size_t m, size_t rows, const rm_real *x,
+			 const rm_real *y, double before)
+{
+	size_t n = way == RM_ALONG ? rows : w->k;
+	size_t k = way == RM_ALONG ? w->k : rows;
+
+	for (size_t i = 0; i < m; i++)
+		for (size_t j = 0; j < n; j++) {
+			double sum = before;
+
+			for (size_t c = 0; c < k; c++) {
+				double a = (double)x[i * k + c];
+				double b = way == RM_ALONG ?
+					weight_at(w, j, c) :
+					weight_at(w, c, j);
+
+				sum += rounds ? bf16(a) * bf16(b) : a * b;
 			}
-			near(p->y[i * p->n + j], sum);
-			if (++row == p->rows[part]) {
-				part++;
-				row = 0;
-			}
+			near(y[i * n + j], sum);
 		}
 }
 
-/* Three matrices, one under the other; one of them [k, n] when turned. */
+/* One to three matrices, every way; packed twice into the same memory. */
+static void pack_and_multiply(struct rm_weights *w, size_t rows, int how)
+{
+	static const size_t ms[] = { 0, 1, 5, 6, 7, 97, 200, 300 };
+	enum rm_precision p = how & 1 ? RM_BF16 : RM_FP32;
+	enum rm_way way = how & 2 ? RM_BACK : RM_ALONG;
+	bool add = how & 4;
+	size_t n = way == RM_ALONG ? rows : w->k;
+	rm_real *x = matrix(300, way == RM_ALONG ? w->k : rows, 9);
+	rm_real *y = matrix(300, n, 5);
+	const rm_real *first = w->w[0];
+	struct rm_packed *packed = NULL;
+	rm_real *other = matrix(w->rows[0], w->k, 77);
+
+	w->turned = how & 8;
+	w->w[0] = other;
+	assert_int_equal(rm_gemm_pack(&packed, w, way, p), 0);
+	w->w[0] = first;
+	assert_int_equal(rm_gemm_pack(&packed, w, way, p), 0);
+	for (size_t i = 0; i < RM_COUNT(ms); i++) {
+		for (size_t j = 0; j < ms[i] * n; j++)
+			y[j] = 3;
+		assert_int_equal(rm_gemm_packed(ms[i], x, packed, y, add), 0);
+		check_packed(w, way, how & 1, ms[i], rows, x, y, add ? 3 : 0);
+	}
+	rm_packed_free(packed);
+	free(other);
+	free(x);
+	free(y);
+}
+
 static void test_packed(void **state)
 {
 	static const size_t parts[][4] = {
 		/* k and rows */
 		{ 1, 1, 0, 0 }, { 7, 5, 11, 3 }, { 33, 16, 16, 1 },
-		{ 40, 100, 7, 0 }, { 1100, 17, 0, 0 }, { 512, 6, 32, 16 }
+		{ 40, 50, 7, 0 }, { 600, 17, 0, 0 }, { 20, 520, 32, 16 }
 	};
-	static const size_t ms[] = { 0, 1, 5, 6, 7, 97, 200, 400 };
 
 	(void)state;
 	for (size_t s = 0; s < RM_COUNT(parts); s++) {
-		size_t k = parts[s][0], n = 0, count = 0;
-		rm_real *w[3] = {0}, *x = matrix(400, k, 9);
+		struct rm_weights w = { .k = parts[s][0] };
+		size_t n = 0;
 
-		for (; count < 3 && parts[s][count + 1]; count++) {
-			w[count] = matrix(parts[s][count + 1], k, count);
-			n += parts[s][count + 1];
+		for (; w.parts < 3 && parts[s][w.parts + 1]; w.parts++) {
+			w.rows[w.parts] = parts[s][w.parts + 1];
+			w.w[w.parts] = matrix(w.rows[w.parts], w.k, w.parts);
+			n += w.rows[w.parts];
 		}
-		for (int how = 0; how < 4; how++) {
-			bool turned = how & 1;
-			enum rm_precision p = how & 2 ? RM_BF16 : RM_FP32;
-			struct rm_packed *packed = rm_gemm_pack(n, k,
-				(const rm_real *const *)w, parts[s] + 1,
-				count, turned, p);
-			rm_real *y = matrix(400, n, 5);
-
-			assert_non_null(packed);
-			for (size_t i = 0; i < RM_COUNT(ms); i++) {
-				memset(y, 0, 400 * n * sizeof(*y));
-				assert_int_equal(rm_gemm_packed(ms[i], x,
-					packed, y), 0);
-				check_packed(&(struct product){
-					.m = ms[i], .k = k, .n = n,
-					.x = x, .y = y,
-					.w = (const rm_real *const *)w,
-					.rows = parts[s] + 1,
-					.turned = turned, .bf16 = how & 2 });
-			}
-			rm_packed_free(packed);
-			free(y);
-		}
-		for (size_t i = 0; i < count; i++)
-			free(w[i]);
-		free(x);
+		for (int how = 0; how < 16; how++)
+			pack_and_multiply(&w, n, how);
+		for (size_t i = 0; i < w.parts; i++)
+			free((rm_real *)w.w[i]);
 	}
 }
 
@@ -283,18 +334,21 @@ static void test_packed_rows_have_the_same_bits(void **state)
 
 	(void)state;
 	for (int p = RM_FP32; p <= RM_BF16; p++) {
-		struct rm_packed *packed = rm_gemm_pack(N, K,
-			(const rm_real *const[]){ w }, (size_t[]){ N }, 1,
-			false, (enum rm_precision)p);
+		const struct rm_weights weights = {
+			.parts = 1, .k = K, .w = { w }, .rows = { N }
+		};
+		struct rm_packed *packed = NULL;
 
-		assert_int_equal(rm_gemm_packed(M, x, packed, all), 0);
+		assert_int_equal(rm_gemm_pack(&packed, &weights, RM_ALONG,
+					      (enum rm_precision)p), 0);
+		assert_int_equal(rm_gemm_packed(M, x, packed, all, false), 0);
 		for (size_t threads = 1; threads <= 3; threads++) {
 			rm_threads_set(threads);
 			for (size_t f = 0; f < RM_COUNT(from); f++)
 				for (size_t m = 1; m <= M - from[f];
 				     m += m < 20 ? 1 : 93) {
 					rm_gemm_packed(m, x + from[f] * K,
-						       packed, y);
+						       packed, y, false);
 					assert_memory_equal(y, all +
 						from[f] * N,
 						m * N * sizeof(*y));
@@ -331,8 +385,9 @@ static void test_onednn(void **state)
 			struct rm_onednn *d;
 
 			rm_threads_set(threads);
-			d = rm_onednn_new(n, k, w, false);
+			d = rm_onednn_new(n, k, false);
 			assert_non_null(d);
+			assert_int_equal(rm_onednn_set(d, w), 0);
 			memset(y, 0, m * n * sizeof(*y));
 			assert_int_equal(rm_onednn_product(m, x, d, y), 0);
 			for (size_t i = 0; i < m; i++)
@@ -363,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_nt),
 		cmocka_unit_test(test_nn_and_tn_add),
 		cmocka_unit_test(test_rows_have_the_same_bits),
+		cmocka_unit_test(test_tn_of_columns),
 		cmocka_unit_test(test_tn_threads),
 		cmocka_unit_test(test_bf16_rounds_to_nearest_even),
 		cmocka_unit_test(test_packed),

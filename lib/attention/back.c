@@ -1,0 +1,364 @@
+/*
+ * The way back through attention.  Weights are computed again from lse:
+ * P = exp(S - lse); then dV = P' dY, dP = dY V', dS = P (dP - sum(dY Y)),
+ * dQ = dS K, dK = dS' Q, as in FlashAttention.
+ *
+ * All texts of a tree that share a head of keys are one piece of work: what
+ * adds to a row's gradient does so in one order.
+ */
+#pragma GCC optimize("fp-contract=fast")
+
+#include "attention/blocks.h"
+
+#include <stdlib.h>
+
+struct back {
+	struct call c;		/* y is not written */
+	const struct rm_attention_grad *grad;
+	const rm_real *dy, *y, *lse;
+	const size_t *tree;	/* [n_trees + 1] first texts */
+	size_t n_trees, n_texts;
+};
+
+/* Beside struct scratch; [BLOCK, W] but where said. */
+struct rows {
+	rm_real *dy, *dq, *dk, *dv;
+	rm_real *p, *ds;	/* [BLOCK, BLOCK] */
+	rm_real lse[BLOCK], delta[BLOCK];
+};
+
+/* ---- a block of queries ---- */
+
+static void load_block(const struct pair *p, const struct back *b,
+		       struct rows *rows)
+{
+	const struct call *c = &b->c;
+	size_t D = c->a->dim, H = c->a->heads;
+	size_t first = p->text->row + p->i0 - p->text->n_before;
+
+	load_rows(p, p->s->q, c->q, p->head);
+	load_rows(p, rows->dy, (struct rm_heads){ b->dy, c->ldy, D },
+		  p->head);
+	memset(rows->dq, 0, BLOCK * c->W * sizeof(*rows->dq));
+	for (size_t r = 0; r < BLOCK; r++) {
+		const rm_real *y = b->y + (first + r) * c->ldy + p->head * D;
+		double sum = 0;
+
+		/* Rows that are not there have no weights. */
+		rows->lse[r] = INFINITY;
+		rows->delta[r] = 0;
+		if (r >= p->n_q)
+			continue;
+		rows->lse[r] = b->lse[(first + r) * H + p->head];
+		for (size_t d = 0; d < D; d++)
+			sum += (double)(y[d] * rows->dy[r * c->W + d]);
+		rows->delta[r] = (rm_real)sum;
+	}
+}
+
+static void store_block(const struct pair *p, const struct back *b,
+			const struct rows *rows)
+{
+	const struct call *c = &b->c;
+	size_t first = p->text->row + p->i0 - p->text->n_before;
+
+	for (size_t r = 0; r < p->n_q; r++) {
+		rm_real *to = b->grad->q + (first + r) * c->q.row +
+			p->head * c->q.head;
+
+		for (size_t d = 0; d < c->a->dim; d++)
+			to[d] += rows->dq[r * c->W + d];
+	}
+}
+
+/* ---- a pair of blocks ---- */
+
+/* Row r's weights, and the gradient of its scores before they are scaled. */
+RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
+{
+	const struct rm_attention *a = p->c->a;
+	rm_real *s = rows->p + r * BLOCK, *ds = rows->ds + r * BLOCK;
+	rm_real slope[BLOCK];
+
+	finish_scores(p, r, s);
+	for (size_t j = 0; a->softcap > 0 && j < p->wide; j++) {
+		rm_real t = s[j] > -INFINITY ? s[j] / a->softcap : 0;
+
+		slope[j] = 1 - t * t;
+	}
+	for (size_t j = 0; j < p->wide; j += LANES) {
+		rm_vec x, d;
+
+		memcpy(&x, s + j, sizeof(x));
+		x -= rows->lse[r];
+		rm_vec_exp(&x);
+		memcpy(s + j, &x, sizeof(x));
+		memcpy(&d, ds + j, sizeof(d));
+		d = x * (d - rows->delta[r]) * a->scale;
+		memcpy(ds + j, &d, sizeof(d));
+	}
+	for (size_t j = 0; a->softcap > 0 && j < p->wide; j++)
+		ds[j] *= slope[j];
+}
+
+/* o[n_k, W] = p[n_q, BLOCK]' v[n_q, W] */
+RM_INLINE void turned_values(const struct pair *p, rm_real *o,
+			     const rm_real *weights, const rm_real *v)
+{
+	size_t W = p->c->W;
+
+	for (size_t j = 0; j < p->n_k; j += ROWS)
+		for (size_t c = 0; c < W; c += WIDE) {
+			rm_vec s[ROWS][2] = {0};
+
+			for (size_t i = 0; i < p->n_q; i++) {
+				const rm_real *w = weights + i * BLOCK + j;
+				rm_vec x, y;
+
+				memcpy(&x, v + i * W + c, sizeof(x));
+				memcpy(&y, v + i * W + c + LANES, sizeof(y));
+				for (size_t r = 0; r < ROWS; r++) {
+					s[r][0] += w[r] * x;
+					s[r][1] += w[r] * y;
+				}
+			}
+			for (size_t r = 0; r < ROWS; r++)
+				memcpy(o + (j + r) * W + c, s[r],
+				       sizeof(s[r]));
+		}
+}
+
+RM_INLINE void add_scaled(rm_real *y, rm_real by, const rm_real *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] += by * x[i];
+}
+
+/* What disentangled attention adds: positions' gradients, and by them. */
+RM_INLINE void positions_back(const struct pair *p, const struct back *b,
+			      struct rows *rows)
+{
+	const struct rm_attention *a = p->c->a;
+	size_t D = a->dim, W = p->c->W;
+
+	for (size_t r = 0; r < p->n_q; r++)
+		for (size_t j = 0; j < p->n_k; j++) {
+			rm_real ds = rows->ds[r * BLOCK + j];
+			size_t row = position_row(p, r + BLOCK - 1 - j);
+			size_t key = row * a->pos_key.row +
+				p->head * a->pos_key.head;
+			size_t query = row * a->pos_query.row +
+				p->head * a->pos_query.head;
+
+			if (a->pos_key.data) {
+				add_scaled(rows->dq + r * W, ds,
+					   a->pos_key.data + key, D);
+				add_scaled(b->grad->pos_key + key, ds,
+					   p->s->q + r * W, D);
+			}
+			if (a->pos_query.data) {
+				add_scaled(rows->dk + j * W, ds,
+					   a->pos_query.data + query, D);
+				add_scaled(b->grad->pos_query + query, ds,
+					   p->s->k + j * W, D);
+			}
+		}
+}
+
+static void store_keys(const struct pair *p, const struct back *b,
+		       const struct rows *rows)
+{
+	const struct call *c = &b->c;
+
+	for (size_t j = 0; j < p->n_k; j++) {
+		size_t row = key_row(p->text, p->j0 + j);
+		rm_real *k = b->grad->k + row * c->k.row +
+			p->group * c->k.head;
+		rm_real *v = b->grad->v + row * c->v.row +
+			p->group * c->v.head;
+
+		for (size_t d = 0; d < c->a->dim; d++) {
+			k[d] += rows->dk[j * c->W + d];
+			v[d] += rows->dv[j * c->W + d];
+		}
+	}
+}
+
+RM_VECTOR_FMA
+static void meet(const struct pair *p, const struct back *b,
+		 struct rows *rows)
+{
+	struct scratch *s = p->s;
+	size_t D = p->c->a->dim, W = p->c->W;
+
+	load_turned(p, s->kt, p->c->k);
+	load_turned(p, s->v, p->c->v);
+	load_key_rows(p, s->k);
+	if (by_position(p->c->a))
+		disentangle(p);
+	for (size_t r = 0; r < p->n_q; r += ROWS) {
+		scores(rows->p + r * BLOCK, BLOCK, s->q + r * W, W, D, s->kt,
+		       BLOCK, p->wide);
+		scores(rows->ds + r * BLOCK, BLOCK, rows->dy + r * W, W, D,
+		       s->v, BLOCK, p->wide);
+		for (size_t i = r; i < r + ROWS; i++)
+			row_back(p, rows, i);
+		add_values(rows->dq + r * W, rows->ds + r * BLOCK, s->k, W,
+			   p->wide);
+	}
+	turned_values(p, rows->dv, rows->p, rows->dy);
+	turned_values(p, rows->dk, rows->ds, s->q);
+	if (by_position(p->c->a))
+		positions_back(p, b, rows);
+	store_keys(p, b, rows);
+}
+
+/* ---- pieces ---- */
+
+static void block_back(struct pair *p, const struct back *b,
+		       struct rows *rows)
+{
+	const struct rm_attention *a = p->c->a;
+	size_t n_keys = p->text->n_before + p->text->n, from, to, unused;
+
+	load_block(p, b, rows);
+	seen(a, p->i0, n_keys, &from, &unused);
+	seen(a, p->i0 + p->n_q - 1, n_keys, &unused, &to);
+	for (size_t j = from / BLOCK * BLOCK; j < to; j += BLOCK) {
+		p->j0 = j;
+		p->n_k = RM_MIN(BLOCK, n_keys - j);
+		p->wide = (p->n_k + WIDE - 1) / WIDE * WIDE;
+		meet(p, b, rows);
+	}
+	store_block(p, b, rows);
+}
+
+static void text_back(struct pair *p, const struct back *b,
+		      struct rows *rows)
+{
+	for (size_t r = p->text->skip; r + p->text->rest < p->text->n;
+	     r += BLOCK) {
+		p->i0 = p->text->n_before + r;
+		p->n_q = RM_MIN(BLOCK, p->text->n - p->text->rest - r);
+		block_back(p, b, rows);
+	}
+}
+
+static size_t big_of(const struct rm_attention *a)
+{
+	return by_position(a) ? SPREAD : 0;
+}
+
+static size_t space_of(const struct call *c)
+{
+	size_t D = c->a->dim, big = big_of(c->a);
+
+	return BLOCK * (2 * D + 6 * c->W + 2 * BLOCK + 2 * big) + big * D;
+}
+
+static void set_space(const struct call *c, struct scratch *s,
+		      struct rows *rows)
+{
+	size_t D = c->a->dim, each = BLOCK * c->W, big = big_of(c->a);
+
+	s->q = c->space + rm_thread_index() * c->per_thread;
+	s->k = s->q + each;
+	rows->dy = s->k + each;
+	rows->dq = rows->dy + each;
+	rows->dk = rows->dq + each;
+	rows->dv = rows->dk + each;
+	s->kt = rows->dv + each;
+	s->v = s->kt + BLOCK * D;
+	rows->p = s->v + BLOCK * D;
+	rows->ds = rows->p + BLOCK * BLOCK;
+	s->c2p = rows->ds + BLOCK * BLOCK;
+	s->p2c = s->c2p + BLOCK * big;
+	s->pos = s->p2c + BLOCK * big;
+}
+
+/* Texts [from, to) by the queries that share head `group` of keys. */
+static void texts_back(const struct back *b, size_t from, size_t to,
+		       size_t group)
+{
+	const struct rm_attention *a = b->c.a;
+	size_t share = a->heads / a->kv_heads;
+	struct scratch s;
+	struct rows rows;
+
+	set_space(&b->c, &s, &rows);
+	for (size_t i = from; i < to; i++)
+		for (size_t h = 0; h < share; h++) {
+			struct pair p = {
+				.c = &b->c, .s = &s, .text = &b->c.text[i],
+				.head = group * share + h, .group = group
+			};
+
+			text_back(&p, b, &rows);
+		}
+}
+
+static void tree_piece(void *arg, size_t i)
+{
+	const struct back *b = arg;
+	size_t G = b->c.a->kv_heads;
+
+	texts_back(b, b->tree[i / G], b->tree[i / G + 1], i % G);
+}
+
+/* Rows of positions are everybody's. */
+static void group_piece(void *arg, size_t i)
+{
+	const struct back *b = arg;
+
+	texts_back(b, 0, b->n_texts, i);
+}
+
+static size_t find_trees(size_t *tree, const struct rm_attention_text *text,
+			 size_t n)
+{
+	size_t trees = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (text[i].n_before == 0)
+			tree[trees++] = i;
+	tree[trees] = n;
+	return trees;
+}
+
+int rm_attention_backward(const struct rm_attention_grad *grad,
+			  const rm_real *dy, const rm_real *y, size_t ldy,
+			  const rm_real *lse, struct rm_heads q,
+			  struct rm_heads k, struct rm_heads v,
+			  const struct rm_attention *a,
+			  const struct rm_attention_text *text,
+			  size_t n_texts)
+{
+	struct back b = {
+		.c = {
+			.ldy = ldy, .q = q, .k = k, .v = v, .a = a,
+			.text = text, .tanh = find_tanh(),
+			.W = (a->dim + WIDE - 1) / WIDE * WIDE
+		},
+		.grad = grad, .dy = dy, .y = y, .lse = lse,
+		.n_texts = n_texts
+	};
+	size_t *tree = rm_malloc(n_texts + 1, sizeof(*tree));
+
+	b.c.per_thread = space_of(&b.c);
+	b.c.space = rm_calloc_aligned(rm_threads() * b.c.per_thread,
+				      sizeof(rm_real));
+	if (!tree || !b.c.space) {
+		free(tree);
+		free(b.c.space);
+		return -1;
+	}
+	b.tree = tree;
+	b.n_trees = find_trees(tree, text, n_texts);
+	if (by_position(a))
+		rm_parallel(a->kv_heads, group_piece, &b);
+	else
+		rm_parallel(b.n_trees * a->kv_heads, tree_piece, &b);
+	free(tree);
+	free(b.c.space);
+	return 0;
+}

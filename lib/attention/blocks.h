@@ -1,0 +1,285 @@
+/*
+ * blocks: what both ways through attention share: a block of queries meets a
+ * block of keys.  For attention.c and attention/back.c alone.
+ */
+#ifndef RM_ATTENTION_BLOCKS_H
+#define RM_ATTENTION_BLOCKS_H
+
+#include "attention.h"
+#include "op.h"
+#include "vector.h"
+
+#include <string.h>
+
+/* Queries and keys of a block, rows of a small product, numbers a vector. */
+#define BLOCK ((size_t)64)
+#define ROWS ((size_t)4)
+#define LANES ((size_t)RM_LANES)
+#define WIDE (2 * LANES)
+/* Distances i - j within a pair of blocks, and one. */
+#define SPREAD (2 * BLOCK)
+
+/* What a thread computes in; [BLOCK] is one block of queries or keys. */
+struct scratch {
+	rm_real *q;		/* [BLOCK, W], W: D rounded up to WIDE */
+	rm_real *kt;		/* [D, BLOCK] keys, turned */
+	rm_real *v;		/* [BLOCK, W]; the way back: [D, BLOCK] */
+	rm_real *o;		/* [BLOCK, W] sums so far */
+	rm_real *p;		/* [ROWS, BLOCK] scores, then weights */
+	rm_real *k;		/* [BLOCK, W] keys */
+	rm_real *pos;		/* [D, SPREAD] rows of positions, turned */
+	rm_real *c2p, *p2c;	/* [BLOCK, SPREAD] by distance */
+	rm_real max[BLOCK], sum[BLOCK];
+};
+
+struct call {
+	rm_real *y;
+	size_t ldy;
+	rm_real *lse;
+	struct rm_heads q, k, v;
+	const struct rm_attention *a;
+	const struct rm_attention_text *text;
+	const struct rm_activation *tanh;
+	size_t W;
+	rm_real *space;
+	size_t per_thread;
+};
+
+/* A block of queries at position i0, and one of keys at j0. */
+struct pair {
+	const struct call *c;
+	const struct rm_attention_text *text;
+	struct scratch *s;
+	size_t head, group;	/* of queries, of keys */
+	size_t i0, n_q;		/* n_q <= BLOCK */
+	size_t j0, n_k, wide;	/* n_k <= BLOCK; rounded up to WIDE */
+};
+
+static inline bool by_position(const struct rm_attention *a)
+{
+	return a->pos_key.data || a->pos_query.data;
+}
+
+/* Where keys stand: position j of a text as a row. */
+static inline size_t key_row(const struct rm_attention_text *t, size_t j)
+{
+	return j < t->n_before ? t->before_row + j : t->row + j - t->n_before;
+}
+
+/* The positions of keys that query position i sees. */
+static inline void seen(const struct rm_attention *a, size_t i, size_t n_keys,
+		 size_t *from, size_t *to)
+{
+	size_t w = a->window;
+
+	*from = 0;
+	*to = n_keys;
+	if (a->causal) {
+		*to = i + 1;
+		if (w && i + 1 > w)
+			*from = i + 1 - w;
+	} else if (w) {
+		*from = i > w ? i - w : 0;
+		*to = RM_MIN(n_keys, i + w + 1);
+	}
+}
+
+/* ---- small products ---- */
+
+/*
+ * y[ROWS, n] = x[ROWS, ldx] kt[D, ld], n a multiple of WIDE; each number is
+ * summed over D in order.
+ */
+RM_INLINE void scores(rm_real *y, size_t ldy, const rm_real *x, size_t ldx,
+		      size_t D, const rm_real *kt, size_t ld, size_t n)
+{
+	for (size_t c = 0; c < n; c += WIDE) {
+		rm_vec s[ROWS][2] = {0};
+
+		for (size_t d = 0; d < D; d++) {
+			rm_vec a, b;
+
+			memcpy(&a, kt + d * ld + c, sizeof(a));
+			memcpy(&b, kt + d * ld + c + LANES, sizeof(b));
+			for (size_t r = 0; r < ROWS; r++) {
+				s[r][0] += x[r * ldx + d] * a;
+				s[r][1] += x[r * ldx + d] * b;
+			}
+		}
+		for (size_t r = 0; r < ROWS; r++)
+			memcpy(y + r * ldy + c, s[r], sizeof(s[r]));
+	}
+}
+
+/* o[ROWS, W] += p[ROWS, BLOCK] v[n, W]; over keys in order. */
+RM_INLINE void add_values(rm_real *o, const rm_real *p, const rm_real *v,
+		       size_t W, size_t n)
+{
+	for (size_t c = 0; c < W; c += WIDE) {
+		rm_vec s[ROWS][2];
+
+		for (size_t r = 0; r < ROWS; r++)
+			memcpy(s[r], o + r * W + c, sizeof(s[r]));
+		for (size_t j = 0; j < n; j++) {
+			rm_vec a, b;
+
+			memcpy(&a, v + j * W + c, sizeof(a));
+			memcpy(&b, v + j * W + c + LANES, sizeof(b));
+			for (size_t r = 0; r < ROWS; r++) {
+				s[r][0] += p[r * BLOCK + j] * a;
+				s[r][1] += p[r * BLOCK + j] * b;
+			}
+		}
+		for (size_t r = 0; r < ROWS; r++)
+			memcpy(o + r * W + c, s[r], sizeof(s[r]));
+	}
+}
+
+/* to[BLOCK, W]: this block's rows of a head, filled up with zeros. */
+static inline void load_rows(const struct pair *p, rm_real *to,
+			     struct rm_heads from, size_t head)
+{
+	size_t D = p->c->a->dim, W = p->c->W;
+	size_t first = p->text->row + p->i0 - p->text->n_before;
+
+	if (p->n_q < BLOCK || D < W)
+		memset(to, 0, BLOCK * W * sizeof(*to));
+	for (size_t r = 0; r < p->n_q; r++)
+		memcpy(to + r * W, from.data + (first + r) * from.row +
+		       head * from.head, D * sizeof(*to));
+}
+
+/* Key j of the block, of x's heads. */
+static inline const rm_real *key_of(const struct pair *p, size_t j,
+				    struct rm_heads x)
+{
+	return x.data + key_row(p->text, p->j0 + j) * x.row +
+		p->group * x.head;
+}
+
+/* to[BLOCK, W]: the block's keys, row by row. */
+static inline void load_key_rows(const struct pair *p, rm_real *to)
+{
+	size_t D = p->c->a->dim, W = p->c->W;
+
+	memset(to, 0, BLOCK * W * sizeof(*to));
+	for (size_t j = 0; j < p->n_k; j++)
+		memcpy(to + j * W, key_of(p, j, p->c->k), D * sizeof(*to));
+}
+
+/* to[D, BLOCK]: the block's keys, or values, turned. */
+static inline void load_turned(const struct pair *p, rm_real *to,
+			       struct rm_heads x)
+{
+	size_t D = p->c->a->dim;
+
+	if (p->n_k < p->wide)
+		memset(to, 0, D * BLOCK * sizeof(*to));
+	for (size_t j = 0; j < p->n_k; j++) {
+		const rm_real *from = key_of(p, j, x);
+
+		for (size_t d = 0; d < D; d++)
+			to[d * BLOCK + j] = from[d];
+	}
+}
+
+/* ---- relative positions ---- */
+
+/* The row of positions for column x: distance i0 - j0 - BLOCK + 1 + x. */
+static inline size_t position_row(const struct pair *p, size_t x)
+{
+	const struct rm_attention *a = p->c->a;
+	ptrdiff_t n = (ptrdiff_t)a->n_bucket;
+	ptrdiff_t at = (ptrdiff_t)p->i0 - (ptrdiff_t)p->j0 -
+		(ptrdiff_t)BLOCK + 1 + (ptrdiff_t)x;
+
+	at = RM_MIN(RM_MAX(at, 1 - n), n - 1);
+	return (size_t)a->bucket[at + n - 1];
+}
+
+/* Columns of distances. */
+static inline void load_positions(const struct pair *p, struct rm_heads pos)
+{
+	for (size_t x = 0; x < SPREAD; x++) {
+		const rm_real *from = pos.data + position_row(p, x) *
+			pos.row + p->head * pos.head;
+
+		for (size_t d = 0; d < p->c->a->dim; d++)
+			p->s->pos[d * SPREAD + x] = from[d];
+	}
+}
+
+/* y[n, SPREAD] = x[n, W] with the rows of positions. */
+RM_INLINE void by_distance(const struct pair *p, rm_real *y, const rm_real *x,
+			   size_t n)
+{
+	for (size_t r = 0; r < n; r += ROWS)
+		scores(y + r * SPREAD, SPREAD, x + r * p->c->W, p->c->W,
+		       p->c->a->dim, p->s->pos, SPREAD, SPREAD);
+}
+
+/* What positions add to this pair; s->k has the block's keys. */
+RM_INLINE void disentangle(const struct pair *p)
+{
+	const struct call *c = p->c;
+
+	if (c->a->pos_key.data) {
+		load_positions(p, c->a->pos_key);
+		by_distance(p, p->s->c2p, p->s->q, p->n_q);
+	}
+	if (c->a->pos_query.data) {
+		load_positions(p, c->a->pos_query);
+		by_distance(p, p->s->p2c, p->s->k, p->n_k);
+	}
+}
+
+/* What positions add to the scores of query r. */
+static inline void add_positions(const struct pair *p, size_t r, rm_real *s)
+{
+	const struct rm_attention *a = p->c->a;
+
+	for (size_t j = 0; j < p->n_k; j++) {
+		size_t x = r + BLOCK - 1 - j;
+
+		if (a->pos_key.data)
+			s[j] += p->s->c2p[r * SPREAD + x];
+		if (a->pos_query.data)
+			s[j] += p->s->p2c[j * SPREAD + x];
+	}
+}
+
+/* Scale, cap and mask the scores of query r. */
+RM_INLINE void finish_scores(const struct pair *p, size_t r, rm_real *s)
+{
+	const struct rm_attention *a = p->c->a;
+	size_t from, to;
+
+	if (by_position(a))
+		add_positions(p, r, s);
+	for (size_t j = 0; j < p->wide; j++)
+		s[j] *= a->scale;
+	if (a->softcap > 0) {
+		for (size_t j = 0; j < p->wide; j++)
+			s[j] /= a->softcap;
+		p->c->tanh->forward(s, s, p->wide);
+		for (size_t j = 0; j < p->wide; j++)
+			s[j] *= a->softcap;
+	}
+	seen(a, p->i0 + r, p->text->n_before + p->text->n, &from, &to);
+	for (size_t j = 0; j < p->wide && p->j0 + j < from; j++)
+		s[j] = -INFINITY;
+	for (size_t j = to > p->j0 ? to - p->j0 : 0; j < p->wide; j++)
+		s[j] = -INFINITY;
+}
+
+/* The activation of soft caps. */
+static inline const struct rm_activation *find_tanh(void)
+{
+	const struct rm_activation *f = rm_activations;
+
+	while (strcmp(f->name, "tanh") != 0)
+		f++;
+	return f;
+}
+
+#endif

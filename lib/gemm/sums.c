@@ -1,0 +1,171 @@
+/*
+ * Sums of outer products: y += x' w over the rows that x and w share, as
+ * gradients of weights are.
+ *
+ * A piece is BLOCK columns of x, which are rows of y, with some panels of
+ * COLUMNS of w.  Over DEPTH rows at a time the piece's x is copied into tiles
+ * of ROWS (they stay in the second cache) and a panel of w into a dense one
+ * (in the first), and every pair of them meets in registers.
+ */
+#pragma GCC optimize("fp-contract=fast")
+
+#include "gemm.h"
+#include "gemm/onednn.h"
+#include "vector.h"
+
+#include <stdlib.h>
+
+#define ROWS ((size_t)6)
+#define COLUMNS (2 * (size_t)RM_LANES)
+#define DEPTH ((size_t)256)
+#define TILES ((size_t)16)
+#define BLOCK (TILES * ROWS)
+
+struct job {
+	size_t m, n, k;
+	const rm_real *x, *w;
+	size_t ldx, ldw;
+	rm_real *y;
+	bool bf16;
+	size_t groups, per;	/* of panels: pieces of a block */
+	rm_real *space;		/* of each thread, SPACE numbers */
+};
+
+#define SPACE (DEPTH * (BLOCK + COLUMNS))
+
+/* y[ROWS, COLUMNS] += x[run, ROWS]' w[run, COLUMNS] */
+RM_INLINE void kernel(rm_real *y, size_t ldy, const rm_real *x,
+		      const rm_real *w, size_t run)
+{
+	rm_vec s[ROWS][2];
+
+	for (size_t r = 0; r < ROWS; r++)
+		memcpy(s[r], y + r * ldy, sizeof(s[r]));
+	for (size_t c = 0; c < run; c++) {
+		rm_vec a, b;
+
+		memcpy(&a, w + c * COLUMNS, sizeof(a));
+		memcpy(&b, w + c * COLUMNS + RM_LANES, sizeof(b));
+		for (size_t r = 0; r < ROWS; r++) {
+			s[r][0] += x[c * ROWS + r] * a;
+			s[r][1] += x[c * ROWS + r] * b;
+		}
+	}
+	for (size_t r = 0; r < ROWS; r++)
+		memcpy(y + r * ldy, s[r], sizeof(s[r]));
+}
+
+/* A tile at the lower or right edge goes through memory of its own. */
+RM_INLINE void edge(rm_real *y, size_t ldy, const rm_real *x,
+		    const rm_real *w, size_t run, size_t rows, size_t n)
+{
+	rm_real tile[ROWS * COLUMNS] = {0};
+
+	for (size_t r = 0; r < rows; r++)
+		memcpy(tile + r * COLUMNS, y + r * ldy, n * sizeof(*y));
+	kernel(tile, COLUMNS, x, w, run);
+	for (size_t r = 0; r < rows; r++)
+		memcpy(y + r * ldy, tile + r * COLUMNS, n * sizeof(*y));
+}
+
+static void round_all(rm_real *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = rm_of_bf16(rm_to_bf16((float)x[i]));
+}
+
+/* to[tiles][run, ROWS] of columns [from, from + n), filled up with zeros. */
+static void copy_x(const struct job *j, rm_real *to, size_t from, size_t n,
+		   size_t first, size_t run)
+{
+	if (n % ROWS)
+		memset(to, 0, DEPTH * BLOCK * sizeof(*to));
+	for (size_t t = 0; t < n; t += ROWS) {
+		const rm_real *x = j->x + first * j->ldx + from + t;
+		size_t rows = RM_MIN(ROWS, n - t);
+		rm_real *at = to + t * run;
+
+		for (size_t c = 0; c < run; c++)
+			for (size_t r = 0; r < rows; r++)
+				at[c * ROWS + r] = x[c * j->ldx + r];
+	}
+	if (j->bf16)
+		round_all(to, (n + ROWS - 1) / ROWS * ROWS * run);
+}
+
+/* to[run, COLUMNS] of columns [from, from + n), filled up with zeros. */
+static void copy_w(const struct job *j, rm_real *to, size_t from, size_t n,
+		   size_t first, size_t run)
+{
+	const rm_real *w = j->w + first * j->ldw + from;
+
+	if (n < COLUMNS)
+		memset(to, 0, run * COLUMNS * sizeof(*to));
+	for (size_t c = 0; c < run; c++)
+		memcpy(to + c * COLUMNS, w + c * j->ldw, n * sizeof(*to));
+	if (j->bf16)
+		round_all(to, run * COLUMNS);
+}
+
+/* A block of x with one panel of w. */
+RM_VECTOR_FMA
+static void meet(const struct job *j, const rm_real *x, const rm_real *w,
+		 size_t row, size_t column, size_t run)
+{
+	size_t rows = RM_MIN(BLOCK, j->m - row);
+	size_t n = RM_MIN(COLUMNS, j->n - column);
+
+	for (size_t t = 0; t < rows; t += ROWS) {
+		rm_real *y = j->y + (row + t) * j->n + column;
+
+		if (t + ROWS <= rows && n == COLUMNS)
+			kernel(y, j->n, x + t * run, w, run);
+		else
+			edge(y, j->n, x + t * run, w, run,
+			     RM_MIN(ROWS, rows - t), n);
+	}
+}
+
+static void do_piece(void *arg, size_t i)
+{
+	const struct job *j = arg;
+	size_t row = i / j->groups * BLOCK, panel = i % j->groups * j->per;
+	size_t end = RM_MIN((panel + j->per) * COLUMNS, j->n);
+	rm_real *x = j->space + rm_thread_index() * SPACE;
+	rm_real *w = x + DEPTH * BLOCK;
+
+	for (size_t c = 0; c < j->k; c += DEPTH) {
+		size_t run = RM_MIN(DEPTH, j->k - c);
+
+		copy_x(j, x, row, RM_MIN(BLOCK, j->m - row), c, run);
+		for (size_t p = panel * COLUMNS; p < end; p += COLUMNS) {
+			copy_w(j, w, p, RM_MIN(COLUMNS, j->n - p), c, run);
+			meet(j, x, w, row, p, run);
+		}
+	}
+}
+
+int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
+	       const rm_real *w, size_t ldw, rm_real *y,
+	       enum rm_precision precision)
+{
+	struct job j = {
+		.m = m, .n = n, .k = k, .x = x, .w = w, .ldx = ldx,
+		.ldw = ldw, .y = y, .bf16 = precision == RM_BF16
+	};
+	size_t blocks = (m + BLOCK - 1) / BLOCK, threads = rm_threads();
+	size_t panels = (n + COLUMNS - 1) / COLUMNS;
+
+	if (m == 0 || n == 0 || k == 0)
+		return 0;
+	j.groups = blocks >= 4 * threads ? 1 :
+		RM_MIN(panels, (4 * threads + blocks - 1) / blocks);
+	j.per = (panels + j.groups - 1) / j.groups;
+	j.groups = (panels + j.per - 1) / j.per;
+	j.space = rm_malloc(threads * SPACE, sizeof(*j.space));
+	if (!j.space)
+		return -1;
+	rm_parallel(blocks * j.groups, do_piece, &j);
+	free(j.space);
+	return 0;
+}
