@@ -92,6 +92,14 @@ void rm_model_init_head(struct rm_model *m, uint64_t seed)
 	rm_params_init_from(&m->params, m->first_of_head, seed);
 }
 
+bool rm_model_is_frozen(const struct rm_model *m)
+{
+	for (size_t i = 0; i < m->first_of_head; i++)
+		if (m->params.param[i].trainable)
+			return false;
+	return true;
+}
+
 void rm_model_set_objective(struct rm_model *m, const json_t *objective)
 {
 	json_decref(m->objective);
@@ -138,13 +146,18 @@ static int check_ids(const struct rm_model *m, const struct rm_batch *batch)
 	return 0;
 }
 
+struct rm_hidden *rm_model_hidden(struct rm_model *m,
+				  const struct rm_batch *batch)
+{
+	return check_ids(m, batch) < 0 ? NULL :
+	       rm_backbone_forward(m->backbone, batch);
+}
+
 const rm_real *rm_model_forward(struct rm_model *m,
 				const struct rm_batch *batch)
 {
-	struct rm_hidden *hidden = NULL;
+	struct rm_hidden *hidden = rm_model_hidden(m, batch);
 
-	if (check_ids(m, batch) == 0)
-		hidden = rm_backbone_forward(m->backbone, batch);
 	return hidden ? rm_head_forward(m->head, batch, hidden) : NULL;
 }
 

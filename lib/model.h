@@ -71,6 +71,9 @@ struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
 			      const struct rm_header *origin, bool train);
 void rm_model_free(struct rm_model *m);
 
+/* Whether nothing of the backbone is trained. */
+bool rm_model_is_frozen(const struct rm_model *m);
+
 /* Take over the loss's configuration (borrowed). */
 void rm_model_set_objective(struct rm_model *m, const json_t *objective);
 
@@ -87,9 +90,12 @@ int rm_model_ready(struct rm_model *m, enum rm_precision precision);
 int rm_model_set_types(struct rm_model *m, const json_t *policy);
 
 /*
- * Scores [n_leaves, K] of a batch, valid until the next call; NULL with a
+ * Hidden rows of a batch, as rm_backbone_forward gives them; NULL with a
  * message (memory, an id outside the vocabulary).
  */
+struct rm_hidden *rm_model_hidden(struct rm_model *m,
+				  const struct rm_batch *batch);
+/* Scores [n_leaves, K] of a batch, valid until the next call; or NULL. */
 const rm_real *rm_model_forward(struct rm_model *m,
 				const struct rm_batch *batch);
 

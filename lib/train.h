@@ -38,6 +38,12 @@ struct rm_train_options {
 	const json_t *loss;	/* as rm_loss_parse gives it */
 	size_t epochs;
 	size_t batch;		/* pairs a step */
+	/*
+	 * A step is cut into batches of whole pairs of at most so many
+	 * tokens, whose gradients add up: memory does not grow with `batch`.
+	 * 0: as the backbone needs it, 4096 or no limit.
+	 */
+	size_t micro_tokens;
 	const struct rm_schedule *schedule;
 	double warmup;		/* share of all steps */
 	struct rm_optim_config optim;

@@ -47,6 +47,8 @@ static const struct rm_option options[] = {
 		    "passes over the data"),
 	RM_OPT_SIZE(0, "batch", &o.train.batch, 1, 1e6, "PAIRS",
 		    "pairs a step"),
+	RM_OPT_SIZE(0, "micro-tokens", &o.train.micro_tokens, 0, 1e12, "N",
+		    "tokens of a step computed at once; 0: as needed"),
 	RM_OPT_DOUBLE(0, "lr", &o.train.optim.lr, 0, 1e9, "X",
 		      "peak learning rate"),
 	RM_OPT_STRING(0, "schedule", &o.schedule, "NAME",

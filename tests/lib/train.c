@@ -2,6 +2,7 @@
 #include "made.h"
 
 #include "train.h"
+#include "train/feed.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -104,6 +105,100 @@ static void test_same_bytes(void **state)
 	assert_string_not_equal(a.hex, c.hex);
 }
 
+/* One run of examples in batches of at most `limit` tokens. */
+static size_t check_feed(struct run *r, size_t limit, const size_t *order,
+			 size_t n)
+{
+	size_t batches = 0, at = 0, tokens = 0, next;
+	struct rm_feed f;
+	int got;
+
+	rm_feed_init(&f, r->m, &r->train, limit);
+	assert_int_equal(rm_feed_start(&f, order, n), 0);
+	while ((got = rm_feed_next(&f)) > 0) {
+		assert_int_equal(f.at, at);
+		assert_int_equal(f.batch.n_groups, f.n);
+		assert_int_equal(f.batch.first_leaf, 2 * at);
+		assert_int_equal(f.batch.first_token, tokens);
+		assert_true(f.batch.n_tokens <= limit || f.n == 1);
+		at += f.n;
+		tokens += f.batch.n_tokens;
+		/* It is full. */
+		if (at < n && rm_subset_tokens(f.subset, order + at, 1,
+					       RM_PROMPT_NONE, &next) == 0)
+			assert_true(f.batch.n_tokens + next > limit);
+		batches++;
+	}
+	assert_int_equal(got, 0);
+	assert_int_equal(at, n);
+	rm_feed_fini(&f);
+	return batches;
+}
+
+static void test_feed(void **state)
+{
+	const size_t order[] = { 7, 0, 5, 19, 3, 2, 11, 12, 13, 1 };
+	size_t n = RM_COUNT(order), some;
+	struct run r;
+
+	(void)state;
+	run_init(&r, 100, BAG, HEAD);
+	/* A pair that is longer than the limit stands alone. */
+	assert_int_equal(check_feed(&r, 1, order, n), n);
+	some = check_feed(&r, 150, order, n);
+	assert_true(some > 1 && some < n);
+	assert_int_equal(check_feed(&r, 1 << 20, order, n), 1);
+	/* Nothing asked: the bag needs no limit. */
+	assert_int_equal(rm_feed_limit(r.m, 0), 0);
+	assert_int_equal(rm_feed_limit(r.m, 9), 9);
+	run_fini(&r);
+}
+
+/*
+ * Cut into batches of one pair or a few, a step is what it was: the same but
+ * for rounding, dropout included.
+ */
+static void test_cut_steps(void **state)
+{
+	static const size_t limits[] = { 1, 100, 150, 1 << 20 };
+	struct rm_param *p;
+	struct run whole, cut;
+	double most;
+
+	(void)state;
+	run_init(&whole, 100, BAG, HEAD);
+	train(&whole);
+	for (size_t i = 0; i < RM_COUNT(limits); i++) {
+		run_init(&cut, 100, BAG, HEAD);
+		cut.o.micro_tokens = limits[i];
+		train(&cut);
+		assert_int_equal(cut.result.step, whole.result.step);
+		assert_int_equal(cut.result.tokens, whole.result.tokens);
+		most = 0;
+		for (size_t j = 0; j < cut.m->params.n; j++) {
+			p = &cut.m->params.param[j];
+			for (size_t k = 0; k < p->size; k++)
+				most = fmax(most, fabs((double)(p->value[k] -
+					whole.m->params.param[j].value[k])));
+		}
+		assert_true(most < 1e-5);
+		run_fini(&cut);
+	}
+	run_fini(&whole);
+}
+
+/* ---- stopping and going on ---- */
+
+static void as_it_is(struct run *r)
+{
+	(void)r;
+}
+
+static void cut_finely(struct run *r)
+{
+	r->o.micro_tokens = 100;
+}
+
 /* A stop as a signal handler would ask for it. */
 static volatile sig_atomic_t stop;
 static uint64_t stop_at;
@@ -115,11 +210,27 @@ static int stop_then(void *arg, const struct rm_train_report *r)
 	return 0;
 }
 
-static void stop_and_resume(uint64_t at, struct rm_fingerprint *fp)
+/* As a whole run, or as one that stops at `at`; change: other options. */
+static void go_whole(void (*change)(struct run *r),
+		     struct rm_fingerprint *fp, uint64_t *steps)
 {
 	struct run r;
 
 	run_init(&r, 100, BAG, HEAD);
+	change(&r);
+	train(&r);
+	*fp = rm_model_fingerprint(r.m);
+	*steps = r.result.step;
+	run_fini(&r);
+}
+
+static void stop_and_resume(uint64_t at, void (*change)(struct run *r),
+			    struct rm_fingerprint *fp)
+{
+	struct run r;
+
+	run_init(&r, 100, BAG, HEAD);
+	change(&r);
 	r.o.checkpoint = made_path("state");
 	r.o.stop = &stop;
 	r.o.report = stop_then;
@@ -132,6 +243,7 @@ static void stop_and_resume(uint64_t at, struct rm_fingerprint *fp)
 	run_fini(&r);
 
 	run_init(&r, 100, BAG, HEAD);
+	change(&r);
 	/* Whatever the parameters were, the checkpoint's come. */
 	rm_params_init(&r.m->params, 99);
 	r.o.checkpoint = made_path("state");
@@ -146,22 +258,22 @@ static void stop_and_resume(uint64_t at, struct rm_fingerprint *fp)
 /* Within an epoch, at its end, in the last one. */
 static void test_resume_gives_same_bytes(void **state)
 {
-	struct run r;
+	static void (*const change[])(struct run *r) = {
+		as_it_is, cut_finely
+	};
 	struct rm_fingerprint whole, parts;
-	uint64_t per_epoch;
+	uint64_t steps;
 
 	(void)state;
-	run_init(&r, 100, BAG, HEAD);
-	train(&r);
-	whole = rm_model_fingerprint(r.m);
-	per_epoch = r.result.step / 4;
-	run_fini(&r);
-	stop_and_resume(1, &parts);
-	assert_string_equal(parts.hex, whole.hex);
-	stop_and_resume(per_epoch, &parts);
-	assert_string_equal(parts.hex, whole.hex);
-	stop_and_resume(3 * per_epoch + 2, &parts);
-	assert_string_equal(parts.hex, whole.hex);
+	for (size_t i = 0; i < RM_COUNT(change); i++) {
+		go_whole(change[i], &whole, &steps);
+		stop_and_resume(1, change[i], &parts);
+		assert_string_equal(parts.hex, whole.hex);
+		stop_and_resume(steps / 4, change[i], &parts);
+		assert_string_equal(parts.hex, whole.hex);
+		stop_and_resume(3 * (steps / 4) + 2, change[i], &parts);
+		assert_string_equal(parts.hex, whole.hex);
+	}
 }
 
 static void refused(struct run *r, const char *message)
@@ -179,7 +291,7 @@ static void test_other_settings_refused(void **state)
 	json_t *input = json_pack("{s:s}", "input", "another");
 
 	(void)state;
-	stop_and_resume(2, &fp);
+	stop_and_resume(2, as_it_is, &fp);
 	run_init(&r, 100, BAG, HEAD);
 	r.o.checkpoint = made_path("state");
 	refused(&r, "--resume goes on from it");
@@ -187,6 +299,9 @@ static void test_other_settings_refused(void **state)
 	r.o.batch = 9;
 	refused(&r, "another batch: 8, now 9");
 	r.o.batch = 8;
+	r.o.micro_tokens = 64;
+	refused(&r, "another micro_tokens: 0, now 64");
+	r.o.micro_tokens = 0;
 	r.o.optim.lr = .5;
 	refused(&r, "another lr");
 	r.o.optim.lr = rm_train_defaults().optim.lr;
@@ -203,7 +318,7 @@ static void test_damaged_checkpoint(void **state)
 	struct run r;
 
 	(void)state;
-	stop_and_resume(2, &fp);
+	stop_and_resume(2, as_it_is, &fp);
 	assert_int_equal(truncate(file, 5000), 0);
 	run_init(&r, 100, BAG, HEAD);
 	r.o.checkpoint = made_path("state");
@@ -298,6 +413,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_learns),
 		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_feed),
+		cmocka_unit_test(test_cut_steps),
 		cmocka_unit_test(test_resume_gives_same_bytes),
 		cmocka_unit_test(test_other_settings_refused),
 		cmocka_unit_test(test_damaged_checkpoint),

@@ -57,6 +57,26 @@ accuracy() {
 	assert_failure
 }
 
+@test "a step computed in parts is the same step but for rounding" {
+	args=(-q --no-history --epochs 2 --backbone bag:dim=4
+		--head mlp:hidden=4 --dropout .1)
+	rm-train "${args[@]}" -o whole pairs.rms
+	rm-train "${args[@]}" -o parts --micro-tokens 500 pairs.rms
+	rm-train "${args[@]}" -o large --micro-tokens 1M pairs.rms
+	cmp whole/model.safetensors large/model.safetensors
+	for m in whole parts; do
+		rm-score --no-history -q -m $m test.rms | rm-view |
+			jq -c '[.reward[] * 1000 | round]' > $m.txt
+	done
+	diff whole.txt parts.txt
+	# The parts are those of the checkpoint's run.
+	rm-train "${args[@]}" -o m --checkpoint state --checkpoint-steps 2 pairs.rms
+	run rm-train "${args[@]}" -o m --checkpoint state --checkpoint-steps 2 \
+		--resume --micro-tokens 500 pairs.rms
+	assert_failure 1
+	assert_output --partial "another micro_tokens"
+}
+
 @test "ids in a temporary file give the same model" {
 	rm-train -q --no-history -o a pairs.rms
 	TMPDIR=$PWD rm-train -q --no-history -o b --memory 1000 pairs.rms
