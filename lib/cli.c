@@ -550,6 +550,15 @@ int rm_cli_end(const struct rm_tool *tool, struct rm_output *out, bool ok)
 	return RM_EXIT_FAIL;
 }
 
+const char *const rm_cli_precisions[] = { "auto", "fp32", "bf16", NULL };
+
+enum rm_precision rm_cli_precision(const char *name)
+{
+	if (strcmp(name, "auto") == 0)
+		return rm_gemm_auto();
+	return strcmp(name, "bf16") == 0 ? RM_BF16 : RM_FP32;
+}
+
 size_t rm_cpu_count(void)
 {
 	cpu_set_t set;

@@ -21,6 +21,7 @@
 #ifndef RM_CLI_H
 #define RM_CLI_H
 
+#include "gemm.h"
 #include "io.h"
 
 enum {
@@ -105,6 +106,14 @@ struct rm_tool {
 #define RM_OPT_MAX_RECORD(target) \
 	RM_OPT_SIZE(0, "max-record", target, 64, 4294967295.0, "BYTES", \
 		    "refuse records larger than this")
+
+/* A transformer's products; the target is a const char *, "auto" first. */
+extern const char *const rm_cli_precisions[];
+#define RM_OPT_PRECISION(target) \
+	RM_OPT_CHOICE(0, "precision", target, "NAME", \
+		      "of a transformer's products", rm_cli_precisions)
+/* What such a name means here. */
+enum rm_precision rm_cli_precision(const char *name);
 
 /*
  * Parse options (anywhere among the operands, "--" ends them, -x VALUE,

@@ -39,6 +39,7 @@ struct rm_train_options rm_train_defaults(void)
 		.epochs = 5, .batch = 64, .patience = 3,
 		.schedule = rm_schedule_find("linear"),
 		.optim = rm_optim_defaults(),
+		.precision = rm_gemm_auto(),
 		.seed = 1, .checkpoint_steps = 1000,
 	};
 }
@@ -202,6 +203,12 @@ static void add_up(struct rm_progression *at, const struct rm_loss_sums *sums)
 	at->step++;
 }
 
+/* The parameters as they are now, for the products to come. */
+static int make_ready(struct loop *l)
+{
+	return rm_model_ready(l->m, l->o->precision);
+}
+
 /* What a step has shown goes into the figures of the epoch, and out. */
 static int report_step(struct loop *l, struct rm_train_report *r,
 		       const struct rm_loss_sums *sums)
@@ -237,6 +244,8 @@ static int step(struct loop *l)
 		return fail_step(l, order, n,
 				 "the gradient is NaN or infinite");
 	}
+	if (!l->feed.frozen && make_ready(l) < 0)
+		return -1;
 	return report_step(l, &r, &sums);
 }
 
@@ -379,23 +388,37 @@ static int resume(struct loop *l)
 	return 0;
 }
 
+static json_t *settings_of_optim(const struct rm_train_options *o)
+{
+	return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+			 "schedule", o->schedule->name,
+			 "warmup", o->warmup, "lr", o->optim.lr,
+			 "beta1", o->optim.beta1, "beta2", o->optim.beta2,
+			 "epsilon", o->optim.epsilon,
+			 "weight_decay", o->optim.weight_decay,
+			 "clip", o->optim.clip);
+}
+
+/* "any" of a backbone whose products are not packed. */
+static const char *precision_of(const struct loop *l)
+{
+	if (!l->m->backbone->kind->ready)
+		return "any";
+	return l->o->precision == RM_BF16 ? "bf16" : "fp32";
+}
+
 /* The loop's own choices, beside the caller's settings. */
 static json_t *settings_of(const struct loop *l)
 {
 	const struct rm_train_options *o = l->o;
-	json_t *s = json_pack("{s:O, s:I, s:I, s:I, s:s, s:f, s:f, s:f, s:f,"
-			      " s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I}",
+	json_t *optim = settings_of_optim(o);
+	json_t *s = json_pack("{s:O, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I,"
+			      " s:I}",
 			      "loss", o->loss,
 			      "epochs", (json_int_t)o->epochs,
 			      "batch", (json_int_t)o->batch,
 			      "micro_tokens", (json_int_t)l->feed.limit,
-			      "schedule", o->schedule->name,
-			      "warmup", o->warmup, "lr", o->optim.lr,
-			      "beta1", o->optim.beta1,
-			      "beta2", o->optim.beta2,
-			      "epsilon", o->optim.epsilon,
-			      "weight_decay", o->optim.weight_decay,
-			      "clip", o->optim.clip,
+			      "precision", precision_of(l),
 			      "patience", (json_int_t)o->patience,
 			      "valid_steps", (json_int_t)o->valid_steps,
 			      "seed", (json_int_t)o->seed,
@@ -403,9 +426,15 @@ static json_t *settings_of(const struct loop *l)
 			      "valid_pairs",
 			      (json_int_t)(l->valid ? l->valid->n : 0));
 
-	if (s && o->settings)
-		json_object_update(s, (json_t *)o->settings);
-	return s ? s : rm_fail_null("out of memory");
+	if (!s || !optim || json_object_update(s, optim) < 0 ||
+	    (o->settings &&
+	     json_object_update(s, (json_t *)o->settings) < 0)) {
+		rm_fail("out of memory");
+		json_decref(s);
+		s = NULL;
+	}
+	json_decref(optim);
+	return s;
 }
 
 static int set_up(struct loop *l)
@@ -460,7 +489,7 @@ static void tear_down(struct loop *l)
 	free(l->order);
 }
 
-static void conclude(struct loop *l)
+static int conclude(struct loop *l)
 {
 	struct rm_train_result *r = l->result;
 
@@ -469,11 +498,13 @@ static void conclude(struct loop *l)
 	r->valid_loss = r->valid_accuracy = (double)NAN;
 	r->best_step = l->at.best_step;
 	if (l->at.best_step == 0)
-		return;
+		return 0;
 	r->valid_loss = l->at.best_loss;
 	r->valid_accuracy = l->at.best_accuracy;
-	if (!r->stopped)
-		rm_params_state_set(&l->m->params, l->checkpoint.best);
+	if (r->stopped)
+		return 0;
+	rm_params_state_set(&l->m->params, l->checkpoint.best);
+	return make_ready(l);
 }
 
 int rm_train(struct rm_model *m, const struct rm_subset *train,
@@ -490,10 +521,9 @@ int rm_train(struct rm_model *m, const struct rm_subset *train,
 	memset(result, 0, sizeof(*result));
 	result->loss = result->accuracy = (double)NAN;
 	if (rm_train_check(options) == 0 && set_up(&l) == 0 &&
-	    take_baseline(&l) == 0 && resume(&l) == 0 && run(&l) == 0) {
-		conclude(&l);
-		status = 0;
-	}
+	    take_baseline(&l) == 0 && resume(&l) == 0 &&
+	    make_ready(&l) == 0 && run(&l) == 0)
+		status = conclude(&l);
 	tear_down(&l);
 	return status;
 }

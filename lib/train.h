@@ -44,6 +44,7 @@ struct rm_train_options {
 	 * 0: as the backbone needs it, 4096 or no limit.
 	 */
 	size_t micro_tokens;
+	enum rm_precision precision;	/* of a transformer's products */
 	const struct rm_schedule *schedule;
 	double warmup;		/* share of all steps */
 	struct rm_optim_config optim;

@@ -17,13 +17,14 @@
 
 static struct {
 	const char *output, *base, *backbone, *head, *loss, *valid, *schedule;
-	const char *dropout, *log;
+	const char *dropout, *log, *precision;
 	size_t log_steps, threads, memory, max_record;
 	bool force, no_history, quiet;
 	struct rm_train_options train;
 } o = {
 	.backbone = "bag", .head = "linear", .loss = "bt",
-	.valid = "0", .schedule = "linear", .log_steps = 10,
+	.valid = "0", .schedule = "linear", .precision = "auto",
+	.log_steps = 10,
 	.threads = 1, .memory = (size_t)1 << 30,
 	.max_record = RM_MAX_RECORD
 };
@@ -49,6 +50,7 @@ static const struct rm_option options[] = {
 		    "pairs a step"),
 	RM_OPT_SIZE(0, "micro-tokens", &o.train.micro_tokens, 0, 1e12, "N",
 		    "tokens of a step computed at once; 0: as needed"),
+	RM_OPT_PRECISION(&o.precision),
 	RM_OPT_DOUBLE(0, "lr", &o.train.optim.lr, 0, 1e9, "X",
 		      "peak learning rate"),
 	RM_OPT_STRING(0, "schedule", &o.schedule, "NAME",
@@ -241,6 +243,7 @@ static int parse_parts(struct run *r)
 	if (o.dropout && rm_head_set(r->head, "dropout", o.dropout) < 0)
 		return -1;
 	o.train.loss = r->loss;
+	o.train.precision = rm_cli_precision(o.precision);
 	return 0;
 }
 

@@ -61,6 +61,14 @@ static void train(struct run *r)
 		fail_msg("%s", rm_error());
 }
 
+static void refused(struct run *r, const char *message)
+{
+	assert_int_equal(rm_train(r->m, &r->train, &r->valid, &r->o,
+				  &r->result), -1);
+	if (!strstr(rm_error(), message))
+		fail_msg("\"%s\" has no \"%s\"", rm_error(), message);
+}
+
 #define BAG "bag:rows=4096,dim=3"
 #define HEAD "mlp:hidden=4,dropout=.2"
 
@@ -187,6 +195,46 @@ static void test_cut_steps(void **state)
 	run_fini(&whole);
 }
 
+/* How often, and how, a backbone was told of other parameters. */
+static struct {
+	uint64_t calls;
+	enum rm_precision precision;
+} told;
+
+static int count_ready(struct rm_backbone *b, enum rm_precision precision)
+{
+	(void)b;
+	told.calls++;
+	told.precision = precision;
+	return 0;
+}
+
+static void test_parameters_are_taken_over(void **state)
+{
+	struct rm_backbone_kind kind;
+	struct run r;
+
+	(void)state;
+	run_init(&r, 60, BAG, HEAD);
+	kind = *r.m->backbone->kind;
+	kind.ready = count_ready;
+	r.m->backbone->kind = &kind;
+	told.calls = 0;
+	r.o.precision = RM_BF16;
+	train(&r);
+	/* At the start, after each step, and when the best are restored. */
+	assert_int_equal(told.calls, r.result.step + 2);
+	assert_int_equal(told.precision, RM_BF16);
+
+	r.o.checkpoint = made_path("ready");
+	r.o.checkpoint_steps = 2;
+	train(&r);
+	r.o.resume = true;
+	r.o.precision = RM_FP32;
+	refused(&r, "another precision: \"bf16\", now \"fp32\"");
+	run_fini(&r);
+}
+
 /* ---- stopping and going on ---- */
 
 static void as_it_is(struct run *r)
@@ -274,14 +322,6 @@ static void test_resume_gives_same_bytes(void **state)
 		stop_and_resume(3 * (steps / 4) + 2, change[i], &parts);
 		assert_string_equal(parts.hex, whole.hex);
 	}
-}
-
-static void refused(struct run *r, const char *message)
-{
-	assert_int_equal(rm_train(r->m, &r->train, &r->valid, &r->o,
-				  &r->result), -1);
-	if (!strstr(rm_error(), message))
-		fail_msg("\"%s\" has no \"%s\"", rm_error(), message);
 }
 
 static void test_other_settings_refused(void **state)
@@ -415,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_same_bytes),
 		cmocka_unit_test(test_feed),
 		cmocka_unit_test(test_cut_steps),
+		cmocka_unit_test(test_parameters_are_taken_over),
 		cmocka_unit_test(test_resume_gives_same_bytes),
 		cmocka_unit_test(test_other_settings_refused),
 		cmocka_unit_test(test_damaged_checkpoint),

@@ -334,6 +334,9 @@ accuracy() {
 }
 
 @test "a value that a part cannot have is wrong usage" {
+	run rm-train -o wrong --precision fp8 pairs.rms
+	assert_failure 2
+	assert_output --partial "auto, fp32, bf16"
 	for bad in "--loss bt:no=1" "--backbone bag:tf=no" "--dropout 2"; do
 		# shellcheck disable=SC2086
 		run rm-train -o wrong $bad pairs.rms
