@@ -51,7 +51,8 @@ static int count_vocab(struct rm_model *m)
 }
 
 struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
-			      const struct rm_header *origin, bool train)
+			      const struct rm_header *origin,
+			      const struct rm_model_training *training)
 {
 	struct rm_model *m = rm_calloc(1, sizeof(*m));
 
@@ -64,7 +65,7 @@ struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
 	m->pooling = RM_MODEL_POOLING;
 	m->recorded = true;
 	if (take_origin(m, origin) == 0 && count_vocab(m) == 0 &&
-	    rm_model_build(m) == 0 && rm_params_alloc(&m->params, train) == 0)
+	    rm_model_build(m) == 0 && rm_model_alloc(m, training) == 0)
 		return m;
 	rm_model_free(m);
 	return NULL;
@@ -90,14 +91,6 @@ void rm_model_free(struct rm_model *m)
 void rm_model_init_head(struct rm_model *m, uint64_t seed)
 {
 	rm_params_init_from(&m->params, m->first_of_head, seed);
-}
-
-bool rm_model_is_frozen(const struct rm_model *m)
-{
-	for (size_t i = 0; i < m->first_of_head; i++)
-		if (m->params.param[i].trainable)
-			return false;
-	return true;
 }
 
 void rm_model_set_objective(struct rm_model *m, const json_t *objective)

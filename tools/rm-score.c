@@ -520,7 +520,7 @@ static int choose_label(struct scorer *s)
 
 static int load_model(struct scorer *s)
 {
-	s->model = rm_model_load(o.model, false);
+	s->model = rm_model_load(o.model, NULL);
 	if (!s->model || choose_label(s) < 0 ||
 	    rm_model_ready(s->model, rm_cli_precision(o.precision)) < 0)
 		return -1;

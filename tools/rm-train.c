@@ -18,13 +18,15 @@
 static struct {
 	const char *output, *base, *backbone, *head, *loss, *valid, *schedule;
 	const char *dropout, *log, *precision;
+	struct rm_strings freeze;
+	double layer_decay;
 	size_t log_steps, threads, memory, max_record;
 	bool force, no_history, quiet;
 	struct rm_train_options train;
 } o = {
 	.backbone = "bag", .head = "linear", .loss = "bt",
 	.valid = "0", .schedule = "linear", .precision = "auto",
-	.log_steps = 10,
+	.layer_decay = 1, .log_steps = 10,
 	.threads = 1, .memory = (size_t)1 << 30,
 	.max_record = RM_MAX_RECORD
 };
@@ -59,6 +61,10 @@ static const struct rm_option options[] = {
 		      "share of the steps over which the rate rises"),
 	RM_OPT_DOUBLE(0, "weight-decay", &o.train.optim.weight_decay, 0, 1e3,
 		      "X", "decoupled weight decay"),
+	RM_OPT_DOUBLE(0, "layer-decay", &o.layer_decay, 1e-6, 1, "X",
+		      "rate of a layer over that of the one above"),
+	RM_OPT_LIST(0, "freeze", &o.freeze, "GLOB,...",
+		    "parameters that are not trained"),
 	RM_OPT_STRING(0, "dropout", &o.dropout, "P",
 		      "dropout of the head"),
 	RM_OPT_DOUBLE(0, "clip", &o.train.optim.clip, 0, 1e9, "X",
@@ -302,12 +308,21 @@ static int observe(void *arg, const struct rm_batch *batch)
 	return rm_backbone_observe(m->backbone, batch);
 }
 
+static struct rm_model_training training(void)
+{
+	return (struct rm_model_training){
+		.freeze = o.freeze.item, .n_freeze = o.freeze.n,
+		.layer_decay = o.layer_decay
+	};
+}
+
 static int new_model(struct run *r)
 {
+	const struct rm_model_training how = training();
 	struct rm_backbone *b;
 
 	r->model = rm_model_new(r->backbone, r->head,
-				rm_reader_header(r->in), true);
+				rm_reader_header(r->in), &how);
 	if (!r->model)
 		return rm_wrap("%s", rm_reader_name(r->in));
 	rm_params_init(&r->model->params, (uint64_t)o.train.seed);
@@ -319,12 +334,20 @@ static int new_model(struct run *r)
 	return rm_backbone_observed(b);
 }
 
+/* A backbone that stays as it is need not know how to be trained. */
+static int check_trains(const struct rm_model *m)
+{
+	return rm_model_is_frozen(m) ? 0 :
+	       rm_backbone_check_trains(m->backbone);
+}
+
 static int load_base(struct run *r)
 {
+	const struct rm_model_training how = training();
 	const struct rm_header *h = rm_reader_header(r->in);
 
-	r->model = rm_model_load(o.base, true);
-	if (!r->model || rm_backbone_check_trains(r->model->backbone) < 0 ||
+	r->model = rm_model_load(o.base, &how);
+	if (!r->model || check_trains(r->model) < 0 ||
 	    rm_model_check_tokenizer(r->model, o.base, h) < 0 ||
 	    rm_model_match(r->model, o.base, h, rm_reader_name(r->in),
 			   o.force) < 0 ||
@@ -341,18 +364,28 @@ static int load_base(struct run *r)
 	return 0;
 }
 
+static json_t *list_of(const struct rm_strings *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < s->n; i++)
+		json_array_append_new(list, json_string(s->item[i]));
+	return list;
+}
+
 static int make_model(struct run *r)
 {
 	if ((o.base ? load_base(r) : new_model(r)) < 0)
 		return -1;
 	rm_model_set_objective(r->model, r->loss);
-	r->settings = json_pack("{s:O, s:O, s:s, s:s, s:s, s:s}",
+	r->settings = json_pack("{s:O, s:O, s:s, s:s, s:s, s:o, s:f, s:s}",
 		"backbone", r->model->backbone_config,
 		"head", r->model->head_config,
 		"base", o.base ? rm_model_fingerprint(r->model).hex : "none",
 		"input", rm_dataset_fingerprint(r->data).hex,
 		"valid", r->valid_data ?
 		rm_dataset_fingerprint(r->valid_data).hex : o.valid,
+		"freeze", list_of(&o.freeze), "layer_decay", o.layer_decay,
 		"version", RM_VERSION);
 	o.train.settings = r->settings;
 	return r->settings ? 0 : rm_fail("out of memory");
@@ -370,6 +403,7 @@ static void fini(struct run *r)
 	json_decref(r->head);
 	json_decref(r->loss);
 	json_decref(r->settings);
+	rm_strings_fini(&o.freeze);
 	free(r->monitor.failed);
 	if (r->monitor.log >= 0)
 		close(r->monitor.log);

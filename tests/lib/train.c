@@ -32,7 +32,8 @@ static void run_init(struct run *r, size_t n, const char *backbone,
 	assert_non_null(r->data);
 	assert_int_equal(rm_subset_split(&r->train, &r->valid, r->data, .2,
 					 1), 0);
-	r->m = rm_model_new(b, h, rm_reader_header(r->in), true);
+	r->m = rm_model_new(b, h, rm_reader_header(r->in),
+			    &rm_model_train_all);
 	assert_non_null(r->m);
 	rm_params_init(&r->m->params, 1);
 	r->loss = rm_loss_parse("bt");

@@ -77,6 +77,43 @@ accuracy() {
 	assert_output --partial "another micro_tokens"
 }
 
+@test "frozen parameters stay, patterns must match, rates fall by layer" {
+	args=(-q --no-history --backbone bag:dim=4 --head mlp:hidden=4)
+	rm-train "${args[@]}" -o base --epochs 1 pairs.rms
+	tensor() {
+		jq -r ".fingerprints.tensors.\"$2\"" "$1/rm.json"
+	}
+	rm-train -q -o m -b base --freeze 'embedding.*,score.out.*' pairs.rms
+	for t in embedding.weight score.out.weight score.out.bias; do
+		assert_equal "$(tensor m $t)" "$(tensor base $t)"
+	done
+	assert_not_equal "$(tensor m score.dense.weight)" \
+		"$(tensor base score.dense.weight)"
+	run rm-train -q -o n -b base --freeze 'embedding.*,nothing' pairs.rms
+	assert_failure 1
+	assert_output --partial "named like nothing; there are embedding.weight"
+	run rm-train "${args[@]}" -o n --freeze '*' pairs.rms
+	assert_failure 1
+	assert_output --partial "every parameter is frozen"
+	[ ! -e n ]
+	# A bag has one layer below its head: its own rate, halved.
+	rm-train -q --no-history -o a --layer-decay .5 pairs.rms
+	rm-train -q --no-history -o b --backbone bag:rate=12500 pairs.rms
+	cmp a/model.safetensors b/model.safetensors
+	run rm-train -q -o n --layer-decay 0 pairs.rms
+	assert_failure 2
+	# They are settings that a run goes on with.
+	rm-train "${args[@]}" -o m --checkpoint state --checkpoint-steps 2 pairs.rms
+	run rm-train "${args[@]}" -o m --checkpoint state --checkpoint-steps 2 \
+		--resume --freeze embedding.weight pairs.rms
+	assert_failure 1
+	assert_output --partial "another freeze"
+	run rm-train "${args[@]}" -o m --checkpoint state --checkpoint-steps 2 \
+		--resume --layer-decay .5 pairs.rms
+	assert_failure 1
+	assert_output --partial "another layer_decay"
+}
+
 @test "ids in a temporary file give the same model" {
 	rm-train -q --no-history -o a pairs.rms
 	TMPDIR=$PWD rm-train -q --no-history -o b --memory 1000 pairs.rms
