@@ -40,7 +40,7 @@ struct rm_train_options rm_train_defaults(void)
 		.schedule = rm_schedule_find("linear"),
 		.optim = rm_optim_defaults(),
 		.precision = rm_gemm_auto(),
-		.seed = 1, .checkpoint_steps = 1000,
+		.seed = 1, .memory = (size_t)1 << 30, .checkpoint_steps = 1000,
 	};
 }
 
@@ -259,6 +259,8 @@ static bool epoch_ends(const struct loop *l)
 static void begin_epoch(struct loop *l)
 {
 	identity(l->order, l->train->n);
+	if (l->o->in_order)
+		return;
 	rm_shuffle(l->order, l->train->n, (uint64_t)l->o->seed,
 		   RM_RANDOM_SHUFFLE, l->at.step / l->per_epoch);
 }
@@ -412,13 +414,14 @@ static json_t *settings_of(const struct loop *l)
 {
 	const struct rm_train_options *o = l->o;
 	json_t *optim = settings_of_optim(o);
-	json_t *s = json_pack("{s:O, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I,"
-			      " s:I}",
+	json_t *s = json_pack("{s:O, s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:I,"
+			      " s:I, s:I}",
 			      "loss", o->loss,
 			      "epochs", (json_int_t)o->epochs,
 			      "batch", (json_int_t)o->batch,
 			      "micro_tokens", (json_int_t)l->feed.limit,
 			      "precision", precision_of(l),
+			      "in_order", o->in_order,
 			      "patience", (json_int_t)o->patience,
 			      "valid_steps", (json_int_t)o->valid_steps,
 			      "seed", (json_int_t)o->seed,
@@ -476,6 +479,28 @@ static int set_up(struct loop *l)
 	return l->optim ? 0 : -1;
 }
 
+uint64_t rm_train_rows(const struct rm_model *m,
+		       const struct rm_subset *train,
+		       const struct rm_subset *valid)
+{
+	uint64_t pairs = train->n + (valid ? valid->n : 0);
+
+	return rm_model_is_frozen(m) ?
+	       pairs * 2 * m->backbone->dim * sizeof(rm_real) : 0;
+}
+
+/* Rows that no step changes are computed before the first. */
+static int keep_rows(struct loop *l)
+{
+	uint64_t bytes = rm_train_rows(l->m, l->train, l->valid);
+
+	if (bytes == 0 || bytes > l->o->memory)
+		return 0;
+	if (rm_feed_keep(&l->feed) < 0)
+		return -1;
+	return l->valid ? rm_feed_keep(&l->valid_feed) : 0;
+}
+
 static void tear_down(struct loop *l)
 {
 	json_decref((json_t *)l->checkpoint.settings);
@@ -522,7 +547,7 @@ int rm_train(struct rm_model *m, const struct rm_subset *train,
 	result->loss = result->accuracy = (double)NAN;
 	if (rm_train_check(options) == 0 && set_up(&l) == 0 &&
 	    take_baseline(&l) == 0 && resume(&l) == 0 &&
-	    make_ready(&l) == 0 && run(&l) == 0)
+	    make_ready(&l) == 0 && keep_rows(&l) == 0 && run(&l) == 0)
 		status = conclude(&l);
 	tear_down(&l);
 	return status;

@@ -57,6 +57,8 @@ static const struct rm_option options[] = {
 		      "peak learning rate"),
 	RM_OPT_STRING(0, "schedule", &o.schedule, "NAME",
 		      "course of the learning rate; list explains them"),
+	RM_OPT_FLAG(0, "no-shuffle", &o.train.in_order,
+		    "pairs in the order of the stream, in every epoch"),
 	RM_OPT_DOUBLE(0, "warmup", &o.train.warmup, 0, 1, "F",
 		      "share of the steps over which the rate rises"),
 	RM_OPT_DOUBLE(0, "weight-decay", &o.train.optim.weight_decay, 0, 1e3,
@@ -81,7 +83,7 @@ static const struct rm_option options[] = {
 	RM_OPT_SIZE(0, "log-steps", &o.log_steps, 1, 1e15, "N",
 		    "a line every N steps"),
 	RM_OPT_SIZE(0, "memory", &o.memory, 0, 1e15, "BYTES",
-		    "ids kept in memory before a temporary file"),
+		    "ids, and rows of a frozen backbone, kept in memory"),
 	RM_OPT_SEED(&o.train.seed),
 	RM_OPT_THREADS(&o.threads),
 	RM_OPT_FLAG(0, "force", &o.force,
@@ -444,6 +446,18 @@ static void warn_of_data(const struct run *r)
 			    c->missing == 1 ? "" : "s");
 }
 
+static void note_rows(const struct run *r)
+{
+	uint64_t bytes = rm_train_rows(r->model, &r->train, r->has_valid ?
+				       &r->valid : NULL);
+
+	if (bytes > o.memory)
+		rm_cli_note(&tool, "the backbone is frozen, but its rows "
+			    "take %llu bytes, more than --memory: they are "
+			    "computed in every epoch",
+			    (unsigned long long)bytes);
+}
+
 static void warn_of_result(const struct run *r)
 {
 	const struct rm_train_result *t = &r->result;
@@ -548,8 +562,10 @@ static int run(struct run *r, int argc, char **argv, int first)
 	    divide_data(r) < 0 || make_model(r) < 0 ||
 	    open_log(&r->monitor) < 0)
 		return -1;
-	if (!o.quiet)
+	if (!o.quiet) {
 		warn_of_data(r);
+		note_rows(r);
+	}
 	if (train(r) < 0)
 		return -1;
 	if (!o.no_history && add_history(r, argc, argv) < 0)
@@ -615,6 +631,7 @@ int main(int argc, char **argv)
 	if (parse_parts(&r) < 0)
 		rm_cli_usage(&tool, "%s", rm_error());
 	o.train.force = o.force;
+	o.train.memory = o.memory;
 	rm_threads_set(o.threads);
 	status = run(&r, argc, argv, first);
 	fini(&r);

@@ -18,8 +18,9 @@ struct run {
 	json_t *loss;
 };
 
-static void run_init(struct run *r, size_t n, const char *backbone,
-		     const char *head)
+static void run_init_frozen(struct run *r, size_t n, const char *backbone,
+			    const char *head,
+			    const struct rm_model_training *training)
 {
 	char *path = made_path("pairs");
 	json_t *b = rm_backbone_parse(backbone), *h = rm_head_parse(head);
@@ -33,7 +34,7 @@ static void run_init(struct run *r, size_t n, const char *backbone,
 	assert_int_equal(rm_subset_split(&r->train, &r->valid, r->data, .2,
 					 1), 0);
 	r->m = rm_model_new(b, h, rm_reader_header(r->in),
-			    &rm_model_train_all);
+			    training);
 	assert_non_null(r->m);
 	rm_params_init(&r->m->params, 1);
 	r->loss = rm_loss_parse("bt");
@@ -44,6 +45,12 @@ static void run_init(struct run *r, size_t n, const char *backbone,
 	r->o.patience = 0;
 	json_decref(b);
 	json_decref(h);
+}
+
+static void run_init(struct run *r, size_t n, const char *backbone,
+		     const char *head)
+{
+	run_init_frozen(r, n, backbone, head, &rm_model_train_all);
 }
 
 static void run_fini(struct run *r)
@@ -196,6 +203,149 @@ static void test_cut_steps(void **state)
 	run_fini(&whole);
 }
 
+/* ---- a frozen backbone ---- */
+
+static const struct rm_backbone_kind *bag;
+static uint64_t forwards, trained_forwards;
+
+static int count_forward(struct rm_backbone *b, const struct rm_batch *batch)
+{
+	forwards++;
+	trained_forwards += batch->train;
+	return bag->forward(b, batch);
+}
+
+static int no_backward(struct rm_backbone *b, const struct rm_batch *batch)
+{
+	(void)b;
+	(void)batch;
+	fail_msg("a frozen backbone's backward");
+	return -1;
+}
+
+/* With rows that are not zero, as those of a pretrained one are not. */
+static struct rm_fingerprint train_frozen(size_t memory, size_t micro_tokens,
+					  struct rm_train_result *result)
+{
+	char *embeddings[] = { "embedding.*" };
+	struct rm_backbone_kind kind;
+	struct rm_fingerprint fp;
+	struct rm_param *e;
+	struct run r;
+
+	run_init_frozen(&r, 100, BAG, HEAD, &(struct rm_model_training){
+		.freeze = embeddings, .n_freeze = 1 });
+	e = &r.m->params.param[0];
+	for (size_t i = 0; i < e->size; i++)
+		e->value[i] = (rm_real)rm_random_normal(1, RM_RANDOM_TEST, 0,
+							i);
+	bag = r.m->backbone->kind;
+	kind = *bag;
+	kind.forward = count_forward;
+	kind.backward = no_backward;
+	r.m->backbone->kind = &kind;
+	forwards = trained_forwards = 0;
+	assert_int_equal(rm_train_rows(r.m, &r.train, &r.valid),
+			 100 * 2 * 3 * sizeof(rm_real));
+	r.o.optim.lr = .03;
+	r.o.memory = memory;
+	r.o.micro_tokens = micro_tokens;
+	train(&r);
+	assert_int_equal(trained_forwards, 0);
+	assert_true(e->value[7] == (rm_real)rm_random_normal(1,
+						RM_RANDOM_TEST, 0, 7));
+	*result = r.result;
+	fp = rm_model_fingerprint(r.m);
+	r.m->backbone->kind = bag;
+	run_fini(&r);
+	return fp;
+}
+
+static void test_frozen_rows_are_kept(void **state)
+{
+	static const size_t limits[] = { 0, 100 };
+	struct rm_train_result a, b;
+	struct rm_fingerprint kept, not;
+
+	(void)state;
+	for (size_t i = 0; i < RM_COUNT(limits); i++) {
+		kept = train_frozen(100 * 2 * 3 * sizeof(rm_real), limits[i],
+				    &a);
+		/* Once each: of the training pairs and of the others. */
+		if (limits[i] == 0)
+			assert_int_equal(forwards, 2);
+		else
+			assert_true(forwards <= 100);
+		not = train_frozen(100 * 2 * 3 * sizeof(rm_real) - 1,
+				   limits[i], &b);
+		assert_true(forwards >= b.step);
+		assert_string_equal(kept.hex, not.hex);
+		assert_true(a.loss == b.loss && a.valid_loss == b.valid_loss);
+		assert_int_equal(a.tokens, b.tokens);
+		assert_true(a.loss < a.baseline);
+	}
+}
+
+/* ---- what a run tells the backbone ---- */
+
+/* The first ids of each batch of an epoch, in the order they came. */
+static struct {
+	size_t n;
+	uint64_t hash[64];
+} came;
+
+static int note_batch(struct rm_backbone *b, const struct rm_batch *batch)
+{
+	if (batch->train && came.n < RM_COUNT(came.hash))
+		came.hash[came.n++] = rm_hash64(batch->ids, batch->n_tokens *
+						sizeof(*batch->ids));
+	return bag->forward(b, batch);
+}
+
+static void train_noting(bool in_order)
+{
+	struct rm_backbone_kind kind;
+	struct run r;
+
+	run_init(&r, 40, BAG, HEAD);
+	bag = r.m->backbone->kind;
+	kind = *bag;
+	kind.forward = note_batch;
+	r.m->backbone->kind = &kind;
+	r.o.in_order = in_order;
+	r.o.epochs = 2;
+	came.n = 0;
+	train(&r);
+	assert_int_equal(came.n, r.result.step);
+	r.m->backbone->kind = bag;
+	run_fini(&r);
+}
+
+/* Both epochs are the stream's; shuffled, they differ from each other. */
+static void test_in_order(void **state)
+{
+	struct rm_batch first = {0};
+	size_t order[8], half;
+	struct run r;
+
+	(void)state;
+	train_noting(false);
+	half = came.n / 2;
+	assert_true(came.hash[0] != came.hash[half]);
+	train_noting(true);
+	assert_memory_equal(came.hash, came.hash + half,
+			    half * sizeof(*came.hash));
+	run_init(&r, 40, BAG, HEAD);
+	for (size_t i = 0; i < 8; i++)
+		order[i] = i;
+	assert_int_equal(rm_subset_batch(&r.train, order, 8, RM_PROMPT_NONE,
+					 &first), 0);
+	assert_true(came.hash[0] == rm_hash64(first.ids, first.n_tokens *
+					      sizeof(*first.ids)));
+	rm_batch_fini(&first);
+	run_fini(&r);
+}
+
 /* How often, and how, a backbone was told of other parameters. */
 static struct {
 	uint64_t calls;
@@ -246,6 +396,12 @@ static void as_it_is(struct run *r)
 static void cut_finely(struct run *r)
 {
 	r->o.micro_tokens = 100;
+}
+
+static void in_order(struct run *r)
+{
+	r->o.in_order = true;
+	r->o.valid_steps = 3;
 }
 
 /* A stop as a signal handler would ask for it. */
@@ -308,7 +464,7 @@ static void stop_and_resume(uint64_t at, void (*change)(struct run *r),
 static void test_resume_gives_same_bytes(void **state)
 {
 	static void (*const change[])(struct run *r) = {
-		as_it_is, cut_finely
+		as_it_is, cut_finely, in_order
 	};
 	struct rm_fingerprint whole, parts;
 	uint64_t steps;
@@ -456,6 +612,8 @@ int main(void)
 		cmocka_unit_test(test_same_bytes),
 		cmocka_unit_test(test_feed),
 		cmocka_unit_test(test_cut_steps),
+		cmocka_unit_test(test_frozen_rows_are_kept),
+		cmocka_unit_test(test_in_order),
 		cmocka_unit_test(test_parameters_are_taken_over),
 		cmocka_unit_test(test_resume_gives_same_bytes),
 		cmocka_unit_test(test_other_settings_refused),

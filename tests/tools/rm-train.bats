@@ -114,6 +114,44 @@ accuracy() {
 	assert_output --partial "another layer_decay"
 }
 
+@test "rows of a frozen backbone are kept or not: the same model" {
+	rm-train -q -o base --epochs 1 --backbone bag:dim=4 \
+		--head mlp:hidden=4 --dropout .2 pairs.rms
+	args=(--no-history -b base --freeze 'embedding.*' --valid .2
+		--lr .01 --checkpoint-steps 5)
+	run rm-train "${args[@]}" -o kept --checkpoint a pairs.rms
+	assert_success
+	refute_output --partial "frozen"
+	run rm-train "${args[@]}" -o not --memory 2000 pairs.rms
+	assert_success
+	assert_output --partial "the backbone is frozen, but its rows take"
+	cmp kept/model.safetensors not/model.safetensors
+	# From its last checkpoint the run ends in the same model.
+	rm-train -q "${args[@]}" -o m --checkpoint a --resume pairs.rms
+	cmp kept/model.safetensors m/model.safetensors
+	run cmp kept/model.safetensors base/model.safetensors
+	assert_failure
+}
+
+@test "pairs in the order of the stream" {
+	rm-train -q --no-history -o a --no-shuffle pairs.rms
+	rm-train -q --no-history -o b --no-shuffle -s 7 pairs.rms
+	rm-train -q --no-history -o c pairs.rms
+	for m in a b c; do
+		rm-score --no-history -q -m $m test.rms | rm-view |
+			jq -c .reward > $m.txt
+	done
+	# A linear bag has no other use for the seed than a sign.
+	cmp a.txt b.txt
+	run cmp a.txt c.txt
+	assert_failure
+	rm-train -q -o m --checkpoint state --checkpoint-steps 2 pairs.rms
+	run rm-train -q -o m --checkpoint state --checkpoint-steps 2 --resume \
+		--no-shuffle pairs.rms
+	assert_failure 1
+	assert_output --partial "another in_order"
+}
+
 @test "ids in a temporary file give the same model" {
 	rm-train -q --no-history -o a pairs.rms
 	TMPDIR=$PWD rm-train -q --no-history -o b --memory 1000 pairs.rms
