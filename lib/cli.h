@@ -137,7 +137,8 @@ void rm_cli_note(const struct rm_tool *tool, const char *fmt, ...)
 
 /*
  * A progress line on stderr, a few times a second, only on a terminal and
- * not when quiet: "rm-train: 12.3 k pairs, 1.2 M tokens/s, ETA 00:12".
+ * not when quiet, cut to its width: "rm-train: 12.3 k pairs, 1.2 k/s, ETA
+ * 00:12".
  */
 struct rm_progress {
 	const struct rm_tool *tool;
@@ -152,6 +153,8 @@ void rm_progress_start(struct rm_progress *p, const struct rm_tool *tool,
 /* `extra` is appended, may be NULL. */
 void rm_progress_update(struct rm_progress *p, double done,
 			const char *extra);
+/* 1234567 as "1.2 M", for `extra`. */
+void rm_progress_scale(char *buf, size_t n, double x);
 /* Clear the line; then, on a terminal: time, CPU and peak memory. */
 void rm_progress_end(struct rm_progress *p);
 

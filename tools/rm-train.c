@@ -108,7 +108,7 @@ struct monitor {
 	int log;			/* -1: none */
 	char *failed;			/* first failure to write it */
 	double start, since;		/* seconds */
-	double pairs;
+	double pairs, tokens;
 	struct {
 		double loss, correct, pairs;
 		uint64_t steps, tokens;
@@ -190,13 +190,18 @@ static void log_valid(struct monitor *m, const struct rm_train_report *r)
 
 static void show_progress(struct monitor *m, const struct rm_train_report *r)
 {
-	char extra[160];
-	int n = snprintf(extra, sizeof(extra), "epoch %.2f, loss %.4f",
-			 r->epoch, r->loss);
+	char extra[160], rate[32];
+	double took = seconds() - m->start;
+	int n;
 
+	rm_progress_scale(rate, sizeof(rate), m->tokens / fmax(took, 1e-3));
+	n = snprintf(extra, sizeof(extra), "loss %.4f, %s tokens/s", r->loss,
+		     rate);
 	if (isfinite(m->valid_accuracy))
-		snprintf(extra + n, sizeof(extra) - (size_t)n,
-			 ", valid accuracy %.4f", m->valid_accuracy);
+		n += snprintf(extra + n, sizeof(extra) - (size_t)n,
+			      ", valid accuracy %.4f", m->valid_accuracy);
+	snprintf(extra + n, sizeof(extra) - (size_t)n, ", epoch %.2f",
+		 r->epoch);
 	rm_progress_update(&m->progress, m->pairs, extra);
 }
 
@@ -212,7 +217,12 @@ static int report(void *arg, const struct rm_train_report *r)
 		m->since = seconds();
 		return 0;
 	}
+	/* What is left of a run that goes on is less. */
+	if (m->pairs <= 0)
+		m->progress.total *= 1 - (double)(r->step - 1) /
+			(double)r->total;
 	m->pairs += (double)r->pairs;
+	m->tokens += (double)r->tokens;
 	show_progress(m, r);
 	if (m->log < 0)
 		return 0;
@@ -480,7 +490,7 @@ static void summarize(const struct run *r, double took)
 	if (t->resumed > 0)
 		rm_cli_note(&tool, "went on from step %llu",
 			    (unsigned long long)t->resumed);
-	rm_cli_note(&tool, "%zu pairs, %llu steps%s in %.1f s, %.2f million "
+	rm_cli_note(&tool, "%zu pairs, %llu steps%s in %.1f s, %.4g million "
 		    "tokens/s", r->train.n, (unsigned long long)t->step,
 		    t->early ? " (stopped early)" : "", took,
 		    took > 0 ? 1e-6 * (double)t->tokens / took : 0);

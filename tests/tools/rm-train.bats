@@ -233,6 +233,18 @@ accuracy() {
 	assert_success
 }
 
+@test "a terminal sees loss, tokens a second and what is left, in its width" {
+	type script > /dev/null 2>&1 || skip "no script(1)"
+	run script -qc "stty cols 80; rm-train -o m --epochs 40 --patience 0 pairs.rms" \
+		/dev/null
+	assert_success
+	assert_output --regexp 'pairs, .*/s, ETA [0-9]+:[0-9]+, loss [0-9.]+, [0-9.]+ ?[kM]? tokens/s'
+	tr '\r' '\n' <<< "$output" | grep ETA | sed 's/^.\[K//' > lines
+	[ "$(wc -L < lines)" -le 79 ]
+	run rm-train -o m pairs.rms
+	refute_output --partial ETA
+}
+
 @test "validation on a stream, a fraction, or none" {
 	run rm-train -o m --valid test.rms pairs.rms
 	assert_success
