@@ -49,6 +49,9 @@ struct rm_backbone {
 
 struct rm_backbone_kind {
 	struct rm_spec spec;
+	/* What it keeps for backward is little whatever the tokens: a step
+	 * need not be cut into batches. */
+	bool light;
 	/* Sets dim, prompt, self; adds parameters. */
 	int (*init)(struct rm_backbone *b, const json_t *config,
 		    size_t vocab);

@@ -50,6 +50,7 @@ struct rm_batch {
 	bool train;
 	uint64_t seed, step;
 	uint64_t first_leaf;		/* leaves of this step before these */
+	uint64_t first_token;		/* and tokens */
 
 	size_t cap_tokens, cap_segments, cap_leaves, cap_groups;
 };

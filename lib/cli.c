@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -475,8 +476,7 @@ void rm_progress_start(struct rm_progress *p, const struct rm_tool *tool,
 	};
 }
 
-/* 1234567 as "1.23 M". */
-static void scaled(char *buf, size_t n, double x)
+void rm_progress_scale(char *buf, size_t n, double x)
 {
 	static const char *const units[] = { "", " k", " M", " G", " T" };
 	size_t u = 0;
@@ -488,10 +488,20 @@ static void scaled(char *buf, size_t n, double x)
 	snprintf(buf, n, u && x < 100 ? "%.1f%s" : "%.0f%s", x, units[u]);
 }
 
+/* Columns of the terminal but the last: a longer line would not go away. */
+static int room(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 2)
+		return 79;
+	return size.ws_col - 1;
+}
+
 void rm_progress_update(struct rm_progress *p, double done,
 			const char *extra)
 {
-	char count[32], rate[32], eta[32] = "";
+	char count[32], rate[32], eta[32] = "", line[400];
 	double t, left;
 
 	if (!p->on)
@@ -500,15 +510,17 @@ void rm_progress_update(struct rm_progress *p, double done,
 	if (t - p->last < 0.2)
 		return;
 	p->last = t;
-	scaled(count, sizeof(count), done);
-	scaled(rate, sizeof(rate), done / RM_MAX(t - p->start, 1e-3));
+	rm_progress_scale(count, sizeof(count), done);
+	rm_progress_scale(rate, sizeof(rate), done / RM_MAX(t - p->start, 1e-3));
 	if (p->total > 0 && done > 0) {
 		left = (p->total - done) * (t - p->start) / done;
 		snprintf(eta, sizeof(eta), ", ETA %02d:%02d",
 			 (int)(left / 60), (int)left % 60);
 	}
-	fprintf(stderr, "\r\033[K%s: %s %s, %s/s%s%s%s", p->tool->name, count,
-		p->unit, rate, eta, extra ? ", " : "", extra ? extra : "");
+	snprintf(line, sizeof(line), "%s: %s %s, %s/s%s%s%s", p->tool->name,
+		 count, p->unit, rate, eta, extra ? ", " : "",
+		 extra ? extra : "");
+	fprintf(stderr, "\r\033[K%.*s", room(), line);
 }
 
 void rm_progress_end(struct rm_progress *p)
@@ -548,6 +560,15 @@ int rm_cli_end(const struct rm_tool *tool, struct rm_output *out, bool ok)
 	fprintf(stderr, "%s: %s\n", tool->name,
 		rm_error()[0] ? rm_error() : "failed");
 	return RM_EXIT_FAIL;
+}
+
+const char *const rm_cli_precisions[] = { "auto", "fp32", "bf16", NULL };
+
+enum rm_precision rm_cli_precision(const char *name)
+{
+	if (strcmp(name, "auto") == 0)
+		return rm_gemm_auto();
+	return strcmp(name, "bf16") == 0 ? RM_BF16 : RM_FP32;
 }
 
 size_t rm_cpu_count(void)

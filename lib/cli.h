@@ -21,6 +21,7 @@
 #ifndef RM_CLI_H
 #define RM_CLI_H
 
+#include "gemm.h"
 #include "io.h"
 
 enum {
@@ -106,6 +107,14 @@ struct rm_tool {
 	RM_OPT_SIZE(0, "max-record", target, 64, 4294967295.0, "BYTES", \
 		    "refuse records larger than this")
 
+/* A transformer's products; the target is a const char *, "auto" first. */
+extern const char *const rm_cli_precisions[];
+#define RM_OPT_PRECISION(target) \
+	RM_OPT_CHOICE(0, "precision", target, "NAME", \
+		      "of a transformer's products", rm_cli_precisions)
+/* What such a name means here. */
+enum rm_precision rm_cli_precision(const char *name);
+
 /*
  * Parse options (anywhere among the operands, "--" ends them, -x VALUE,
  * -xVALUE, --name VALUE, --name=VALUE).  --help and --version print to
@@ -128,7 +137,8 @@ void rm_cli_note(const struct rm_tool *tool, const char *fmt, ...)
 
 /*
  * A progress line on stderr, a few times a second, only on a terminal and
- * not when quiet: "rm-train: 12.3 k pairs, 1.2 M tokens/s, ETA 00:12".
+ * not when quiet, cut to its width: "rm-train: 12.3 k pairs, 1.2 k/s, ETA
+ * 00:12".
  */
 struct rm_progress {
 	const struct rm_tool *tool;
@@ -143,6 +153,8 @@ void rm_progress_start(struct rm_progress *p, const struct rm_tool *tool,
 /* `extra` is appended, may be NULL. */
 void rm_progress_update(struct rm_progress *p, double done,
 			const char *extra);
+/* 1234567 as "1.2 M", for `extra`. */
+void rm_progress_scale(char *buf, size_t n, double x);
 /* Clear the line; then, on a terminal: time, CPU and peak memory. */
 void rm_progress_end(struct rm_progress *p);
 

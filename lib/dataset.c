@@ -393,8 +393,7 @@ void rm_subset_fini(struct rm_subset *s)
 }
 
 int rm_subset_batch(const struct rm_subset *s, const size_t *order, size_t n,
-		    enum rm_prompt prompt_as, struct rm_batch *batch,
-		    struct rm_target *targets)
+		    enum rm_prompt prompt_as, struct rm_batch *batch)
 {
 	struct rm_dataset *d = s->data;
 	struct rm_slice prompt, id, two[2];
@@ -411,11 +410,44 @@ int rm_subset_batch(const struct rm_subset *s, const size_t *order, size_t n,
 		if (rm_batch_add(batch, prompt, two, 2, prompt_as) < 0)
 			return rm_wrap("record %llu",
 				       (unsigned long long)g.record);
+	}
+	return 0;
+}
+
+void rm_subset_targets(const struct rm_subset *s, const size_t *order,
+		       size_t n, struct rm_target *targets)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct example *e =
+			&s->data->example[s->example[order[i]]];
+
 		targets[i] = (struct rm_target){
 			.k = 2, .p = (double)e->p,
 			.margin = (double)e->margin,
 			.weight = (double)e->weight,
 		};
+	}
+}
+
+int rm_subset_tokens(const struct rm_subset *s, const size_t *order, size_t n,
+		     enum rm_prompt prompt_as, size_t *tokens)
+{
+	static const size_t prompts[] = {
+		[RM_PROMPT_NONE] = 0, [RM_PROMPT_SHARED] = 1,
+		[RM_PROMPT_COPIED] = 2
+	};
+	struct rm_dataset *d = s->data;
+	struct rm_slice prompt, id;
+	struct group g;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct example *e = &d->example[s->example[order[i]]];
+
+		if (unpack(d, e->group, &g, &prompt, &id) < 0)
+			return -1;
+		tokens[i] = (prompts[prompt_as] * prompt.len +
+			     d->response[e->pick[0]].len +
+			     d->response[e->pick[1]].len) / sizeof(int32_t);
 	}
 	return 0;
 }

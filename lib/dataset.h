@@ -9,7 +9,8 @@
  *	struct rm_dataset *d = rm_dataset_read(reader, 1 << 30);
  *	struct rm_subset all = {0};
  *	rm_subset_all(&all, d);
- *	rm_subset_batch(&all, order, n, b->prompt, &batch, targets);
+ *	rm_subset_batch(&all, order, n, b->prompt, &batch);
+ *	rm_subset_targets(&all, order, n, targets);
  *	rm_subset_fini(&all);
  *	rm_dataset_free(d);
  */
@@ -74,11 +75,16 @@ void rm_subset_fini(struct rm_subset *s);
 
 /*
  * Examples order[0..n) of the subset as a batch (cleared first) of n groups
- * of two, the preferred first, and their targets[n].
+ * of two, the preferred first.
  */
 int rm_subset_batch(const struct rm_subset *s, const size_t *order, size_t n,
-		    enum rm_prompt prompt_as, struct rm_batch *batch,
-		    struct rm_target *targets);
+		    enum rm_prompt prompt_as, struct rm_batch *batch);
+/* Their targets[n]. */
+void rm_subset_targets(const struct rm_subset *s, const size_t *order,
+		       size_t n, struct rm_target *targets);
+/* How many tokens each of them is in such a batch: tokens[n]. */
+int rm_subset_tokens(const struct rm_subset *s, const size_t *order, size_t n,
+		     enum rm_prompt prompt_as, size_t *tokens);
 
 /* "record 17 (ID)" of example i of the subset, for messages. */
 void rm_subset_name(const struct rm_subset *s, size_t i, struct rm_buf *out);

@@ -51,7 +51,8 @@ static int count_vocab(struct rm_model *m)
 }
 
 struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
-			      const struct rm_header *origin, bool train)
+			      const struct rm_header *origin,
+			      const struct rm_model_training *training)
 {
 	struct rm_model *m = rm_calloc(1, sizeof(*m));
 
@@ -64,7 +65,7 @@ struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
 	m->pooling = RM_MODEL_POOLING;
 	m->recorded = true;
 	if (take_origin(m, origin) == 0 && count_vocab(m) == 0 &&
-	    rm_model_build(m) == 0 && rm_params_alloc(&m->params, train) == 0)
+	    rm_model_build(m) == 0 && rm_model_alloc(m, training) == 0)
 		return m;
 	rm_model_free(m);
 	return NULL;
@@ -138,13 +139,18 @@ static int check_ids(const struct rm_model *m, const struct rm_batch *batch)
 	return 0;
 }
 
+struct rm_hidden *rm_model_hidden(struct rm_model *m,
+				  const struct rm_batch *batch)
+{
+	return check_ids(m, batch) < 0 ? NULL :
+	       rm_backbone_forward(m->backbone, batch);
+}
+
 const rm_real *rm_model_forward(struct rm_model *m,
 				const struct rm_batch *batch)
 {
-	struct rm_hidden *hidden = NULL;
+	struct rm_hidden *hidden = rm_model_hidden(m, batch);
 
-	if (check_ids(m, batch) == 0)
-		hidden = rm_backbone_forward(m->backbone, batch);
 	return hidden ? rm_head_forward(m->head, batch, hidden) : NULL;
 }
 

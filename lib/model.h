@@ -14,7 +14,7 @@
  * checked when it is loaded.  Knows nothing of training, nor of the streams
  * that are scored.  Errors as in base.h; messages name the file.
  *
- *	struct rm_model *m = rm_model_load("reward/", false);
+ *	struct rm_model *m = rm_model_load("reward/", NULL);
  *	const rm_real *scores = rm_model_forward(m, &batch);
  *	reward of leaf i: scores[i * m->head->columns]
  *	rm_model_free(m);
@@ -62,14 +62,33 @@ struct rm_model {
 	struct rm_header origin;
 };
 
+/* What of a model is trained, and how fast; zeros: all of it, alike. */
+struct rm_model_training {
+	/* Shell patterns of parameters that stay as they are. */
+	char *const *freeze;		/* [n_freeze] */
+	size_t n_freeze;
+	/*
+	 * From the head downwards each layer takes the rate of the one above
+	 * times this, the embeddings last; 0 counts as 1.
+	 */
+	double layer_decay;
+};
+
+extern const struct rm_model_training rm_model_train_all;
+
 /*
  * A new model of these parts for the tokenizer, policy and history of a
- * stream.  Its parameters are allocated but zero: rm_params_init.  `train`
- * makes room for gradients.
+ * stream.  Its parameters are allocated but zero: rm_params_init.  `training`
+ * makes room for gradients of what is trained, NULL for none.  A pattern
+ * without a parameter is an error, and so is nothing left to train.
  */
 struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
-			      const struct rm_header *origin, bool train);
+			      const struct rm_header *origin,
+			      const struct rm_model_training *training);
 void rm_model_free(struct rm_model *m);
+
+/* Whether nothing of the backbone is trained. */
+bool rm_model_is_frozen(const struct rm_model *m);
 
 /* Take over the loss's configuration (borrowed). */
 void rm_model_set_objective(struct rm_model *m, const json_t *objective);
@@ -87,20 +106,25 @@ int rm_model_ready(struct rm_model *m, enum rm_precision precision);
 int rm_model_set_types(struct rm_model *m, const json_t *policy);
 
 /*
- * Scores [n_leaves, K] of a batch, valid until the next call; NULL with a
+ * Hidden rows of a batch, as rm_backbone_forward gives them; NULL with a
  * message (memory, an id outside the vocabulary).
  */
+struct rm_hidden *rm_model_hidden(struct rm_model *m,
+				  const struct rm_batch *batch);
+/* Scores [n_leaves, K] of a batch, valid until the next call; or NULL. */
 const rm_real *rm_model_forward(struct rm_model *m,
 				const struct rm_batch *batch);
 
 /* ---- directories ---- */
 
 /*
- * Ours, or a Hugging Face directory with or without rm.json.  A checkpoint of
- * a base, which has no head, is an error unless `train`: fresh_head.  So is
- * a directory that changes while it is read.
+ * Ours, or a Hugging Face directory with or without rm.json; `training` as in
+ * rm_model_new.  A checkpoint of a base, which has no head, is an error
+ * without `training`, with it fresh_head.  So is a directory that changes
+ * while it is read.
  */
-struct rm_model *rm_model_load(const char *dir, bool train);
+struct rm_model *rm_model_load(const char *dir,
+			       const struct rm_model_training *training);
 /* To look at, not to score with: the head may be missing. */
 struct rm_model *rm_model_look(const char *dir);
 /* Initial values for a head that was not in the checkpoint. */

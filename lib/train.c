@@ -2,6 +2,7 @@
 #include "train.h"
 
 #include "train/checkpoint.h"
+#include "train/feed.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,7 +12,7 @@
 
 /* Examples that the baseline is taken of. */
 #define BASELINE_EXAMPLES 4096
-/* Pairs of a validation batch. */
+/* Pairs of a validation pass that are looked at together. */
 #define VALID_BATCH 256
 
 /* One run. */
@@ -23,7 +24,7 @@ struct loop {
 
 	struct rm_loss *loss;
 	struct rm_optim *optim;
-	struct rm_batch batch;
+	struct rm_feed feed, valid_feed;
 	struct rm_target *targets;	/* [o->batch] */
 	rm_real *dscores;		/* [2 * o->batch, K] */
 	size_t *order;			/* [train->n] of this epoch */
@@ -38,7 +39,8 @@ struct rm_train_options rm_train_defaults(void)
 		.epochs = 5, .batch = 64, .patience = 3,
 		.schedule = rm_schedule_find("linear"),
 		.optim = rm_optim_defaults(),
-		.seed = 1, .checkpoint_steps = 1000,
+		.precision = rm_gemm_auto(),
+		.seed = 1, .memory = (size_t)1 << 30, .checkpoint_steps = 1000,
 	};
 }
 
@@ -55,50 +57,58 @@ static void identity(size_t *order, size_t n)
 		order[i] = i;
 }
 
-struct evaluation {
-	struct rm_batch batch;
-	struct rm_target targets[VALID_BATCH];
-	size_t order[VALID_BATCH];
-};
-
-static int evaluate_batch(struct rm_model *m, const struct rm_loss *loss,
-			  const struct rm_subset *examples, size_t n,
-			  struct evaluation *e, struct rm_loss_sums *sums)
+/* One run of pairs, in batches. */
+static int evaluate_run(struct rm_feed *f, const struct rm_loss *loss,
+			const size_t *order, size_t n,
+			struct rm_loss_sums *sums)
 {
-	const rm_real *scores;
+	struct rm_target targets[VALID_BATCH];
+	int got;
 
-	if (rm_subset_batch(examples, e->order, n, m->backbone->prompt,
-			    &e->batch, e->targets) < 0)
+	rm_subset_targets(f->subset, order, n, targets);
+	if (rm_feed_start(f, order, n) < 0)
 		return -1;
-	scores = rm_model_forward(m, &e->batch);
-	if (!scores)
-		return -1;
-	return rm_loss_forward(loss, e->targets, n, scores, 1, NULL, sums);
+	while ((got = rm_feed_next(f)) > 0) {
+		const rm_real *scores = rm_feed_forward(f);
+
+		if (!scores || rm_loss_forward(loss, targets + f->at, f->n,
+					       scores, 1, NULL, sums) < 0)
+			return -1;
+	}
+	return got;
+}
+
+static int evaluate(struct rm_feed *f, const struct rm_loss *loss,
+		    struct rm_train_report *report)
+{
+	struct rm_loss_sums sums = {0};
+	size_t order[VALID_BATCH], n;
+
+	for (size_t i = 0; i < f->subset->n; i += n) {
+		n = RM_MIN(f->subset->n - i, (size_t)VALID_BATCH);
+		for (size_t j = 0; j < n; j++)
+			order[j] = i + j;
+		if (evaluate_run(f, loss, order, n, &sums) < 0)
+			return rm_wrap("validation");
+	}
+	report->loss = mean(sums.loss, sums.weight);
+	report->accuracy = mean(sums.correct, sums.compared);
+	report->pairs = f->subset->n;
+	report->tokens = f->subset->tokens;
+	return 0;
 }
 
 int rm_train_evaluate(struct rm_model *m, const struct rm_loss *loss,
 		      const struct rm_subset *examples,
 		      struct rm_train_report *report)
 {
-	struct evaluation *e = rm_calloc(1, sizeof(*e));
-	struct rm_loss_sums sums = {0};
-	int status = e ? 0 : -1;
+	struct rm_feed f;
+	int status;
 
-	for (size_t i = 0; status == 0 && i < examples->n; i += VALID_BATCH) {
-		size_t n = RM_MIN(examples->n - i, (size_t)VALID_BATCH);
-
-		for (size_t j = 0; j < n; j++)
-			e->order[j] = i + j;
-		status = evaluate_batch(m, loss, examples, n, e, &sums);
-	}
-	if (e)
-		rm_batch_fini(&e->batch);
-	free(e);
-	report->loss = mean(sums.loss, sums.weight);
-	report->accuracy = mean(sums.correct, sums.compared);
-	report->pairs = examples->n;
-	report->tokens = examples->tokens;
-	return status < 0 ? rm_wrap("validation") : 0;
+	rm_feed_init(&f, m, examples, rm_feed_limit(m, 0));
+	status = evaluate(&f, loss, report);
+	rm_feed_fini(&f);
+	return status;
 }
 
 /* The loss of equal rewards on the first examples. */
@@ -111,10 +121,8 @@ static int take_baseline(struct loop *l)
 	       sizeof(*l->dscores));
 	for (size_t i = 0; i < end; i += n) {
 		n = RM_MIN(end - i, l->o->batch);
-		if (rm_subset_batch(l->train, l->order + i, n,
-				    l->m->backbone->prompt, &l->batch,
-				    l->targets) < 0 ||
-		    rm_loss_forward(l->loss, l->targets, n, l->dscores, 1,
+		rm_subset_targets(l->train, l->order + i, n, l->targets);
+		if (rm_loss_forward(l->loss, l->targets, n, l->dscores, 1,
 				    NULL, &sums) < 0)
 			return -1;
 	}
@@ -144,25 +152,46 @@ static int fail_step(const struct loop *l, const size_t *order, size_t n,
 	return -1;
 }
 
-/* Gradients of the mean loss of the batch at hand, added up. */
-static int backward(struct loop *l, const size_t *order, size_t n,
-		    struct rm_loss_sums *sums)
+/* The batch at hand: what it adds to the gradients of the step. */
+static int backward(struct loop *l, double scale, struct rm_loss_sums *sums)
 {
-	struct rm_backbone *backbone = l->m->backbone;
-	double weight = rm_loss_weight(l->loss, l->targets, n);
-	const rm_real *scores = rm_model_forward(l->m, &l->batch);
+	struct rm_feed *f = &l->feed;
+	const rm_real *scores = rm_feed_forward(f);
 
 	if (!scores)
 		return -1;
-	if (rm_loss_forward(l->loss, l->targets, n, scores,
-			    weight > 0 ? 1 / weight : 0, l->dscores,
-			    sums) < 0)
-		return fail_step(l, order + sums->bad_group, 1,
+	if (rm_loss_forward(l->loss, l->targets + f->at, f->n, scores, scale,
+			    l->dscores, sums) < 0)
+		return fail_step(l, f->order + f->at + sums->bad_group, 1,
 				 "the loss is NaN or infinite");
-	if (rm_head_backward(l->m->head, &l->batch, &backbone->hidden,
-			     l->dscores) < 0)
+	return rm_feed_backward(f, l->dscores);
+}
+
+/*
+ * Gradients of the mean loss of the step: the mean is over all of it,
+ * however it is cut.
+ */
+static int accumulate(struct loop *l, const size_t *order, size_t n,
+		      struct rm_loss_sums *sums, uint64_t *tokens)
+{
+	struct rm_feed *f = &l->feed;
+	double weight;
+	int got;
+
+	rm_subset_targets(l->train, order, n, l->targets);
+	weight = rm_loss_weight(l->loss, l->targets, n);
+	f->batch.train = true;
+	f->batch.seed = (uint64_t)l->o->seed;
+	f->batch.step = l->at.step;
+	if (rm_feed_start(f, order, n) < 0)
 		return -1;
-	return rm_backbone_backward(backbone, &l->batch);
+	*tokens = 0;
+	while ((got = rm_feed_next(f)) > 0) {
+		*tokens += f->n_tokens;
+		if (backward(l, weight > 0 ? 1 / weight : 0, sums) < 0)
+			return -1;
+	}
+	return got;
 }
 
 static void add_up(struct rm_progression *at, const struct rm_loss_sums *sums)
@@ -174,49 +203,50 @@ static void add_up(struct rm_progression *at, const struct rm_loss_sums *sums)
 	at->step++;
 }
 
-static int report_step(struct loop *l, const struct rm_loss_sums *sums,
-		       size_t n, double lr, double norm)
+/* The parameters as they are now, for the products to come. */
+static int make_ready(struct loop *l)
 {
-	struct rm_train_report r = {
-		.step = l->at.step, .total = l->total,
-		.epoch = (double)l->at.step / (double)l->per_epoch,
-		.loss = mean(sums->loss, sums->weight),
-		.accuracy = mean(sums->correct, sums->compared),
-		.pairs = n, .tokens = l->batch.n_tokens,
-		.lr = lr, .grad_norm = norm,
-	};
-
-	l->result->tokens += l->batch.n_tokens;
-	return l->o->report ? l->o->report(l->o->arg, &r) : 0;
+	return rm_model_ready(l->m, l->o->precision);
 }
 
-/* Step at.step of the run: one batch, one update. */
+/* What a step has shown goes into the figures of the epoch, and out. */
+static int report_step(struct loop *l, struct rm_train_report *r,
+		       const struct rm_loss_sums *sums)
+{
+	add_up(&l->at, sums);
+	l->result->tokens += r->tokens;
+	r->step = l->at.step;
+	r->total = l->total;
+	r->epoch = (double)l->at.step / (double)l->per_epoch;
+	r->loss = mean(sums->loss, sums->weight);
+	r->accuracy = mean(sums->correct, sums->compared);
+	return l->o->report ? l->o->report(l->o->arg, r) : 0;
+}
+
+/* Step at.step of the run: `batch` pairs, one update. */
 static int step(struct loop *l)
 {
 	size_t start = (size_t)(l->at.step % l->per_epoch) * l->o->batch;
 	size_t n = RM_MIN(l->train->n - start, l->o->batch);
 	const size_t *order = l->order + start;
 	struct rm_loss_sums sums = {0};
-	double norm = 0, lr = l->o->optim.lr *
+	struct rm_train_report r = {
+		.pairs = n, .lr = l->o->optim.lr *
 		rm_schedule_factor(l->o->schedule, l->at.step, l->total,
-				   l->warmup);
+				   l->warmup),
+	};
 
-	if (rm_subset_batch(l->train, order, n, l->m->backbone->prompt,
-			    &l->batch, l->targets) < 0)
+	if (accumulate(l, order, n, &sums, &r.tokens) < 0)
 		return -1;
-	l->batch.train = true;
-	l->batch.seed = (uint64_t)l->o->seed;
-	l->batch.step = l->at.step;
-	if (backward(l, order, n, &sums) < 0)
-		return -1;
-	if (rm_optim_step(l->optim, lr, &norm) < 0) {
-		if (isfinite(norm))
+	if (rm_optim_step(l->optim, r.lr, &r.grad_norm) < 0) {
+		if (isfinite(r.grad_norm))
 			return -1;
 		return fail_step(l, order, n,
 				 "the gradient is NaN or infinite");
 	}
-	add_up(&l->at, &sums);
-	return report_step(l, &sums, n, lr, norm);
+	if (!l->feed.frozen && make_ready(l) < 0)
+		return -1;
+	return report_step(l, &r, &sums);
 }
 
 /* ---- between steps ---- */
@@ -229,6 +259,8 @@ static bool epoch_ends(const struct loop *l)
 static void begin_epoch(struct loop *l)
 {
 	identity(l->order, l->train->n);
+	if (l->o->in_order)
+		return;
 	rm_shuffle(l->order, l->train->n, (uint64_t)l->o->seed,
 		   RM_RANDOM_SHUFFLE, l->at.step / l->per_epoch);
 }
@@ -240,7 +272,7 @@ static int validate(struct loop *l)
 		.epoch = (double)l->at.step / (double)l->per_epoch,
 	};
 
-	if (rm_train_evaluate(l->m, l->loss, l->valid, &r) < 0)
+	if (evaluate(&l->valid_feed, l->loss, &r) < 0)
 		return -1;
 	r.best = l->at.best_step == 0 || r.loss < l->at.best_loss;
 	if (r.best) {
@@ -358,22 +390,38 @@ static int resume(struct loop *l)
 	return 0;
 }
 
+static json_t *settings_of_optim(const struct rm_train_options *o)
+{
+	return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+			 "schedule", o->schedule->name,
+			 "warmup", o->warmup, "lr", o->optim.lr,
+			 "beta1", o->optim.beta1, "beta2", o->optim.beta2,
+			 "epsilon", o->optim.epsilon,
+			 "weight_decay", o->optim.weight_decay,
+			 "clip", o->optim.clip);
+}
+
+/* "any" of a backbone whose products are not packed. */
+static const char *precision_of(const struct loop *l)
+{
+	if (!l->m->backbone->kind->ready)
+		return "any";
+	return l->o->precision == RM_BF16 ? "bf16" : "fp32";
+}
+
 /* The loop's own choices, beside the caller's settings. */
 static json_t *settings_of(const struct loop *l)
 {
 	const struct rm_train_options *o = l->o;
-	json_t *s = json_pack("{s:O, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f,"
-			      " s:f, s:f, s:I, s:I, s:I, s:I, s:I}",
+	json_t *optim = settings_of_optim(o);
+	json_t *s = json_pack("{s:O, s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:I,"
+			      " s:I, s:I}",
 			      "loss", o->loss,
 			      "epochs", (json_int_t)o->epochs,
 			      "batch", (json_int_t)o->batch,
-			      "schedule", o->schedule->name,
-			      "warmup", o->warmup, "lr", o->optim.lr,
-			      "beta1", o->optim.beta1,
-			      "beta2", o->optim.beta2,
-			      "epsilon", o->optim.epsilon,
-			      "weight_decay", o->optim.weight_decay,
-			      "clip", o->optim.clip,
+			      "micro_tokens", (json_int_t)l->feed.limit,
+			      "precision", precision_of(l),
+			      "in_order", o->in_order,
 			      "patience", (json_int_t)o->patience,
 			      "valid_steps", (json_int_t)o->valid_steps,
 			      "seed", (json_int_t)o->seed,
@@ -381,18 +429,28 @@ static json_t *settings_of(const struct loop *l)
 			      "valid_pairs",
 			      (json_int_t)(l->valid ? l->valid->n : 0));
 
-	if (s && o->settings)
-		json_object_update(s, (json_t *)o->settings);
-	return s ? s : rm_fail_null("out of memory");
+	if (!s || !optim || json_object_update(s, optim) < 0 ||
+	    (o->settings &&
+	     json_object_update(s, (json_t *)o->settings) < 0)) {
+		rm_fail("out of memory");
+		json_decref(s);
+		s = NULL;
+	}
+	json_decref(optim);
+	return s;
 }
 
 static int set_up(struct loop *l)
 {
 	const struct rm_train_options *o = l->o;
 	struct rm_params *params = &l->m->params;
-	json_t *settings = settings_of(l);
+	size_t limit = rm_feed_limit(l->m, o->micro_tokens);
 	size_t K = l->m->head->columns;
+	json_t *settings;
 
+	rm_feed_init(&l->feed, l->m, l->train, limit);
+	rm_feed_init(&l->valid_feed, l->m, l->valid, limit);
+	settings = settings_of(l);
 	l->checkpoint = (struct rm_checkpoint){
 		.dir = o->checkpoint, .params = params,
 		.settings = settings, .progression = &l->at,
@@ -421,19 +479,42 @@ static int set_up(struct loop *l)
 	return l->optim ? 0 : -1;
 }
 
+uint64_t rm_train_rows(const struct rm_model *m,
+		       const struct rm_subset *train,
+		       const struct rm_subset *valid)
+{
+	uint64_t pairs = train->n + (valid ? valid->n : 0);
+
+	return rm_model_is_frozen(m) ?
+	       pairs * 2 * m->backbone->dim * sizeof(rm_real) : 0;
+}
+
+/* Rows that no step changes are computed before the first. */
+static int keep_rows(struct loop *l)
+{
+	uint64_t bytes = rm_train_rows(l->m, l->train, l->valid);
+
+	if (bytes == 0 || bytes > l->o->memory)
+		return 0;
+	if (rm_feed_keep(&l->feed) < 0)
+		return -1;
+	return l->valid ? rm_feed_keep(&l->valid_feed) : 0;
+}
+
 static void tear_down(struct loop *l)
 {
 	json_decref((json_t *)l->checkpoint.settings);
 	free(l->checkpoint.best);
 	rm_optim_free(l->optim);
 	rm_loss_free(l->loss);
-	rm_batch_fini(&l->batch);
+	rm_feed_fini(&l->feed);
+	rm_feed_fini(&l->valid_feed);
 	free(l->targets);
 	free(l->dscores);
 	free(l->order);
 }
 
-static void conclude(struct loop *l)
+static int conclude(struct loop *l)
 {
 	struct rm_train_result *r = l->result;
 
@@ -442,11 +523,13 @@ static void conclude(struct loop *l)
 	r->valid_loss = r->valid_accuracy = (double)NAN;
 	r->best_step = l->at.best_step;
 	if (l->at.best_step == 0)
-		return;
+		return 0;
 	r->valid_loss = l->at.best_loss;
 	r->valid_accuracy = l->at.best_accuracy;
-	if (!r->stopped)
-		rm_params_state_set(&l->m->params, l->checkpoint.best);
+	if (r->stopped)
+		return 0;
+	rm_params_state_set(&l->m->params, l->checkpoint.best);
+	return make_ready(l);
 }
 
 int rm_train(struct rm_model *m, const struct rm_subset *train,
@@ -463,10 +546,9 @@ int rm_train(struct rm_model *m, const struct rm_subset *train,
 	memset(result, 0, sizeof(*result));
 	result->loss = result->accuracy = (double)NAN;
 	if (rm_train_check(options) == 0 && set_up(&l) == 0 &&
-	    take_baseline(&l) == 0 && resume(&l) == 0 && run(&l) == 0) {
-		conclude(&l);
-		status = 0;
-	}
+	    take_baseline(&l) == 0 && resume(&l) == 0 &&
+	    make_ready(&l) == 0 && keep_rows(&l) == 0 && run(&l) == 0)
+		status = conclude(&l);
 	tear_down(&l);
 	return status;
 }

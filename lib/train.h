@@ -38,6 +38,13 @@ struct rm_train_options {
 	const json_t *loss;	/* as rm_loss_parse gives it */
 	size_t epochs;
 	size_t batch;		/* pairs a step */
+	/*
+	 * A step is cut into batches of whole pairs of at most so many
+	 * tokens, whose gradients add up: memory does not grow with `batch`.
+	 * 0: as the backbone needs it, 4096 or no limit.
+	 */
+	size_t micro_tokens;
+	enum rm_precision precision;	/* of a transformer's products */
 	const struct rm_schedule *schedule;
 	double warmup;		/* share of all steps */
 	struct rm_optim_config optim;
@@ -45,6 +52,12 @@ struct rm_train_options {
 	/* Passes without a lower validation loss that end it; 0: never. */
 	size_t patience;
 	int64_t seed;
+	bool in_order;		/* no shuffling: as the stream has them */
+	/*
+	 * Bytes that hidden rows of a backbone that is not trained may take;
+	 * they are then computed once (rm_train_rows).
+	 */
+	size_t memory;
 
 	const char *checkpoint;	/* directory, made if missing; or NULL */
 	size_t checkpoint_steps;	/* steps from one to the next */
@@ -94,6 +107,15 @@ int rm_train(struct rm_model *m, const struct rm_subset *train,
 	     const struct rm_subset *valid,
 	     const struct rm_train_options *options,
 	     struct rm_train_result *result);
+
+/*
+ * Bytes of the hidden rows of all examples, if the backbone is frozen; 0 if
+ * it is trained.  Up to options.memory they are kept, beyond it computed
+ * again in every epoch, which changes no bit.
+ */
+uint64_t rm_train_rows(const struct rm_model *m,
+		       const struct rm_subset *train,
+		       const struct rm_subset *valid);
 
 /*
  * Whether a run with these options may begin: refuses, unless force or

@@ -19,7 +19,6 @@ static struct {
 	.max_record = RM_MAX_RECORD
 };
 
-static const char *const precisions[] = { "auto", "fp32", "bf16", NULL };
 
 static const struct rm_option options[] = {
 	RM_OPT_STRING('m', "model", &o.model, "MODEL",
@@ -37,8 +36,7 @@ static const struct rm_option options[] = {
 	RM_OPT_STRING(0, "label", &o.label, "NAME",
 		      "of a checkpoint with several labels: whose logit is "
 		      "the reward"),
-	RM_OPT_CHOICE(0, "precision", &o.precision, "NAME",
-		      "of a transformer's products", precisions),
+	RM_OPT_PRECISION(&o.precision),
 	RM_OPT_SIZE(0, "batch", &o.batch, 0, 1e9, "TOKENS",
 		    "tokens scored at once; 0: as suits the model"),
 	RM_OPT_THREADS(&o.threads),
@@ -494,13 +492,6 @@ static int score_one(struct scorer *s, const char *path, int argc,
 	return status;
 }
 
-static enum rm_precision choose_precision(void)
-{
-	if (strcmp(o.precision, "auto") == 0)
-		return rm_gemm_auto();
-	return strcmp(o.precision, "bf16") == 0 ? RM_BF16 : RM_FP32;
-}
-
 /* Of several labels one is the reward, and only the user knows which. */
 static int choose_label(struct scorer *s)
 {
@@ -529,9 +520,9 @@ static int choose_label(struct scorer *s)
 
 static int load_model(struct scorer *s)
 {
-	s->model = rm_model_load(o.model, false);
+	s->model = rm_model_load(o.model, NULL);
 	if (!s->model || choose_label(s) < 0 ||
-	    rm_model_ready(s->model, choose_precision()) < 0)
+	    rm_model_ready(s->model, rm_cli_precision(o.precision)) < 0)
 		return -1;
 	if (o.batch == 0)
 		o.batch = s->model->config ? 8192 : 65536;

@@ -17,13 +17,16 @@
 
 static struct {
 	const char *output, *base, *backbone, *head, *loss, *valid, *schedule;
-	const char *dropout, *log;
+	const char *dropout, *log, *precision;
+	struct rm_strings freeze;
+	double layer_decay;
 	size_t log_steps, threads, memory, max_record;
 	bool force, no_history, quiet;
 	struct rm_train_options train;
 } o = {
 	.backbone = "bag", .head = "linear", .loss = "bt",
-	.valid = "0", .schedule = "linear", .log_steps = 10,
+	.valid = "0", .schedule = "linear", .precision = "auto",
+	.layer_decay = 1, .log_steps = 10,
 	.threads = 1, .memory = (size_t)1 << 30,
 	.max_record = RM_MAX_RECORD
 };
@@ -47,14 +50,23 @@ static const struct rm_option options[] = {
 		    "passes over the data"),
 	RM_OPT_SIZE(0, "batch", &o.train.batch, 1, 1e6, "PAIRS",
 		    "pairs a step"),
+	RM_OPT_SIZE(0, "micro-tokens", &o.train.micro_tokens, 0, 1e12, "N",
+		    "tokens of a step computed at once; 0: as needed"),
+	RM_OPT_PRECISION(&o.precision),
 	RM_OPT_DOUBLE(0, "lr", &o.train.optim.lr, 0, 1e9, "X",
 		      "peak learning rate"),
 	RM_OPT_STRING(0, "schedule", &o.schedule, "NAME",
 		      "course of the learning rate; list explains them"),
+	RM_OPT_FLAG(0, "no-shuffle", &o.train.in_order,
+		    "pairs in the order of the stream, in every epoch"),
 	RM_OPT_DOUBLE(0, "warmup", &o.train.warmup, 0, 1, "F",
 		      "share of the steps over which the rate rises"),
 	RM_OPT_DOUBLE(0, "weight-decay", &o.train.optim.weight_decay, 0, 1e3,
 		      "X", "decoupled weight decay"),
+	RM_OPT_DOUBLE(0, "layer-decay", &o.layer_decay, 1e-6, 1, "X",
+		      "rate of a layer over that of the one above"),
+	RM_OPT_LIST(0, "freeze", &o.freeze, "GLOB,...",
+		    "parameters that are not trained"),
 	RM_OPT_STRING(0, "dropout", &o.dropout, "P",
 		      "dropout of the head"),
 	RM_OPT_DOUBLE(0, "clip", &o.train.optim.clip, 0, 1e9, "X",
@@ -71,7 +83,7 @@ static const struct rm_option options[] = {
 	RM_OPT_SIZE(0, "log-steps", &o.log_steps, 1, 1e15, "N",
 		    "a line every N steps"),
 	RM_OPT_SIZE(0, "memory", &o.memory, 0, 1e15, "BYTES",
-		    "ids kept in memory before a temporary file"),
+		    "ids, and rows of a frozen backbone, kept in memory"),
 	RM_OPT_SEED(&o.train.seed),
 	RM_OPT_THREADS(&o.threads),
 	RM_OPT_FLAG(0, "force", &o.force,
@@ -96,7 +108,7 @@ struct monitor {
 	int log;			/* -1: none */
 	char *failed;			/* first failure to write it */
 	double start, since;		/* seconds */
-	double pairs;
+	double pairs, tokens;
 	struct {
 		double loss, correct, pairs;
 		uint64_t steps, tokens;
@@ -178,13 +190,18 @@ static void log_valid(struct monitor *m, const struct rm_train_report *r)
 
 static void show_progress(struct monitor *m, const struct rm_train_report *r)
 {
-	char extra[160];
-	int n = snprintf(extra, sizeof(extra), "epoch %.2f, loss %.4f",
-			 r->epoch, r->loss);
+	char extra[160], rate[32];
+	double took = seconds() - m->start;
+	int n;
 
+	rm_progress_scale(rate, sizeof(rate), m->tokens / fmax(took, 1e-3));
+	n = snprintf(extra, sizeof(extra), "loss %.4f, %s tokens/s", r->loss,
+		     rate);
 	if (isfinite(m->valid_accuracy))
-		snprintf(extra + n, sizeof(extra) - (size_t)n,
-			 ", valid accuracy %.4f", m->valid_accuracy);
+		n += snprintf(extra + n, sizeof(extra) - (size_t)n,
+			      ", valid accuracy %.4f", m->valid_accuracy);
+	snprintf(extra + n, sizeof(extra) - (size_t)n, ", epoch %.2f",
+		 r->epoch);
 	rm_progress_update(&m->progress, m->pairs, extra);
 }
 
@@ -200,7 +217,12 @@ static int report(void *arg, const struct rm_train_report *r)
 		m->since = seconds();
 		return 0;
 	}
+	/* What is left of a run that goes on is less. */
+	if (m->pairs <= 0)
+		m->progress.total *= 1 - (double)(r->step - 1) /
+			(double)r->total;
 	m->pairs += (double)r->pairs;
+	m->tokens += (double)r->tokens;
 	show_progress(m, r);
 	if (m->log < 0)
 		return 0;
@@ -239,6 +261,7 @@ static int parse_parts(struct run *r)
 	if (o.dropout && rm_head_set(r->head, "dropout", o.dropout) < 0)
 		return -1;
 	o.train.loss = r->loss;
+	o.train.precision = rm_cli_precision(o.precision);
 	return 0;
 }
 
@@ -297,12 +320,21 @@ static int observe(void *arg, const struct rm_batch *batch)
 	return rm_backbone_observe(m->backbone, batch);
 }
 
+static struct rm_model_training training(void)
+{
+	return (struct rm_model_training){
+		.freeze = o.freeze.item, .n_freeze = o.freeze.n,
+		.layer_decay = o.layer_decay
+	};
+}
+
 static int new_model(struct run *r)
 {
+	const struct rm_model_training how = training();
 	struct rm_backbone *b;
 
 	r->model = rm_model_new(r->backbone, r->head,
-				rm_reader_header(r->in), true);
+				rm_reader_header(r->in), &how);
 	if (!r->model)
 		return rm_wrap("%s", rm_reader_name(r->in));
 	rm_params_init(&r->model->params, (uint64_t)o.train.seed);
@@ -314,12 +346,20 @@ static int new_model(struct run *r)
 	return rm_backbone_observed(b);
 }
 
+/* A backbone that stays as it is need not know how to be trained. */
+static int check_trains(const struct rm_model *m)
+{
+	return rm_model_is_frozen(m) ? 0 :
+	       rm_backbone_check_trains(m->backbone);
+}
+
 static int load_base(struct run *r)
 {
+	const struct rm_model_training how = training();
 	const struct rm_header *h = rm_reader_header(r->in);
 
-	r->model = rm_model_load(o.base, true);
-	if (!r->model || rm_backbone_check_trains(r->model->backbone) < 0 ||
+	r->model = rm_model_load(o.base, &how);
+	if (!r->model || check_trains(r->model) < 0 ||
 	    rm_model_check_tokenizer(r->model, o.base, h) < 0 ||
 	    rm_model_match(r->model, o.base, h, rm_reader_name(r->in),
 			   o.force) < 0 ||
@@ -336,18 +376,28 @@ static int load_base(struct run *r)
 	return 0;
 }
 
+static json_t *list_of(const struct rm_strings *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < s->n; i++)
+		json_array_append_new(list, json_string(s->item[i]));
+	return list;
+}
+
 static int make_model(struct run *r)
 {
 	if ((o.base ? load_base(r) : new_model(r)) < 0)
 		return -1;
 	rm_model_set_objective(r->model, r->loss);
-	r->settings = json_pack("{s:O, s:O, s:s, s:s, s:s, s:s}",
+	r->settings = json_pack("{s:O, s:O, s:s, s:s, s:s, s:o, s:f, s:s}",
 		"backbone", r->model->backbone_config,
 		"head", r->model->head_config,
 		"base", o.base ? rm_model_fingerprint(r->model).hex : "none",
 		"input", rm_dataset_fingerprint(r->data).hex,
 		"valid", r->valid_data ?
 		rm_dataset_fingerprint(r->valid_data).hex : o.valid,
+		"freeze", list_of(&o.freeze), "layer_decay", o.layer_decay,
 		"version", RM_VERSION);
 	o.train.settings = r->settings;
 	return r->settings ? 0 : rm_fail("out of memory");
@@ -365,6 +415,7 @@ static void fini(struct run *r)
 	json_decref(r->head);
 	json_decref(r->loss);
 	json_decref(r->settings);
+	rm_strings_fini(&o.freeze);
 	free(r->monitor.failed);
 	if (r->monitor.log >= 0)
 		close(r->monitor.log);
@@ -405,6 +456,18 @@ static void warn_of_data(const struct run *r)
 			    c->missing == 1 ? "" : "s");
 }
 
+static void note_rows(const struct run *r)
+{
+	uint64_t bytes = rm_train_rows(r->model, &r->train, r->has_valid ?
+				       &r->valid : NULL);
+
+	if (bytes > o.memory)
+		rm_cli_note(&tool, "the backbone is frozen, but its rows "
+			    "take %llu bytes, more than --memory: they are "
+			    "computed in every epoch",
+			    (unsigned long long)bytes);
+}
+
 static void warn_of_result(const struct run *r)
 {
 	const struct rm_train_result *t = &r->result;
@@ -427,7 +490,7 @@ static void summarize(const struct run *r, double took)
 	if (t->resumed > 0)
 		rm_cli_note(&tool, "went on from step %llu",
 			    (unsigned long long)t->resumed);
-	rm_cli_note(&tool, "%zu pairs, %llu steps%s in %.1f s, %.2f million "
+	rm_cli_note(&tool, "%zu pairs, %llu steps%s in %.1f s, %.4g million "
 		    "tokens/s", r->train.n, (unsigned long long)t->step,
 		    t->early ? " (stopped early)" : "", took,
 		    took > 0 ? 1e-6 * (double)t->tokens / took : 0);
@@ -509,8 +572,10 @@ static int run(struct run *r, int argc, char **argv, int first)
 	    divide_data(r) < 0 || make_model(r) < 0 ||
 	    open_log(&r->monitor) < 0)
 		return -1;
-	if (!o.quiet)
+	if (!o.quiet) {
 		warn_of_data(r);
+		note_rows(r);
+	}
 	if (train(r) < 0)
 		return -1;
 	if (!o.no_history && add_history(r, argc, argv) < 0)
@@ -576,6 +641,7 @@ int main(int argc, char **argv)
 	if (parse_parts(&r) < 0)
 		rm_cli_usage(&tool, "%s", rm_error());
 	o.train.force = o.force;
+	o.train.memory = o.memory;
 	rm_threads_set(o.threads);
 	status = run(&r, argc, argv, first);
 	fini(&r);

@@ -680,6 +680,7 @@ static void bag_fini(struct rm_backbone *b)
 
 const struct rm_backbone_kind rm_backbone_bag = {
 	.spec = { "bag", "hashed n-grams of token ids, summed", keys, false },
+	.light = true,
 	.init = bag_init,
 	.wants_observe = bag_wants_observe,
 	.observe = bag_observe,

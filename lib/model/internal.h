@@ -58,6 +58,9 @@ void rm_model_describe(struct rm_safetensor *t, const struct rm_param *p);
 /* Parts for the configurations that m has; no memory for parameters yet. */
 int rm_model_build(struct rm_model *m);
 
+/* Memory for them, and for the gradients of what is trained. */
+int rm_model_alloc(struct rm_model *m, const struct rm_model_training *t);
+
 /* ---- config.json ---- */
 
 /* What the model is, from the object of config.json (borrowed). */
@@ -121,7 +124,8 @@ struct rm_model *rm_model_load_frame(const char *dir,
  * The parameters from the directory's tensors, finite all.  Rows of a head
  * that is not there are zero and m->fresh_head is set.
  */
-int rm_model_load_weights(struct rm_model *m, const char *dir, bool train,
+int rm_model_load_weights(struct rm_model *m, const char *dir,
+			  const struct rm_model_training *training,
 			  bool fresh_head);
 
 #endif

@@ -295,7 +295,9 @@ static int check_fingerprint(const struct rm_model *m, const char *dir,
 		       RM_MODEL_RM);
 }
 
-static struct rm_model *load(const char *dir, bool train, bool fresh_head)
+static struct rm_model *load(const char *dir,
+			     const struct rm_model_training *training,
+			     bool fresh_head)
 {
 	struct rm_fingerprint expected;
 	struct stamps stamps;
@@ -304,7 +306,7 @@ static struct rm_model *load(const char *dir, bool train, bool fresh_head)
 	if (check_directory(dir) < 0 || take_stamps(&stamps, dir) < 0)
 		return NULL;
 	m = rm_model_load_frame(dir, &expected);
-	if (m && rm_model_load_weights(m, dir, train, fresh_head) == 0 &&
+	if (m && rm_model_load_weights(m, dir, training, fresh_head) == 0 &&
 	    check_stamps(&stamps, dir) == 0 &&
 	    check_fingerprint(m, dir, &expected) == 0)
 		return m;
@@ -312,14 +314,15 @@ static struct rm_model *load(const char *dir, bool train, bool fresh_head)
 	return NULL;
 }
 
-struct rm_model *rm_model_load(const char *dir, bool train)
+struct rm_model *rm_model_load(const char *dir,
+			       const struct rm_model_training *training)
 {
-	return load(dir, train, train);
+	return load(dir, training, training != NULL);
 }
 
 struct rm_model *rm_model_look(const char *dir)
 {
-	return load(dir, false, true);
+	return load(dir, NULL, true);
 }
 
 /* ---- whose tokenizer ---- */

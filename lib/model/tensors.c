@@ -182,7 +182,8 @@ static int read_all(struct rm_model *m,
 
 /* The tensors are checked before memory is taken for what config.json
  * claims. */
-int rm_model_load_weights(struct rm_model *m, const char *dir, bool train,
+int rm_model_load_weights(struct rm_model *m, const char *dir,
+			  const struct rm_model_training *training,
 			  bool fresh_head)
 {
 	struct rm_model_names names = rm_model_names(m);
@@ -198,7 +199,7 @@ int rm_model_load_weights(struct rm_model *m, const char *dir, bool train,
 			rm_wrap("%s/%s", dir, rm_weights_name(w));
 	}
 	if (status == 0)
-		status = rm_params_alloc(&m->params, train);
+		status = rm_model_alloc(m, training);
 	if (status == 0)
 		status = read_all(m, found);
 	free(found);

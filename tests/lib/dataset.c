@@ -16,6 +16,25 @@ static struct rm_dataset *read_made(char *path, size_t memory)
 	return d;
 }
 
+/* What is said of two examples' tokens is what their batch holds. */
+static void check_tokens(const struct rm_subset *s, const size_t *order)
+{
+	static const enum rm_prompt how[] = {
+		RM_PROMPT_NONE, RM_PROMPT_SHARED, RM_PROMPT_COPIED
+	};
+	struct rm_batch batch = {0};
+	size_t tokens[2];
+
+	for (size_t i = 0; i < RM_COUNT(how); i++) {
+		assert_int_equal(rm_subset_batch(s, order, 2, how[i],
+						 &batch), 0);
+		assert_int_equal(rm_subset_tokens(s, order, 2, how[i],
+						  tokens), 0);
+		assert_int_equal(tokens[0] + tokens[1], batch.n_tokens);
+	}
+	rm_batch_fini(&batch);
+}
+
 static void test_batch(void **state)
 {
 	char *path = made_path("pairs");
@@ -36,7 +55,9 @@ static void test_batch(void **state)
 	assert_int_equal(rm_subset_all(&all, d), 0);
 	assert_int_equal(all.n, 3);
 	assert_int_equal(rm_subset_batch(&all, order, 2,
-					 RM_PROMPT_COPIED, &batch, target), 0);
+					 RM_PROMPT_COPIED, &batch), 0);
+	rm_subset_targets(&all, order, 2, target);
+	check_tokens(&all, order);
 	assert_int_equal(batch.n_leaves, 4);
 	assert_int_equal(batch.n_groups, 2);
 	/* The first leaf: prompt, then the chosen response of record 3. */
@@ -63,7 +84,6 @@ static void test_spilled(void **state)
 	struct rm_dataset *a, *b;
 	struct rm_subset sa = {0}, sb = {0};
 	struct rm_batch ba = {0}, bb = {0};
-	struct rm_target target[64];
 	size_t order[64];
 
 	(void)state;
@@ -79,9 +99,9 @@ static void test_spilled(void **state)
 	for (size_t i = 0; i < 64; i++)
 		order[i] = i * 37 % 64;
 	assert_int_equal(rm_subset_batch(&sa, order, 64,
-					 RM_PROMPT_SHARED, &ba, target), 0);
+					 RM_PROMPT_SHARED, &ba), 0);
 	assert_int_equal(rm_subset_batch(&sb, order, 64,
-					 RM_PROMPT_SHARED, &bb, target), 0);
+					 RM_PROMPT_SHARED, &bb), 0);
 	assert_int_equal(ba.n_tokens, bb.n_tokens);
 	assert_memory_equal(ba.ids, bb.ids, ba.n_tokens * sizeof(int32_t));
 	rm_batch_fini(&ba);

@@ -33,7 +33,7 @@ static int made_teardown(void **state)
 }
 
 /* One of eight names in turn inside made_dir. */
-static char *made_path(const char *name)
+static inline char *made_path(const char *name)
 {
 	static char text[8][256];
 	static unsigned turn;

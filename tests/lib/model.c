@@ -17,7 +17,7 @@ static struct rm_model *new_model(uint64_t seed)
 	struct rm_model *m;
 
 	made_header(&h);
-	m = rm_model_new(backbone, head, &h, true);
+	m = rm_model_new(backbone, head, &h, &rm_model_train_all);
 	assert_non_null(m);
 	/* Values of our own: rows start at zero. */
 	for (size_t i = 0; i < m->params.size; i++)
@@ -80,7 +80,7 @@ static void damaged(const char *dir, const char *message)
 {
 	struct rm_buf b = {0};
 
-	assert_null(rm_model_load(dir, false));
+	assert_null(rm_model_load(dir, NULL));
 	assert_int_equal(rm_model_check(dir, collect, &b), -1);
 	assert_non_null(rm_buf_text(&b));
 	if (!strstr((char *)b.data, message))
@@ -97,7 +97,7 @@ static void test_round_trip(void **state)
 
 	(void)state;
 	assert_int_equal(rm_model_save(m, dir, false), 0);
-	n = rm_model_load(dir, false);
+	n = rm_model_load(dir, NULL);
 	if (!n)
 		fail_msg("%s", rm_error());
 	score(m, before);
@@ -130,7 +130,7 @@ static void test_scale(void **state)
 			p->value[j] *= 2;
 	}
 	assert_int_equal(rm_model_save(m, dir, false), 0);
-	n = rm_model_load(dir, false);
+	n = rm_model_load(dir, NULL);
 	assert_non_null(n);
 	score(n, after);
 	assert_memory_equal(before, after, sizeof(before));
@@ -217,7 +217,7 @@ static void test_earlier_survives(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_non_null(strstr(rm_error(), "is not written"));
 	assert_int_equal(rm_model_check(dir, ignore, NULL), 0);
-	n = rm_model_load(dir, false);
+	n = rm_model_load(dir, NULL);
 	rm_model_free(m);
 	m = new_model(1);
 	score(m, one);
@@ -242,7 +242,7 @@ static void test_link_is_followed(void **state)
 	assert_int_equal(rm_model_save(m, link, false), 0);
 	assert_int_equal(lstat(link, &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
-	n = rm_model_load(dir, false);
+	n = rm_model_load(dir, NULL);
 	assert_string_equal(rm_model_fingerprint(n).hex,
 			    rm_model_fingerprint(m).hex);
 	rm_model_free(m);
@@ -371,7 +371,7 @@ static void test_check_tokenizer(void **state)
 	(void)state;
 	made_header(&h);
 	save(dir, 1);
-	m = rm_model_load(dir, false);
+	m = rm_model_load(dir, NULL);
 	assert_non_null(m);
 	assert_int_equal(rm_model_check_tokenizer(m, dir, &h), 0);
 	/* Not parsed: what is the same in both is not looked at. */
@@ -406,7 +406,7 @@ static void test_calibration(void **state)
 	(void)state;
 	save(dir, 1);
 	assert_int_equal(rm_model_save_calibration(dir, c), 0);
-	m = rm_model_load(dir, false);
+	m = rm_model_load(dir, NULL);
 	assert_non_null(m);
 	assert_true(json_equal(m->calibration, c));
 	rm = rm_model_load_json(dir);

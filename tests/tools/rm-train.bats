@@ -57,6 +57,101 @@ accuracy() {
 	assert_failure
 }
 
+@test "a step computed in parts is the same step but for rounding" {
+	args=(-q --no-history --epochs 2 --backbone bag:dim=4
+		--head mlp:hidden=4 --dropout .1)
+	rm-train "${args[@]}" -o whole pairs.rms
+	rm-train "${args[@]}" -o parts --micro-tokens 500 pairs.rms
+	rm-train "${args[@]}" -o large --micro-tokens 1M pairs.rms
+	cmp whole/model.safetensors large/model.safetensors
+	for m in whole parts; do
+		rm-score --no-history -q -m $m test.rms | rm-view |
+			jq -c '[.reward[] * 1000 | round]' > $m.txt
+	done
+	diff whole.txt parts.txt
+	# The parts are those of the checkpoint's run.
+	rm-train "${args[@]}" -o m --checkpoint state --checkpoint-steps 2 pairs.rms
+	run rm-train "${args[@]}" -o m --checkpoint state --checkpoint-steps 2 \
+		--resume --micro-tokens 500 pairs.rms
+	assert_failure 1
+	assert_output --partial "another micro_tokens"
+}
+
+@test "frozen parameters stay, patterns must match, rates fall by layer" {
+	args=(-q --no-history --backbone bag:dim=4 --head mlp:hidden=4)
+	rm-train "${args[@]}" -o base --epochs 1 pairs.rms
+	tensor() {
+		jq -r ".fingerprints.tensors.\"$2\"" "$1/rm.json"
+	}
+	rm-train -q -o m -b base --freeze 'embedding.*,score.out.*' pairs.rms
+	for t in embedding.weight score.out.weight score.out.bias; do
+		assert_equal "$(tensor m $t)" "$(tensor base $t)"
+	done
+	assert_not_equal "$(tensor m score.dense.weight)" \
+		"$(tensor base score.dense.weight)"
+	run rm-train -q -o n -b base --freeze 'embedding.*,nothing' pairs.rms
+	assert_failure 1
+	assert_output --partial "named like nothing; there are embedding.weight"
+	run rm-train "${args[@]}" -o n --freeze '*' pairs.rms
+	assert_failure 1
+	assert_output --partial "every parameter is frozen"
+	[ ! -e n ]
+	# A bag has one layer below its head: its own rate, halved.
+	rm-train -q --no-history -o a --layer-decay .5 pairs.rms
+	rm-train -q --no-history -o b --backbone bag:rate=12500 pairs.rms
+	cmp a/model.safetensors b/model.safetensors
+	run rm-train -q -o n --layer-decay 0 pairs.rms
+	assert_failure 2
+	# They are settings that a run goes on with.
+	rm-train "${args[@]}" -o m --checkpoint state --checkpoint-steps 2 pairs.rms
+	run rm-train "${args[@]}" -o m --checkpoint state --checkpoint-steps 2 \
+		--resume --freeze embedding.weight pairs.rms
+	assert_failure 1
+	assert_output --partial "another freeze"
+	run rm-train "${args[@]}" -o m --checkpoint state --checkpoint-steps 2 \
+		--resume --layer-decay .5 pairs.rms
+	assert_failure 1
+	assert_output --partial "another layer_decay"
+}
+
+@test "rows of a frozen backbone are kept or not: the same model" {
+	rm-train -q -o base --epochs 1 --backbone bag:dim=4 \
+		--head mlp:hidden=4 --dropout .2 pairs.rms
+	args=(--no-history -b base --freeze 'embedding.*' --valid .2
+		--lr .01 --checkpoint-steps 5)
+	run rm-train "${args[@]}" -o kept --checkpoint a pairs.rms
+	assert_success
+	refute_output --partial "frozen"
+	run rm-train "${args[@]}" -o not --memory 2000 pairs.rms
+	assert_success
+	assert_output --partial "the backbone is frozen, but its rows take"
+	cmp kept/model.safetensors not/model.safetensors
+	# From its last checkpoint the run ends in the same model.
+	rm-train -q "${args[@]}" -o m --checkpoint a --resume pairs.rms
+	cmp kept/model.safetensors m/model.safetensors
+	run cmp kept/model.safetensors base/model.safetensors
+	assert_failure
+}
+
+@test "pairs in the order of the stream" {
+	rm-train -q --no-history -o a --no-shuffle pairs.rms
+	rm-train -q --no-history -o b --no-shuffle -s 7 pairs.rms
+	rm-train -q --no-history -o c pairs.rms
+	for m in a b c; do
+		rm-score --no-history -q -m $m test.rms | rm-view |
+			jq -c .reward > $m.txt
+	done
+	# A linear bag has no other use for the seed than a sign.
+	cmp a.txt b.txt
+	run cmp a.txt c.txt
+	assert_failure
+	rm-train -q -o m --checkpoint state --checkpoint-steps 2 pairs.rms
+	run rm-train -q -o m --checkpoint state --checkpoint-steps 2 --resume \
+		--no-shuffle pairs.rms
+	assert_failure 1
+	assert_output --partial "another in_order"
+}
+
 @test "ids in a temporary file give the same model" {
 	rm-train -q --no-history -o a pairs.rms
 	TMPDIR=$PWD rm-train -q --no-history -o b --memory 1000 pairs.rms
@@ -136,6 +231,18 @@ accuracy() {
 	assert_output --partial "/dev/full: No space left on device"
 	run rm-model check -q m
 	assert_success
+}
+
+@test "a terminal sees loss, tokens a second and what is left, in its width" {
+	type script > /dev/null 2>&1 || skip "no script(1)"
+	run script -qc "stty cols 80; rm-train -o m --epochs 40 --patience 0 pairs.rms" \
+		/dev/null
+	assert_success
+	assert_output --regexp 'pairs, .*/s, ETA [0-9]+:[0-9]+, loss [0-9.]+, [0-9.]+ ?[kM]? tokens/s'
+	tr '\r' '\n' <<< "$output" | grep ETA | sed 's/^.\[K//' > lines
+	[ "$(wc -L < lines)" -le 79 ]
+	run rm-train -o m pairs.rms
+	refute_output --partial ETA
 }
 
 @test "validation on a stream, a fraction, or none" {
@@ -314,6 +421,9 @@ accuracy() {
 }
 
 @test "a value that a part cannot have is wrong usage" {
+	run rm-train -o wrong --precision fp8 pairs.rms
+	assert_failure 2
+	assert_output --partial "auto, fp32, bf16"
 	for bad in "--loss bt:no=1" "--backbone bag:tf=no" "--dropout 2"; do
 		# shellcheck disable=SC2086
 		run rm-train -o wrong $bad pairs.rms
