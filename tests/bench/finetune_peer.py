@@ -37,7 +37,7 @@ import time
 
 import transformer_peer as peer
 
-WARM = 3	# steps that are not timed
+WARM = 3	# steps of TRL that are not timed, or fewer that fill the time
 
 # ---- pairs ----
 
@@ -191,18 +191,22 @@ def trl(options):
     from transformers import TrainerCallback
 
     tokens = [0]
-    began = []
+    began = []	# the run, what is timed of it, and where that ends
 
     class Clock(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs):
+            began.append(time.perf_counter())
+
         def on_step_end(self, args, state, control, **kwargs):
             now = time.perf_counter()
-            if state.global_step <= WARM:
-                tokens[0] = 0
-                began[:] = [now, now]
-            else:
-                began[1] = now
+            if len(began) > 1:
+                began[2:] = [now]
                 control.should_training_stop = \
-                    now - began[0] > options.seconds
+                    now - began[1] > options.seconds
+            elif state.global_step == WARM or \
+                    now - began[0] > options.seconds:
+                tokens[0] = 0
+                began.append(now)
 
     def watch(loss, batch):
         tokens[0] += batch["attention_mask"].sum().item()
@@ -217,7 +221,7 @@ def trl(options):
         run = trainer(options, pairs(options.pairs), work, watch, **config)
         run.add_callback(Clock)
         run.train()
-    return dict(tokens_per_s=tokens[0] / (began[1] - began[0]), batch=size,
+    return dict(tokens_per_s=tokens[0] / (began[2] - began[1]), batch=size,
                 rss_mb=memory())
 
 
@@ -271,12 +275,16 @@ def tuned(options):
     rows = pairs(options.pairs)
     random.Random(1).shuffle(rows)
     best = dict(tokens_per_s=0)
-    for i, size in enumerate(sorted(options.batch)):
+    share = options.seconds / len(options.batch)
+    for size in sorted(options.batch):
         some = buckets(rows, size, model.config.pad_token_id)
-        for j in range(WARM):
-            step(*some[(0, -1, len(some) // 2)[j % 3]][:2])
-        got = peer.rate(step, some, time.perf_counter()
-                        + options.seconds / len(options.batch))
+        end = time.perf_counter() + options.seconds
+        for i in 0, -1, len(some) // 2:
+            if time.perf_counter() < end:
+                took = peer.timed(step, some[i])
+        if best["tokens_per_s"] and 2 * took > share:
+            break
+        got = peer.rate(step, some, time.perf_counter() + share)
         print(f"batches of {size}: {got:.0f} tokens/s", file=sys.stderr)
         if got > best["tokens_per_s"]:
             best = dict(tokens_per_s=got, batch=size, rss_mb=memory())
