@@ -124,7 +124,7 @@ apart() {
 	paste "$1" "$2" | awk '
 	NF != 2 { bad = 1 }
 	{ d = $1 - $2; d = d < 0 ? -d : d; s += d; if (d > m) m = d }
-	END { print NR && !bad ? m " " s / NR : "nan nan" }'
+	END { print NR && !bad ? m + 0 " " s / NR : "nan nan" }'
 }
 
 # curve DIR: TRL's curve and ours, in two epochs, every option in use.
