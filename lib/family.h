@@ -68,7 +68,8 @@ enum rm_slot {
 enum rm_tensor_flags {
 	RM_BIAS = 1,		/* ".bias" beside ".weight" */
 	RM_TRANSPOSED = 2,	/* stored [inputs, outputs] */
-	RM_NOT_FIRST = 4	/* layer 0 lacks it */
+	RM_NOT_FIRST = 4,	/* layer 0 lacks it */
+	RM_PAD_FIXED = 8	/* the row of the pad id is not trained */
 };
 
 /* A row of a family's tensors: % stands for the layer. */

@@ -255,6 +255,9 @@ static int attend_back(struct rm_run *r, size_t i, const rm_real *dt,
 	}
 	if (attention_back(r, i, da) < 0 || turn_back(r, i) < 0)
 		return -1;
+	/* Below the last layer all rows ask. */
+	for (size_t k = 0; k < r->n_texts; k++)
+		r->s->text[k].skip = r->s->text[k].rest = 0;
 	return product_back(r, &l->qkv, s->dqkv, h, dh ? dh : s->d, !dh);
 }
 
@@ -377,11 +380,17 @@ static void add_to(const struct embedding *e, rm_real *to, size_t row_of,
 static void embed_row_back(void *arg, size_t row, const struct rm_place *at)
 {
 	const struct embedding *e = arg;
-	double scale = e->r->p->t->arch.embed_scale;
+	const struct rm_arch *a = &e->r->p->t->arch;
+	bool fixed = a->slot[RM_TOKENS].flags & RM_PAD_FIXED;
+	double scale = a->embed_scale;
 
-	add_to(e, e->tokens, at->id, row, scale > 0 ? (rm_real)scale : 1);
+	if (!fixed || a->pad < 0 || at->id != (size_t)a->pad)
+		add_to(e, e->tokens, at->id, row,
+		       scale > 0 ? (rm_real)scale : 1);
 	add_to(e, e->types, at->type, row, 1);
-	add_to(e, e->positions, at->position, row, 1);
+	/* Where pads are not counted, they all stand on one row. */
+	if (!a->position_skips_pad || at->position != (size_t)a->pad)
+		add_to(e, e->positions, at->position, row, 1);
 }
 
 static void embed_columns(void *arg, size_t i)

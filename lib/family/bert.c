@@ -26,7 +26,7 @@ static const struct rm_config_key roberta_keys[] = { KEYS(50265) };
 static const struct rm_config_key xlm_roberta_keys[] = { KEYS(30522) };
 
 #define TENSORS(base)							\
-	{ RM_TOKENS, base ".embeddings.word_embeddings", 0 },		\
+	{ RM_TOKENS, base ".embeddings.word_embeddings", RM_PAD_FIXED },	\
 	{ RM_POSITIONS, base ".embeddings.position_embeddings", 0 },	\
 	{ RM_TYPES, base ".embeddings.token_type_embeddings", 0 },	\
 	{ RM_EMBED_NORM, base ".embeddings.LayerNorm", RM_BIAS },	\

@@ -30,7 +30,7 @@ static const struct rm_config_key keys[] = {
 #define LAYER "deberta.encoder.layer.%."
 
 static const struct rm_tensor_name tensors[] = {
-	{ RM_TOKENS, "deberta.embeddings.word_embeddings", 0 },
+	{ RM_TOKENS, "deberta.embeddings.word_embeddings", RM_PAD_FIXED },
 	{ RM_POSITIONS, "deberta.embeddings.position_embeddings", 0 },
 	{ RM_TYPES, "deberta.embeddings.token_type_embeddings", 0 },
 	{ RM_EMBED_IN, "deberta.embeddings.embed_proj", 0 },

@@ -17,7 +17,7 @@ static const struct rm_config_key keys[] = {
 #define LAYER "distilbert.transformer.layer.%."
 
 static const struct rm_tensor_name tensors[] = {
-	{ RM_TOKENS, "distilbert.embeddings.word_embeddings", 0 },
+	{ RM_TOKENS, "distilbert.embeddings.word_embeddings", RM_PAD_FIXED },
 	{ RM_POSITIONS, "distilbert.embeddings.position_embeddings", 0 },
 	{ RM_EMBED_NORM, "distilbert.embeddings.LayerNorm", RM_BIAS },
 	{ RM_Q, LAYER "attention.q_lin", RM_BIAS },

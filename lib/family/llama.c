@@ -64,7 +64,7 @@ static const struct rm_config_key gemma2_keys[] = {
 #define LAYER "model.layers.%."
 
 #define TENSORS								\
-	{ RM_TOKENS, "model.embed_tokens", 0 },				\
+	{ RM_TOKENS, "model.embed_tokens", RM_PAD_FIXED },		\
 	{ RM_ATTENTION_NORM, LAYER "input_layernorm", 0 },		\
 	{ RM_Q, LAYER "self_attn.q_proj", RM_BIAS },			\
 	{ RM_K, LAYER "self_attn.k_proj", RM_BIAS },			\

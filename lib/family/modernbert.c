@@ -20,7 +20,7 @@ static const struct rm_config_key keys[] = {
 };
 
 static const struct rm_tensor_name tensors[] = {
-	{ RM_TOKENS, "model.embeddings.tok_embeddings", 0 },
+	{ RM_TOKENS, "model.embeddings.tok_embeddings", RM_PAD_FIXED },
 	{ RM_EMBED_NORM, "model.embeddings.norm", RM_BIAS },
 	{ RM_ATTENTION_NORM, "model.layers.%.attn_norm",
 	  RM_BIAS | RM_NOT_FIRST },

@@ -20,7 +20,7 @@ static const struct rm_config_key keys[] = {
 #define LAYER "model.decoder.layers.%."
 
 static const struct rm_tensor_name tensors[] = {
-	{ RM_TOKENS, "model.decoder.embed_tokens", 0 },
+	{ RM_TOKENS, "model.decoder.embed_tokens", RM_PAD_FIXED },
 	{ RM_POSITIONS, "model.decoder.embed_positions", 0 },
 	{ RM_EMBED_IN, "model.decoder.project_in", 0 },
 	{ RM_EMBED_OUT, "model.decoder.project_out", 0 },

@@ -25,6 +25,7 @@ struct net {
 	struct rm_params params;
 	struct rm_backbone *b;
 	struct rm_head *h;
+	bool trains;
 };
 
 static json_t *load_json(const char *dir, const char *name)
@@ -57,7 +58,7 @@ static void load_weights(struct net *n, const char *dir, size_t head_from)
 	if (!w || rm_model_find_tensors(&n->params, head_from, w, &names,
 					true, found) < 0)
 		fail_msg("%s: %s", dir, rm_error());
-	assert_int_equal(rm_params_alloc(&n->params, false), 0);
+	assert_int_equal(rm_params_alloc(&n->params, n->trains), 0);
 	for (size_t i = 0; i < n->params.n; i++)
 		if (found[i])
 			assert_int_equal(rm_weights_read(found[i],
@@ -76,7 +77,7 @@ static void open_net(struct net *n, const char *dir, bool pool,
 				 config);
 	size_t head_from;
 
-	*n = (struct net){0};
+	*n = (struct net){ .trains = n->trains };
 	if (rm_arch_init(&n->arch, config) < 0)
 		fail_msg("%s: %s", dir, rm_error());
 	n->b = rm_backbone_new(backbone, n->arch.vocab, &n->params);
@@ -202,6 +203,20 @@ static void check_hidden(struct net *n, const json_t *c, double *worst)
 	rm_batch_fini(&batch);
 }
 
+/* All cases in one batch. */
+static void add_cases(struct net *n, struct rm_batch *batch,
+		      const json_t *cases)
+{
+	for (size_t i = 0; i < json_array_size(cases); i++) {
+		const json_t *c = json_array_get(cases, i);
+
+		if (json_object_get(c, "prompt"))
+			add_group(n, batch, c, n->b->prompt);
+		else
+			add_text(n, batch, c);
+	}
+}
+
 /* Logits of all cases in one batch. */
 static void check_logits(struct net *n, const json_t *cases, double *worst)
 {
@@ -209,14 +224,7 @@ static void check_logits(struct net *n, const json_t *cases, double *worst)
 	const rm_real *s;
 	size_t leaf = 0;
 
-	for (size_t i = 0; i < json_array_size(cases); i++) {
-		const json_t *c = json_array_get(cases, i);
-
-		if (json_object_get(c, "prompt"))
-			add_group(n, &batch, c, n->b->prompt);
-		else
-			add_text(n, &batch, c);
-	}
+	add_cases(n, &batch, cases);
 	s = forward(n, &batch, 2);
 	for (size_t i = 0; i < json_array_size(cases); i++) {
 		const json_t *want = json_object_get(json_array_get(cases, i),
@@ -234,7 +242,7 @@ static void check_logits(struct net *n, const json_t *cases, double *worst)
 static void check_cases(const char *dir, const json_t *cases)
 {
 	double hidden = 0, logits = 0;
-	struct net n;
+	struct net n = {0};
 
 	open_net(&n, dir, false, RM_FP32);
 	for (size_t i = 0; i < json_array_size(cases); i++)
@@ -277,6 +285,156 @@ static void each_stored(void (*fn)(const char *dir, const json_t *cases))
 	assert_true(done > 20);
 }
 
+/* ---- gradients ---- */
+
+/* The loss of gradients.py: case i weighs (-1)^i (1 + i / 4). */
+static void set_weights(struct net *n, const json_t *cases, rm_real *d)
+{
+	size_t leaf = 0;
+
+	for (size_t i = 0; i < json_array_size(cases); i++) {
+		const json_t *c = json_array_get(cases, i);
+		size_t k = json_array_size(json_object_get(c, "logits"));
+		rm_real w = (rm_real)((i % 2 ? -1 : 1) * (1 + (double)i / 4));
+
+		for (size_t j = 0; j < k; j++)
+			d[leaf++ * n->h->columns] = w;
+	}
+}
+
+static void backward(struct net *n, const json_t *cases, size_t threads)
+{
+	struct rm_batch batch = { .train = true };
+	rm_real *d;
+
+	rm_threads_set(threads);
+	add_cases(n, &batch, cases);
+	batch.train = true;
+	forward(n, &batch, threads);
+	rm_threads_set(threads);
+	d = rm_calloc(batch.n_leaves, n->h->columns * sizeof(*d));
+	assert_non_null(d);
+	set_weights(n, cases, d);
+	if (rm_head_backward(n->h, &batch, &n->b->hidden, d) < 0 ||
+	    rm_backbone_backward(n->b, &batch) < 0)
+		fail_msg("%s", rm_error());
+	rm_threads_set(1);
+	free(d);
+	rm_batch_fini(&batch);
+}
+
+/* By its name here, or as older files have it. */
+static const json_t *gradient_of(const struct net *n, const json_t *all,
+				 const char *name)
+{
+	const char *prefix = n->arch.family->prefix;
+	const json_t *g = json_object_get(all, name);
+	char old[256];
+	char *end;
+
+	if (!g && prefix && strncmp(name, prefix, strlen(prefix)) == 0)
+		g = json_object_get(all, name + strlen(prefix));
+	if (g)
+		return g;
+	snprintf(old, sizeof(old), "%s", name);
+	end = strstr(old, "LayerNorm.weight");
+	if (end)
+		strcpy(end, "LayerNorm.gamma");
+	end = strstr(old, "LayerNorm.bias");
+	if (end)
+		strcpy(end, "LayerNorm.beta");
+	return json_object_get(all, old);
+}
+
+static double norm_of(const json_t *g)
+{
+	return json_number_value(json_object_get(g, "norm"));
+}
+
+/* To 1e-3 of it, and 1e-5 of the largest: some are 0 but for rounding. */
+static void same(const char *what, const char *name, double is,
+		 double should, double largest)
+{
+	if (!(fabs(is - should) <= 1e-3 * fabs(should) + 1e-5 * largest))
+		fail_msg("%s: %s: %g, not %g", what, name, is, should);
+}
+
+static void check_gradient(const char *dir, const struct rm_param *p,
+			   const json_t *g, double largest)
+{
+	const json_t *some = json_object_get(g, "some");
+	size_t step = RM_MAX(7, p->size / 16 | 1);
+	double sum = 0;
+
+	for (size_t i = 0; i < p->size; i++)
+		sum += (double)p->grad[i] * (double)p->grad[i];
+	same(dir, p->name, sqrt(sum), norm_of(g), largest);
+	for (size_t i = 0; i < json_array_size(some); i++)
+		same(dir, p->name, (double)p->grad[i * step],
+		     json_number_value(json_array_get(some, i)), largest);
+}
+
+static void gradients(const char *dir, const json_t *cases)
+{
+	struct net n = { .trains = true };
+	json_t *all;
+	double largest = 0;
+	const json_t *g;
+	const char *key;
+
+	if (!json_object_get(json_array_get(cases, 0), "logits"))
+		return;
+	open_net(&n, dir, true, RM_FP32);
+	all = load_json(dir, "gradients.json");
+	json_object_foreach(all, key, g)
+		largest = fmax(largest, norm_of(g));
+	backward(&n, cases, 2);
+	for (size_t i = 0; i < n.params.n; i++) {
+		g = gradient_of(&n, all, n.params.param[i].name);
+		if (!g)
+			fail_msg("%s: no %s", dir, n.params.param[i].name);
+		check_gradient(dir, &n.params.param[i], g, largest);
+	}
+	json_decref(all);
+	close_net(&n);
+}
+
+static void test_gradients(void **state)
+{
+	(void)state;
+	each_stored(gradients);
+}
+
+static void gradient_bits(const char *dir, const json_t *cases)
+{
+	rm_real *first = NULL;
+
+	if (!json_object_get(json_array_get(cases, 0), "logits"))
+		return;
+	for (size_t threads = 1; threads <= 3; threads++) {
+		struct net n = { .trains = true };
+		size_t bytes;
+
+		open_net(&n, dir, true, RM_FP32);
+		bytes = n.params.grad_size * sizeof(*first);
+		backward(&n, cases, threads);
+		if (!first) {
+			first = rm_malloc(bytes, 1);
+			assert_non_null(first);
+			memcpy(first, n.params.grad_block, bytes);
+		}
+		assert_memory_equal(n.params.grad_block, first, bytes);
+		close_net(&n);
+	}
+	free(first);
+}
+
+static void test_gradients_have_the_same_bits(void **state)
+{
+	(void)state;
+	each_stored(gradient_bits);
+}
+
 static void test_families(void **state)
 {
 	(void)state;
@@ -288,7 +446,7 @@ static void same_bits(const char *dir, const json_t *cases)
 {
 	struct rm_batch all = {0}, one = {0};
 	rm_real alone[64];
-	struct net n;
+	struct net n = {0};
 	size_t k = 0;
 
 	open_net(&n, dir, true, RM_FP32);
@@ -325,7 +483,7 @@ static void shared_prompt(const char *dir, const json_t *cases)
 	struct rm_batch shared = {0}, copied = {0};
 	rm_real s[64];
 	double worst = 0;
-	struct net n;
+	struct net n = {0};
 
 	open_net(&n, dir, true, RM_FP32);
 	for (size_t i = 0; i < json_array_size(cases); i++) {
@@ -362,7 +520,7 @@ static void bf16(const char *dir, const json_t *cases)
 	double low = INFINITY, high = -INFINITY, worst = 0;
 	struct rm_batch batch = {0};
 	rm_real exact[64];
-	struct net n;
+	struct net n = {0};
 
 	open_net(&n, dir, true, RM_FP32);
 	for (size_t i = 0; i < json_array_size(cases); i++)
@@ -572,7 +730,7 @@ static void test_bad_texts(void **state)
 	struct rm_slice none = {0}, many = { (unsigned char *)ids,
 					     sizeof(ids) };
 	struct rm_batch batch = {0};
-	struct net n;
+	struct net n = {0};
 
 	(void)state;
 	open_net(&n, STORED "/bert", true, RM_FP32);
@@ -591,6 +749,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_families),
+		cmocka_unit_test(test_gradients),
+		cmocka_unit_test(test_gradients_have_the_same_bits),
 		cmocka_unit_test(test_same_bits),
 		cmocka_unit_test(test_shared_prompt),
 		cmocka_unit_test(test_bf16),
