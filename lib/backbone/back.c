@@ -109,12 +109,7 @@ static int feed_back(struct rm_run *r, size_t i, const rm_real *dt,
 	struct rm_space *s = r->s;
 	size_t I = t->arch.ffn;
 
-	if (t->gated)
-		rm_gate_forward(s->g, k->f, l->up.all_bias, f, r->rows, I);
-	else
-		rm_bias_activation_forward(s->g, k->f, l->up.all_bias, f,
-					   r->rows, I);
-	if (product_back(r, &l->down, dt, s->g, s->dg, false) < 0)
+	if (product_back(r, &l->down, dt, k->g, s->dg, false) < 0)
 		return -1;
 	if (t->gated)
 		rm_gate_backward(s->df, s->dg, k->f, l->up.all_bias, f,

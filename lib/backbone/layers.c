@@ -294,12 +294,12 @@ static int feed(struct rm_run *r, size_t i, const rm_real *h)
 	if (apply(r, &l->up, h, k->f) < 0)
 		return -1;
 	if (t->gated)
-		rm_gate_forward(r->s->g, k->f, l->up.all_bias, f, r->rows,
+		rm_gate_forward(k->g, k->f, l->up.all_bias, f, r->rows,
 				t->arch.ffn);
 	else
-		rm_bias_activation_forward(r->s->g, k->f, l->up.all_bias, f,
+		rm_bias_activation_forward(k->g, k->f, l->up.all_bias, f,
 					   r->rows, t->inner);
-	return apply(r, &l->down, r->s->g, r->s->t);
+	return apply(r, &l->down, k->g, r->s->t);
 }
 
 /* x = norm(x + attention(x)); x = norm(x + ffn(x)) */

@@ -52,7 +52,7 @@ static void lay_scoring(const struct rm_transformer *t, struct rm_space *s,
 	k.mid = k.y = k.x;
 	k.h2 = k.h;
 	k.s1 = k.s2 = around ? s->t : NULL;
-	s->g = t->gated ? take(a, s->rows, w.I) : k.f;
+	k.g = t->gated ? take(a, s->rows, w.I) : k.f;
 	s->z = k.x;
 	for (size_t i = 0; i < t->arch.layers; i++)
 		s->tape[i] = k;
@@ -69,7 +69,7 @@ static struct rm_tape lay_tape(const struct rm_transformer *t,
 	struct rm_tape k = {
 		.qkv = take(a, s->rows, w.qkv), .a = take(a, s->rows, w.HD),
 		.lse = take(a, s->rows, w.H), .mid = take(a, s->rows, w.C),
-		.f = take(a, s->rows, w.f)
+		.f = take(a, s->rows, w.f), .g = take(a, s->rows, w.I)
 	};
 
 	if (t->layer->weight[RM_Q_NORM] >= 0)
@@ -102,7 +102,6 @@ static void lay_training(const struct rm_transformer *t, struct rm_space *s,
 	}
 	s->tape[L - 1].y = take(a, s->rows, w.C);
 	s->x0 = take(a, s->rows, w.C);
-	s->g = take(a, s->rows, w.I);
 	s->z = take(a, s->rows, w.C);
 	s->d = take(a, s->rows, w.C);
 	s->spare = take(a, s->rows, w.C);

@@ -54,6 +54,7 @@ struct rm_tape {
 	rm_real *mid;			/* [R, C] after attention */
 	rm_real *h2;			/* [R, C] what the second half reads */
 	rm_real *f;			/* [R, I] or [R, 2 I] */
+	rm_real *g;			/* [R, I] what DOWN reads */
 	rm_real *s2;			/* [R, C] as s1, at the end */
 	rm_real *y;			/* [R, C] the next layer's x */
 };
@@ -68,7 +69,6 @@ struct rm_space {
 	rm_real *e;			/* [T, E] if EMBED_IN */
 	rm_real *x0;			/* [T, C] before EMBED_NORM */
 	rm_real *t;			/* [T, C] what a half gives */
-	rm_real *g;			/* [R, I] what DOWN reads */
 	rm_real *px, *pa;		/* x and a of rows that are picked */
 	rm_real *z;			/* [R, C] through FINAL_NORM */
 	rm_real *out;			/* [R, E] through EMBED_OUT */

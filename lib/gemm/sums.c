@@ -3,9 +3,9 @@
  * gradients of weights are.
  *
  * A piece is BLOCK columns of x, which are rows of y, with some panels of
- * COLUMNS of w.  Over DEPTH rows at a time the piece's x is copied into tiles
- * of ROWS (they stay in the second cache) and a panel of w into a dense one
- * (in the first), and every pair of them meets in registers.
+ * COLUMNS of w.  Over DEPTH rows at a time the piece's x is copied side by
+ * side (it stays in the second cache) and a panel of w into a dense one (in
+ * the first); every ROWS of the one meet the other in registers.
  */
 #pragma GCC optimize("fp-contract=fast")
 
@@ -18,8 +18,9 @@
 #define ROWS ((size_t)6)
 #define COLUMNS (2 * (size_t)RM_LANES)
 #define DEPTH ((size_t)256)
-#define TILES ((size_t)16)
-#define BLOCK (TILES * ROWS)
+#define BLOCK (32 * ROWS)
+/* Panels that are copied together: whole cache lines side by side. */
+#define PANELS ((size_t)4)
 
 struct job {
 	size_t m, n, k;
@@ -31,9 +32,9 @@ struct job {
 	rm_real *space;		/* of each thread, SPACE numbers */
 };
 
-#define SPACE (DEPTH * (BLOCK + COLUMNS))
+#define SPACE (DEPTH * (BLOCK + PANELS * COLUMNS))
 
-/* y[ROWS, COLUMNS] += x[run, ROWS]' w[run, COLUMNS] */
+/* y[ROWS, COLUMNS] += x[run, BLOCK]' w[run, COLUMNS], the first ROWS of x */
 RM_INLINE void kernel(rm_real *y, size_t ldy, const rm_real *x,
 		      const rm_real *w, size_t run)
 {
@@ -47,8 +48,8 @@ RM_INLINE void kernel(rm_real *y, size_t ldy, const rm_real *x,
 		memcpy(&a, w + c * COLUMNS, sizeof(a));
 		memcpy(&b, w + c * COLUMNS + RM_LANES, sizeof(b));
 		for (size_t r = 0; r < ROWS; r++) {
-			s[r][0] += x[c * ROWS + r] * a;
-			s[r][1] += x[c * ROWS + r] * b;
+			s[r][0] += x[c * BLOCK + r] * a;
+			s[r][1] += x[c * BLOCK + r] * b;
 		}
 	}
 	for (size_t r = 0; r < ROWS; r++)
@@ -74,37 +75,42 @@ static void round_all(rm_real *x, size_t n)
 		x[i] = rm_of_bf16(rm_to_bf16((float)x[i]));
 }
 
-/* to[tiles][run, ROWS] of columns [from, from + n), filled up with zeros. */
-static void copy_x(const struct job *j, rm_real *to, size_t from, size_t n,
+/* to[run, BLOCK]: n columns of x from row `first` on, then zeros. */
+static void copy_x(const struct job *j, rm_real *to, size_t column, size_t n,
 		   size_t first, size_t run)
 {
-	if (n % ROWS)
-		memset(to, 0, DEPTH * BLOCK * sizeof(*to));
-	for (size_t t = 0; t < n; t += ROWS) {
-		const rm_real *x = j->x + first * j->ldx + from + t;
-		size_t rows = RM_MIN(ROWS, n - t);
-		rm_real *at = to + t * run;
+	const rm_real *x = j->x + first * j->ldx + column;
 
-		for (size_t c = 0; c < run; c++)
-			for (size_t r = 0; r < rows; r++)
-				at[c * ROWS + r] = x[c * j->ldx + r];
-	}
+	if (n < BLOCK)
+		memset(to, 0, run * BLOCK * sizeof(*to));
+	for (size_t c = 0; c < run; c++)
+		memcpy(to + c * BLOCK, x + c * j->ldx, n * sizeof(*to));
 	if (j->bf16)
-		round_all(to, (n + ROWS - 1) / ROWS * ROWS * run);
+		round_all(to, run * BLOCK);
 }
 
-/* to[run, COLUMNS] of columns [from, from + n), filled up with zeros. */
-static void copy_w(const struct job *j, rm_real *to, size_t from, size_t n,
+/* to[PANELS][run, COLUMNS]: n columns of w from row `first` on. */
+static void copy_w(const struct job *j, rm_real *to, size_t column, size_t n,
 		   size_t first, size_t run)
 {
-	const rm_real *w = j->w + first * j->ldw + from;
+	for (size_t p = 0; p < n; p += COLUMNS) {
+		const rm_real *w = j->w + first * j->ldw + column + p;
+		rm_real *at = to + p * run;
+		size_t some = n - p;
 
-	if (n < COLUMNS)
-		memset(to, 0, run * COLUMNS * sizeof(*to));
-	for (size_t c = 0; c < run; c++)
-		memcpy(to + c * COLUMNS, w + c * j->ldw, n * sizeof(*to));
+		/* Of a size that the compiler knows. */
+		for (size_t c = 0; some >= COLUMNS && c < run; c++)
+			memcpy(at + c * COLUMNS, w + c * j->ldw,
+			       COLUMNS * sizeof(*at));
+		if (some >= COLUMNS)
+			continue;
+		memset(at, 0, run * COLUMNS * sizeof(*at));
+		for (size_t c = 0; c < run; c++)
+			memcpy(at + c * COLUMNS, w + c * j->ldw,
+			       some * sizeof(*at));
+	}
 	if (j->bf16)
-		round_all(to, run * COLUMNS);
+		round_all(to, (n + COLUMNS - 1) / COLUMNS * run * COLUMNS);
 }
 
 /* A block of x with one panel of w. */
@@ -119,17 +125,18 @@ static void meet(const struct job *j, const rm_real *x, const rm_real *w,
 		rm_real *y = j->y + (row + t) * j->n + column;
 
 		if (t + ROWS <= rows && n == COLUMNS)
-			kernel(y, j->n, x + t * run, w, run);
+			kernel(y, j->n, x + t, w, run);
 		else
-			edge(y, j->n, x + t * run, w, run,
+			edge(y, j->n, x + t, w, run,
 			     RM_MIN(ROWS, rows - t), n);
 	}
 }
 
-static void do_piece(void *arg, size_t i)
+static void do_piece(void *arg, size_t piece)
 {
 	const struct job *j = arg;
-	size_t row = i / j->groups * BLOCK, panel = i % j->groups * j->per;
+	size_t row = piece / j->groups * BLOCK;
+	size_t panel = piece % j->groups * j->per;
 	size_t end = RM_MIN((panel + j->per) * COLUMNS, j->n);
 	rm_real *x = j->space + rm_thread_index() * SPACE;
 	rm_real *w = x + DEPTH * BLOCK;
@@ -138,9 +145,13 @@ static void do_piece(void *arg, size_t i)
 		size_t run = RM_MIN(DEPTH, j->k - c);
 
 		copy_x(j, x, row, RM_MIN(BLOCK, j->m - row), c, run);
-		for (size_t p = panel * COLUMNS; p < end; p += COLUMNS) {
-			copy_w(j, w, p, RM_MIN(COLUMNS, j->n - p), c, run);
-			meet(j, x, w, row, p, run);
+		for (size_t p = panel * COLUMNS; p < end;
+		     p += PANELS * COLUMNS) {
+			size_t n = RM_MIN(PANELS * COLUMNS, end - p);
+
+			copy_w(j, w, p, n, c, run);
+			for (size_t i = 0; i < n; i += COLUMNS)
+				meet(j, x, w + i * run, row, p + i, run);
 		}
 	}
 }
