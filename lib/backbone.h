@@ -43,6 +43,11 @@ struct rm_backbone {
 	size_t dim;			/* of hidden rows */
 	enum rm_prompt prompt;		/* what batches are to hold of it */
 	int32_t types[2];		/* token types of prompt, response */
+	/*
+	 * Keep only what layers read on the way there and compute the rest
+	 * again on the way back: same bits, less memory, a third more time.
+	 */
+	bool recompute;
 	void *self;			/* the kind's own */
 	size_t cap_rows, cap_grad;	/* of hidden */
 };

@@ -44,6 +44,20 @@ struct rm_train_options rm_train_defaults(void)
 	};
 }
 
+void rm_train_complete(struct rm_train_options *o, const struct rm_model *m)
+{
+	bool light = m->backbone->kind->light;
+
+	if (o->epochs == 0)
+		o->epochs = light ? 5 : 3;
+	if (o->batch == 0)
+		o->batch = light ? 64 : 16;
+	if (isnan(o->optim.lr))
+		o->optim.lr = light ? rm_optim_defaults().lr : 5e-5;
+	if (isnan(o->warmup))
+		o->warmup = light ? 0 : .1;
+}
+
 /* ---- evaluation ---- */
 
 static double mean(double sum, double n)

@@ -21,7 +21,7 @@ static struct {
 	struct rm_strings freeze;
 	double layer_decay;
 	size_t log_steps, threads, memory, max_record;
-	bool force, no_history, quiet;
+	bool force, no_history, quiet, recompute;
 	struct rm_train_options train;
 } o = {
 	.backbone = "bag", .head = "linear", .loss = "bt",
@@ -46,21 +46,24 @@ static const struct rm_option options[] = {
 		      "validate on STREAM, or a fraction of the keys; 0: none"),
 	RM_OPT_SIZE(0, "valid-steps", &o.train.valid_steps, 0, 1e15, "N",
 		    "validate every N steps too; 0: after each epoch"),
-	RM_OPT_SIZE(0, "epochs", &o.train.epochs, 1, 1e6, "N",
-		    "passes over the data"),
-	RM_OPT_SIZE(0, "batch", &o.train.batch, 1, 1e6, "PAIRS",
-		    "pairs a step"),
+	RM_OPT_SIZE(0, "epochs", &o.train.epochs, 0, 1e6, "N",
+		    "passes over the data; 0: 5, of a transformer 3"),
+	RM_OPT_SIZE(0, "batch", &o.train.batch, 0, 1e6, "PAIRS",
+		    "pairs a step; 0: 64, of a transformer 16"),
 	RM_OPT_SIZE(0, "micro-tokens", &o.train.micro_tokens, 0, 1e12, "N",
 		    "tokens of a step computed at once; 0: as needed"),
+	RM_OPT_FLAG(0, "recompute", &o.recompute,
+		    "keep less of the way there: less memory, more time"),
 	RM_OPT_PRECISION(&o.precision),
 	RM_OPT_DOUBLE(0, "lr", &o.train.optim.lr, 0, 1e9, "X",
-		      "peak learning rate"),
+		      "peak learning rate [0.001, of a transformer 5e-05]"),
 	RM_OPT_STRING(0, "schedule", &o.schedule, "NAME",
 		      "course of the learning rate; list explains them"),
 	RM_OPT_FLAG(0, "no-shuffle", &o.train.in_order,
 		    "pairs in the order of the stream, in every epoch"),
 	RM_OPT_DOUBLE(0, "warmup", &o.train.warmup, 0, 1, "F",
-		      "share of the steps over which the rate rises"),
+		      "share of the steps over which the rate rises [0, of a "
+		      "transformer 0.1]"),
 	RM_OPT_DOUBLE(0, "weight-decay", &o.train.optim.weight_decay, 0, 1e3,
 		      "X", "decoupled weight decay"),
 	RM_OPT_DOUBLE(0, "layer-decay", &o.layer_decay, 1e-6, 1, "X",
@@ -389,6 +392,8 @@ static int make_model(struct run *r)
 {
 	if ((o.base ? load_base(r) : new_model(r)) < 0)
 		return -1;
+	rm_train_complete(&o.train, r->model);
+	r->model->backbone->recompute = o.recompute;
 	rm_model_set_objective(r->model, r->loss);
 	r->settings = json_pack("{s:O, s:O, s:s, s:s, s:s, s:o, s:f, s:s}",
 		"backbone", r->model->backbone_config,
@@ -635,6 +640,8 @@ int main(int argc, char **argv)
 	int first, status;
 
 	o.train = rm_train_defaults();
+	o.train.epochs = o.train.batch = 0;
+	o.train.optim.lr = o.train.warmup = (double)NAN;
 	first = rm_cli_parse(&tool, argc, argv);
 	list_parts();
 	check_usage(argc, first);

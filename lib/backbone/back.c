@@ -343,7 +343,7 @@ static int layer_back(struct rm_run *r, size_t i)
 	size_t rows = r->rows;
 
 	/* What the layer left was overwritten by the one above it. */
-	if (t->recompute && i + 1 < t->arch.layers) {
+	if (r->p->b->recompute && i + 1 < t->arch.layers) {
 		if (rm_transformer_layer(r, i) < 0)
 			return -1;
 		r->rows = rows;

@@ -85,15 +85,15 @@ static struct rm_tape lay_tape(const struct rm_transformer *t,
 	return k;
 }
 
-static void lay_training(const struct rm_transformer *t, struct rm_space *s,
-			 struct arena *a)
+static void lay_training(const struct rm_transformer *t, bool recompute,
+			 struct rm_space *s, struct arena *a)
 {
 	const struct widths w = widths_of(t);
 	size_t L = t->arch.layers;
 	struct rm_tape k = {0};
 
 	for (size_t i = 0; i < L; i++) {
-		if (i == 0 || !t->recompute)
+		if (i == 0 || !recompute)
 			k = lay_tape(t, s, a);
 		s->tape[i] = k;
 		s->tape[i].x = take(a, s->rows, w.C);
@@ -113,8 +113,8 @@ static void lay_training(const struct rm_transformer *t, struct rm_space *s,
 	s->de = take(a, s->rows, w.E);
 }
 
-static void lay(const struct rm_transformer *t, struct rm_space *s,
-		struct arena *a)
+static void lay(const struct rm_transformer *t, bool recompute,
+		struct rm_space *s, struct arena *a)
 {
 	const struct widths w = widths_of(t);
 
@@ -126,7 +126,7 @@ static void lay(const struct rm_transformer *t, struct rm_space *s,
 	if (t->last.parts)
 		s->out = take(a, s->rows, w.E);
 	if (s->train)
-		lay_training(t, s, a);
+		lay_training(t, recompute, s, a);
 	else
 		lay_scoring(t, s, a);
 }
@@ -163,7 +163,7 @@ int rm_transformer_space(struct rm_run *r, bool train)
 	s->rows = RM_MAX(RM_MAX(s->train == train ? s->rows : 0, r->rows),
 			 s->picks);
 	s->train = train;
-	lay(t, s, &a);
+	lay(t, r->p->b->recompute, s, &a);
 	if (a.used > s->arena_size) {
 		free(s->arena);
 		s->arena_size = 0;
@@ -173,7 +173,7 @@ int rm_transformer_space(struct rm_run *r, bool train)
 		s->arena_size = a.used;
 	}
 	a = (struct arena){ .base = s->arena };
-	lay(t, s, &a);
+	lay(t, r->p->b->recompute, s, &a);
 	return 0;
 }
 

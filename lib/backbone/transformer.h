@@ -101,7 +101,7 @@ struct rm_transformer {
 	struct rm_layer *layer;		/* [L], and one for what is in none */
 	struct rm_layer *outer;		/* layer + L */
 	struct rm_product in, last;	/* EMBED_IN, EMBED_OUT */
-	bool ready, recompute;
+	bool ready;
 	enum rm_precision precision;
 	rm_real *relative, *d_relative;	/* [2 span, C] normed; NULL: none */
 	bool every_row;			/* do not pool */

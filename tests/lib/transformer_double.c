@@ -1,0 +1,190 @@
+/*
+ * Gradients of every stored family's shape by central differences: random
+ * weights, texts that share prompts where the family can.
+ */
+#include "test.h"
+
+#include "head.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STORED "tests/data/checkpoints"
+#define STEP 1e-5
+#define TOLERANCE 1e-6
+/* Elements of a parameter that are looked at. */
+#define SOME 4
+
+struct net {
+	struct rm_params params;
+	struct rm_backbone *b;
+	struct rm_head *h;
+	struct rm_batch batch;
+};
+
+static double random_at(uint64_t step, size_t i)
+{
+	return rm_random_normal(3, RM_RANDOM_TEST, step, i);
+}
+
+static void open_net(struct net *n, const char *dir)
+{
+	char path[1024];
+	json_t *config, *backbone, *head;
+
+	snprintf(path, sizeof(path), "%s/config.json", dir);
+	config = rm_json_load(path, (size_t)1 << 20);
+	assert_non_null(config);
+	json_object_set_new(config, "num_labels", json_integer(1));
+	backbone = json_pack("{s:s, s:O}", "name", "transformer", "config",
+			     config);
+	head = json_pack("{s:s, s:O}", "name", "native", "config", config);
+	*n = (struct net){0};
+	n->b = rm_backbone_new(backbone, (size_t)json_integer_value(
+		json_object_get(config, "vocab_size")), &n->params);
+	n->h = n->b ? rm_head_new(head, n->b->dim, &n->params) : NULL;
+	if (!n->h || rm_params_alloc(&n->params, true) < 0)
+		fail_msg("%s: %s", dir, rm_error());
+	for (size_t i = 0; i < n->params.n; i++) {
+		struct rm_param *p = &n->params.param[i];
+
+		for (size_t k = 0; k < p->size; k++)
+			p->value[k] = .3 * random_at(i, k) +
+				(p->n_dims == 1);
+	}
+	json_decref(head);
+	json_decref(backbone);
+	json_decref(config);
+}
+
+static void close_net(struct net *n)
+{
+	rm_batch_fini(&n->batch);
+	rm_head_free(n->h);
+	rm_backbone_free(n->b);
+	rm_params_fini(&n->params);
+}
+
+/* Two prompts, of three and two responses; ids from 10 on are no pads. */
+static void fill(struct net *n)
+{
+	static const size_t lengths[2][4] = { { 5, 7, 1, 3 }, { 3, 2, 6, 0 } };
+	int32_t ids[4][8];
+	struct rm_slice s[4];
+
+	for (uint64_t g = 0; g < 2; g++) {
+		size_t k = 0;
+
+		for (uint64_t i = 0; i < 4 && lengths[g][i]; i++, k++) {
+			for (uint64_t j = 0; j < lengths[g][i]; j++)
+				ids[i][j] = 10 + (int32_t)(rm_random(g,
+					RM_RANDOM_TEST, i, j) % 20);
+			s[i] = (struct rm_slice){
+				(const unsigned char *)ids[i],
+				lengths[g][i] * sizeof(int32_t)
+			};
+		}
+		assert_int_equal(rm_batch_add(&n->batch, s[0], s + 1, k - 1,
+					      n->b->prompt), 0);
+	}
+	n->batch.train = true;
+}
+
+static double value(struct net *n)
+{
+	struct rm_hidden *x;
+	const rm_real *s;
+	double sum = 0;
+
+	if (rm_backbone_ready(n->b, RM_FP32) < 0)
+		fail_msg("%s", rm_error());
+	x = rm_backbone_forward(n->b, &n->batch);
+	s = x ? rm_head_forward(n->h, &n->batch, x) : NULL;
+	if (!s)
+		fail_msg("%s", rm_error());
+	for (size_t i = 0; i < n->batch.n_leaves; i++)
+		sum += random_at(99, i) * s[i];
+	return sum;
+}
+
+static void backward(struct net *n)
+{
+	rm_real d[8];
+
+	assert_true(n->batch.n_leaves <= RM_COUNT(d));
+	for (size_t i = 0; i < n->batch.n_leaves; i++)
+		d[i] = random_at(99, i);
+	if (rm_head_backward(n->h, &n->batch, &n->b->hidden, d) < 0 ||
+	    rm_backbone_backward(n->b, &n->batch) < 0)
+		fail_msg("%s", rm_error());
+}
+
+/* The element of most gradient among every SOMEth. */
+static size_t steepest(const struct rm_param *p, size_t part)
+{
+	size_t best = part % p->size;
+
+	for (size_t k = part; k < p->size; k += SOME)
+		if (fabs(p->grad[k]) > fabs(p->grad[best]))
+			best = k;
+	return best;
+}
+
+static void check(struct net *n, const char *dir, const struct rm_param *p)
+{
+	for (size_t part = 0; part < SOME; part++) {
+		size_t k = steepest(p, part);
+		rm_real before = p->value[k];
+		double up, down, d;
+
+		p->value[k] = before + STEP;
+		up = value(n);
+		p->value[k] = before - STEP;
+		down = value(n);
+		p->value[k] = before;
+		d = (up - down) / (2 * STEP);
+		if (!(fabs(d - p->grad[k]) <= TOLERANCE * fmax(1, fabs(d))))
+			fail_msg("%s: %s, element %zu: %.9g, differences "
+				 "%.9g", dir, p->name, k, p->grad[k], d);
+	}
+}
+
+static void test_differences(void **state)
+{
+	struct dirent **names;
+	int n = scandir(STORED, &names, NULL, alphasort), done = 0;
+
+	(void)state;
+	assert_true(n > 0);
+	for (int i = 0; i < n; i++) {
+		char dir[512];
+		struct net net;
+
+		snprintf(dir, sizeof(dir), STORED "/%s", names[i]->d_name);
+		if (!strchr(names[i]->d_name, '.')) {
+			open_net(&net, dir);
+			fill(&net);
+			value(&net);
+			backward(&net);
+			for (size_t p = 0; p < net.params.n; p++)
+				check(&net, dir, &net.params.param[p]);
+			close_net(&net);
+			done++;
+		}
+		free(names[i]);
+	}
+	free(names);
+	assert_true(done > 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_differences),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
