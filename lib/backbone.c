@@ -108,14 +108,6 @@ struct rm_hidden *rm_backbone_forward(struct rm_backbone *b,
 	return b->kind->forward(b, batch) < 0 ? NULL : &b->hidden;
 }
 
-int rm_backbone_check_trains(const struct rm_backbone *b)
-{
-	if (b->kind->backward)
-		return 0;
-	return rm_fail("backbone %s can be scored with, but not trained yet",
-		       b->kind->spec.name);
-}
-
 int rm_backbone_backward(struct rm_backbone *b, const struct rm_batch *batch)
 {
 	return b->kind->backward(b, batch);

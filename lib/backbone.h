@@ -67,7 +67,6 @@ struct rm_backbone_kind {
 	/* See rm_backbone_ready; NULL if there is nothing to prepare. */
 	int (*ready)(struct rm_backbone *b, enum rm_precision precision);
 	int (*forward)(struct rm_backbone *b, const struct rm_batch *batch);
-	/* NULL: its parameters cannot be trained yet. */
 	int (*backward)(struct rm_backbone *b, const struct rm_batch *batch);
 	void (*fini)(struct rm_backbone *b);
 };
@@ -109,9 +108,6 @@ int rm_backbone_ready(struct rm_backbone *b, enum rm_precision precision);
  */
 struct rm_hidden *rm_backbone_forward(struct rm_backbone *b,
 				      const struct rm_batch *batch);
-/* Whether it can be trained; if not, -1 with a message. */
-int rm_backbone_check_trains(const struct rm_backbone *b);
-
 /*
  * Adds to the gradients of its parameters from hidden.grad; the batch is
  * that of the last forward, with train set.

@@ -349,20 +349,13 @@ static int new_model(struct run *r)
 	return rm_backbone_observed(b);
 }
 
-/* A backbone that stays as it is need not know how to be trained. */
-static int check_trains(const struct rm_model *m)
-{
-	return rm_model_is_frozen(m) ? 0 :
-	       rm_backbone_check_trains(m->backbone);
-}
-
 static int load_base(struct run *r)
 {
 	const struct rm_model_training how = training();
 	const struct rm_header *h = rm_reader_header(r->in);
 
 	r->model = rm_model_load(o.base, &how);
-	if (!r->model || check_trains(r->model) < 0 ||
+	if (!r->model ||
 	    rm_model_check_tokenizer(r->model, o.base, h) < 0 ||
 	    rm_model_match(r->model, o.base, h, rm_reader_name(r->in),
 			   o.force) < 0 ||

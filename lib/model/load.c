@@ -99,7 +99,12 @@ static int parse_origin(struct rm_model *m, const json_t *rm)
 		return -1;
 	json_decref(m->origin.history);
 	m->origin.history = json_incref(history);
-	if (get_fingerprint(fps, "tokenizer", &m->origin.tokenizer_fp) < 0)
+	/* Trained by force on ids alone, a model has no tokenizer. */
+	if (json_string_length(json_object_get(fps, "tokenizer")) == 0)
+		memset(&m->origin.tokenizer_fp, 0,
+		       sizeof(m->origin.tokenizer_fp));
+	else if (get_fingerprint(fps, "tokenizer",
+				 &m->origin.tokenizer_fp) < 0)
 		return -1;
 	/* A stream that rm-view made of JSON may have no policy at all. */
 	if (json_string_length(json_object_get(fps, "policy")) == 0) {
@@ -189,8 +194,8 @@ static int add_file(struct rm_files *files, const char *dir,
 }
 
 /*
- * Ours always has a tokenizer.json.  Others may have the files that it is
- * made of, or none: then only ids can be scored.
+ * Ours has a tokenizer.json, unless it was trained on ids alone.  Others may
+ * have the files that it is made of, or none: then only ids can be scored.
  */
 static int load_tokenizer(struct rm_model *m, const char *dir)
 {
@@ -198,6 +203,8 @@ static int load_tokenizer(struct rm_model *m, const char *dir)
 
 	if (!m->recorded && !rm_model_has(dir, "tokenizer.json") &&
 	    !rm_model_has(dir, "vocab.txt") && !rm_model_has(dir, "vocab.json"))
+		return 0;
+	if (m->recorded && !*m->origin.tokenizer_fp.hex)
 		return 0;
 	if (m->recorded && add_file(files, dir, "tokenizer.json") < 0)
 		return -1;

@@ -285,14 +285,6 @@ cases() {
 	assert_output --partial "classifier.out_proj.weight: shape [1, 16], expected [2, 16]"
 }
 
-@test "a transformer is not trained yet, and rm-train says so at once" {
-	cp "$BATS_FILE_TMPDIR/groups.rms" .
-	run rm-train -q -b "$(stored bert)" -o out groups.rms
-	assert_failure 1
-	assert_output --partial "not trained yet"
-	assert [ ! -e out ]
-}
-
 @test "pickles, unknown families and keys that change the function are refused" {
 	cases roberta > c.rms
 	cp -r "$(stored roberta)" other

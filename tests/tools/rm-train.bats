@@ -286,6 +286,105 @@ accuracy() {
 	assert_output --partial 'model_type "t5" is not computed here'
 }
 
+# ---- transformers ----
+
+stored() {
+	printf '%s/../data/checkpoints/%s' "$BATS_TEST_DIRNAME" "$1"
+}
+
+# toy: pairs that a model of 64 ids can learn.
+toy() {
+	jq -n -c 'range(40) as $i | { id: "\($i)", key: $i,
+		prompt: [range(5) | (. * 7 + $i * 3) % 50 + 8],
+		responses: [[(range(6) | (. * 5 + $i) % 20 + 8), 60],
+			[range(4) | (. * 3 + $i) % 20 + 30]],
+		rank: [0, 1] }' | rm-view -S
+}
+
+@test "a transformer of every order of norms is fine-tuned" {
+	toy > toy.rms
+	for family in bert gpt2 gpt_neox gemma2 deberta_v3; do
+		rm-train -q --force -b "$(stored $family)" -o m --epochs 4 \
+			--lr 1e-2 --log log --log-steps 1 toy.rms
+		run jq -s 'map(.loss) | .[0] > .4 and .[-1] < .2' log
+		assert_output true
+		run rm-model check -q m
+		assert_success
+		rm-score -q --force -m m toy.rms > s.rms
+		run bash -c "rm-view s.rms | jq -s 'map(select(.reward[0] > .reward[1])) | length > 36'"
+		assert_output true
+	done
+}
+
+@test "what is fine-tuned has the same bytes for 1 to 3 threads, and resumed" {
+	toy > toy.rms
+	how=(-q --no-history --force -b "$(stored bert)" --epochs 3 --lr 1e-3
+	     --batch 8)
+	rm-train "${how[@]}" -o a -@ 1 toy.rms
+	for threads in 2 3; do
+		rm-train "${how[@]}" -o b -@ $threads toy.rms
+		cmp a/model.safetensors b/model.safetensors
+	done
+	rm-train "${how[@]}" -o b --recompute toy.rms
+	cmp a/model.safetensors b/model.safetensors
+	rm-train "${how[@]}" -o b --checkpoint state --checkpoint-steps 8 toy.rms
+	rm-train "${how[@]}" -o b --checkpoint state --checkpoint-steps 8 \
+		--resume toy.rms
+	cmp a/model.safetensors b/model.safetensors
+}
+
+@test "how a step is cut changes a transformer by rounding alone" {
+	toy > toy.rms
+	how=(-q --no-history --force -b "$(stored llama)" --epochs 1 --batch 20
+	     --log log --log-steps 1)
+	rm-train "${how[@]}" -o a toy.rms
+	jq '.loss, .grad_norm' log > whole
+	rm-train "${how[@]}" -o b --micro-tokens 40 toy.rms
+	run bash -c "paste whole <(jq '.loss, .grad_norm' log) |
+		awk '{ d = \$1 / \$2 - 1; if (d > 1e-4 || d < -1e-4) bad++ }
+		END { print NR == 4 && !bad ? \"near\" : \"far\" }'"
+	assert_output near
+}
+
+@test "a frozen transformer has a head trained, or some of its layers" {
+	toy > toy.rms
+	how=(-q --no-history --force -b "$(stored bert)" --epochs 2 --lr 1e-2)
+	rm-train "${how[@]}" -o m --freeze 'bert.*' toy.rms
+	rm-train "${how[@]}" -o n --freeze 'bert.embeddings.*,bert.encoder.layer.0.*' \
+		toy.rms
+	# changed DIR: the tensors that differ from the base's.
+	cat > changed.py <<-'EOF'
+	import json, struct, sys
+	def load(path):
+	    data = open(path, "rb").read()
+	    n, = struct.unpack("<Q", data[:8])
+	    head = json.loads(data[8:8 + n])
+	    head.pop("__metadata__", None)
+	    return {k: data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]]
+	            for k, v in head.items()}
+	a, b = load(sys.argv[1]), load(sys.argv[2])
+	print(*sorted(k for k in b if a.get(k) != b[k]), sep="\n")
+	EOF
+	type python3 > /dev/null 2>&1 || skip "no python3 to compare tensors"
+	run python3 changed.py "$(stored bert)/model.safetensors" m/model.safetensors
+	refute_output --partial bert.e
+	assert_output --partial classifier.weight
+	run python3 changed.py "$(stored bert)/model.safetensors" n/model.safetensors
+	refute_output --partial embeddings
+	refute_output --partial layer.0
+	assert_output --partial layer.1.output.dense.weight
+}
+
+@test "a text longer than a transformer's positions is refused by name" {
+	jq -n -c '{ id: "long", prompt: [],
+		responses: [[range(200) | 7], [8, 9]], rank: [0, 1] }' |
+		rm-view -S > long.rms
+	run rm-train -q --force -b "$(stored roberta)" -o m long.rms
+	assert_failure 1
+	assert_output --partial "200 tokens"
+	[ ! -e m ]
+}
+
 @test "a base of another tokenizer is refused" {
 	rm-tokenize -q --learn 300 -o tokenizer.json "$BATS_FILE_TMPDIR/text.jsonl"
 	rm-tokenize -q -t tokenizer.json "$BATS_FILE_TMPDIR/text.jsonl" > other.rms
