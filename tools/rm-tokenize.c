@@ -279,8 +279,11 @@ static int encode(char **paths, size_t n, int argc, char **argv,
 	json_t *keep = NULL;
 	int status = -1;
 
-	if (o.model && (rm_encode_policy(o.model, eo, &keep) < 0 ||
-			rm_model_limit(o.model, &eo->model_limit) < 0))
+	if (o.model && rm_encode_policy(o.model, eo, &keep) < 0)
+		goto end;
+	if ((o.model || o.tokenizer) &&
+	    rm_model_limit(o.model ? o.model : o.tokenizer,
+			   &eo->model_limit) < 0)
 		goto end;
 	tokenizer = load_tokenizer();
 	e = tokenizer ? rm_encode_open(paths, n, tokenizer, eo) : NULL;
