@@ -45,7 +45,7 @@ struct rm_backbone {
 	int32_t types[2];		/* token types of prompt, response */
 	/*
 	 * Keep only what layers read on the way there and compute the rest
-	 * again on the way back: same bits, less memory, a third more time.
+	 * again on the way back: same bits, less memory, more time.
 	 */
 	bool recompute;
 	void *self;			/* the kind's own */
