@@ -40,6 +40,7 @@ int rm_params_add(struct rm_params *p, const struct rm_param *param)
 	to->size = size;
 	to->value = to->grad = NULL;
 	to->rows = NULL;
+	to->lora = NULL;
 	to->scale = 1;
 	return (int)p->n++;
 }
@@ -149,16 +150,16 @@ static size_t chunks_of(size_t n)
 
 void rm_params_init(struct rm_params *p, uint64_t seed)
 {
-	rm_params_init_from(p, 0, seed);
+	for (size_t i = 0; i < p->n; i++)
+		rm_params_init_one(p, i, seed);
 }
 
-void rm_params_init_from(struct rm_params *p, size_t first, uint64_t seed)
+void rm_params_init_one(struct rm_params *p, size_t i, uint64_t seed)
 {
-	for (size_t i = first; i < p->n; i++) {
-		struct init_job job = { &p->param[i], seed, i };
-		p->param[i].scale = 1;
-		rm_parallel(chunks_of(p->param[i].size), init_chunk, &job);
-	}
+	struct init_job job = { &p->param[i], seed, i };
+
+	p->param[i].scale = 1;
+	rm_parallel(chunks_of(p->param[i].size), init_chunk, &job);
 }
 
 void rm_params_get(const struct rm_params *p, size_t i, rm_real *out)
@@ -211,6 +212,15 @@ void rm_params_zero_grad(struct rm_params *p)
 			rm_sparse_clear(p->param[i].rows);
 }
 
+static void lora_free(struct rm_lora *l)
+{
+	if (!l)
+		return;
+	free(l->base);
+	free(l->turned_b);
+	free(l);
+}
+
 void rm_params_fini(struct rm_params *p)
 {
 	if (!p)
@@ -218,6 +228,7 @@ void rm_params_fini(struct rm_params *p)
 	for (size_t i = 0; i < p->n; i++) {
 		free((char *)p->param[i].name);
 		rm_sparse_free(p->param[i].rows);
+		lora_free(p->param[i].lora);
 	}
 	free(p->param);
 	free(p->block);

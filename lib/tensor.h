@@ -65,6 +65,7 @@ struct rm_param {
 	size_t n_dims, shape[RM_DIMS];
 	bool trainable;		/* false: a buffer, or frozen */
 	bool decay;		/* weight decay applies (not: bias, norm) */
+	bool turned;		/* a matrix stored as [inputs, outputs] */
 	bool sparse;		/* gradients touch few of its shape[0] rows */
 	double rate;		/* times the learning rate; 0 counts as 1 */
 	enum rm_init init;
@@ -82,6 +83,16 @@ struct rm_param {
 	double scale;
 	rm_real *grad;		/* [size]; NULL if frozen or sparse */
 	struct rm_sparse *rows;	/* the gradient if sparse, else NULL */
+	struct rm_lora *lora;	/* it changes as lora.h says, or NULL */
+};
+
+/* A matrix W = base + scale B A: see lora.h. */
+struct rm_lora {
+	size_t a, b;		/* rows of the table: A [rank, k], B [n, rank] */
+	size_t rank;
+	double scale;
+	rm_real *base;		/* as W is stored */
+	rm_real *turned_b;	/* scale B'[rank, n], as W was last made */
 };
 
 struct rm_params {
@@ -107,8 +118,8 @@ int rm_params_find(const struct rm_params *p, const char *name);
 int rm_params_alloc(struct rm_params *p, bool train);
 /* Initial values, keyed by seed, parameter index and element. */
 void rm_params_init(struct rm_params *p, uint64_t seed);
-/* The same of the rows from `first` on. */
-void rm_params_init_from(struct rm_params *p, size_t first, uint64_t seed);
+/* The same of parameter i alone. */
+void rm_params_init_one(struct rm_params *p, size_t i, uint64_t seed);
 /* The true values of parameter i; out[size], as a model directory has them. */
 void rm_params_get(const struct rm_params *p, size_t i, rm_real *out);
 /* Set them; scale becomes 1. */

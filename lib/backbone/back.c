@@ -44,6 +44,25 @@ static void bias_back(const struct rm_run *r, const struct rm_product *p,
 	}
 }
 
+/* What dy, rows of p->n numbers, and x[rows, k] say of part i of w. */
+static int matrix_back(const struct rm_run *r, const struct rm_product *p,
+		       size_t i, const rm_real *dy, const rm_real *x)
+{
+	struct rm_params *params = r->p->b->params;
+	const struct rm_param *w = &params->param[p->weight[i]];
+	enum rm_precision how = r->p->t->precision;
+
+	if (w->lora)
+		return rm_lora_backward(params, (size_t)p->weight[i], r->rows,
+					dy, p->n, x, how);
+	if (!w->grad)
+		return 0;
+	return p->turned ? rm_gemm_tn(p->k, p->rows[i], r->rows, x, p->k, dy,
+				      p->n, w->grad, how) :
+			   rm_gemm_tn(p->rows[i], p->k, r->rows, dy, p->n, x,
+				      p->k, w->grad, how);
+}
+
 /*
  * y = x w' + bias: what dy[rows, n] says of w, of bias and of x[rows, k], the
  * last into dx (NULL: not wanted), or added to it.
@@ -52,22 +71,10 @@ static int product_back(const struct rm_run *r, const struct rm_product *p,
 			const rm_real *dy, const rm_real *x, rm_real *dx,
 			bool add)
 {
-	enum rm_precision how = r->p->t->precision;
-
 	bias_back(r, p, dy);
-	for (size_t i = 0, at = 0; i < p->parts; at += p->rows[i++]) {
-		rm_real *dw = rm_gradient(r->p->b, p->weight[i]);
-		int status = 0;
-
-		if (dw && p->turned)
-			status = rm_gemm_tn(p->k, p->rows[i], r->rows, x,
-					    p->k, dy + at, p->n, dw, how);
-		else if (dw)
-			status = rm_gemm_tn(p->rows[i], p->k, r->rows,
-					    dy + at, p->n, x, p->k, dw, how);
-		if (status < 0)
+	for (size_t i = 0, at = 0; i < p->parts; at += p->rows[i++])
+		if (matrix_back(r, p, i, dy + at, x) < 0)
 			return -1;
-	}
 	return dx ? rm_gemm_packed(r->rows, dy, p->back, dx, add) : 0;
 }
 
@@ -171,13 +178,17 @@ static int project_back(const struct rm_run *r, const struct rm_layer *l,
 {
 	const struct rm_backbone *b = r->p->b;
 	const struct rm_transformer *t = r->p->t;
+	size_t rows = 2 * t->arch.span, C = t->arch.hidden;
+	size_t HD = t->arch.heads * t->arch.head_dim;
+	int w = l->weight[slot];
 
-	return rm_linear_backward(t->d_relative,
-				  rm_gradient(b, l->weight[slot]),
+	if (b->params->param[w].lora &&
+	    rm_lora_backward(b->params, (size_t)w, rows, d, HD, t->relative,
+			     t->precision) < 0)
+		return -1;
+	return rm_linear_backward(t->d_relative, rm_gradient(b, w),
 				  rm_gradient(b, l->bias[slot]), d,
-				  t->relative, rm_value(b, l->weight[slot]),
-				  2 * t->arch.span, t->arch.hidden,
-				  t->arch.heads * t->arch.head_dim);
+				  t->relative, rm_value(b, w), rows, C, HD);
 }
 
 static int relative_back(const struct rm_run *r, const struct rm_layer *l)
@@ -466,29 +477,6 @@ static int relative_rows_back(const struct rm_run *r)
 
 /* ---- the whole ---- */
 
-static bool any_gradient(const struct rm_backbone *b,
-			 const struct rm_layer *l, int from, int to)
-{
-	for (int s = from; s < to; s++)
-		if (rm_gradient(b, l->weight[s]) || rm_gradient(b, l->bias[s]))
-			return true;
-	return false;
-}
-
-/* The lowest layer that is trained; L if none is, with embeddings' below. */
-static size_t lowest_trained(const struct rm_backbone *b, bool *embeddings)
-{
-	const struct rm_transformer *t = b->self;
-	size_t i = 0;
-
-	*embeddings = any_gradient(b, t->outer, 0, RM_FINAL_NORM);
-	while (!*embeddings && i < t->arch.layers &&
-	       !any_gradient(b, &t->layer[i], RM_FIRST_OF_LAYER,
-			     RM_FIRST_OF_HEAD))
-		i++;
-	return i;
-}
-
 /* s->d: the gradient of the last layer's y. */
 static int top_back(struct rm_run *r)
 {
@@ -515,8 +503,7 @@ int rm_transformer_backward(struct rm_backbone *b,
 	struct rm_transformer *t = b->self;
 	struct rm_pass p = { .b = b, .t = t, .batch = batch };
 	struct rm_run r = *t->last_run;
-	bool embeddings;
-	size_t i = t->arch.layers, end = lowest_trained(b, &embeddings);
+	size_t i = t->arch.layers;
 
 	r.p = &p;
 	if (t->d_relative)
@@ -524,10 +511,10 @@ int rm_transformer_backward(struct rm_backbone *b,
 		       sizeof(*t->d_relative));
 	if (top_back(&r) < 0)
 		return -1;
-	while (i-- > end)
+	while (i-- > t->lowest)
 		if (layer_back(&r, i) < 0)
 			return -1;
-	if (end < t->arch.layers && relative_rows_back(&r) < 0)
+	if (t->lowest < t->arch.layers && relative_rows_back(&r) < 0)
 		return -1;
-	return embeddings ? embed_back(&r) : 0;
+	return t->trains_embeddings ? embed_back(&r) : 0;
 }

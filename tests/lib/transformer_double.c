@@ -1,10 +1,12 @@
 /*
  * Gradients of every stored family's shape by central differences: random
- * weights, texts that share prompts where the family can.
+ * weights, texts that share prompts where the family can; of all parameters,
+ * and of low-rank changes of the layers' matrices.
  */
 #include "test.h"
 
 #include "head.h"
+#include "lora.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -30,7 +32,30 @@ static double random_at(uint64_t step, size_t i)
 	return rm_random_normal(3, RM_RANDOM_TEST, step, i);
 }
 
-static void open_net(struct net *n, const char *dir)
+/* Changes of that rank of all matrices of layers, whose names count them. */
+static void adapt(struct net *n, size_t rank)
+{
+	size_t end = n->params.n;
+
+	for (size_t i = 0; rank > 0 && i < end; i++) {
+		const struct rm_param *p = &n->params.param[i];
+
+		if (p->n_dims == 2 && strpbrk(p->name, "0123456789") &&
+		    rm_lora_add(&n->params, i, rank, 2 * (double)rank) < 0)
+			fail_msg("%s", rm_error());
+	}
+}
+
+/* Not much, or a step of the differences meets a kink of relu. */
+static void fill_thin(struct net *n, size_t i)
+{
+	struct rm_param *p = &n->params.param[i];
+
+	for (size_t k = 0; k < p->size; k++)
+		p->value[k] = .1 * random_at(i, k);
+}
+
+static void open_net(struct net *n, const char *dir, size_t rank)
 {
 	char path[1024];
 	json_t *config, *backbone, *head;
@@ -46,6 +71,8 @@ static void open_net(struct net *n, const char *dir)
 	n->b = rm_backbone_new(backbone, (size_t)json_integer_value(
 		json_object_get(config, "vocab_size")), &n->params);
 	n->h = n->b ? rm_head_new(head, n->b->dim, &n->params) : NULL;
+	if (n->h)
+		adapt(n, rank);
 	if (!n->h || rm_params_alloc(&n->params, true) < 0)
 		fail_msg("%s: %s", dir, rm_error());
 	for (size_t i = 0; i < n->params.n; i++) {
@@ -55,6 +82,11 @@ static void open_net(struct net *n, const char *dir)
 			p->value[k] = .3 * random_at(i, k) +
 				(p->n_dims == 1);
 	}
+	/* Then B is 0, and A would have no gradient. */
+	assert_int_equal(rm_lora_start(&n->params, 1), 0);
+	for (size_t i = 0; i < n->params.n; i++)
+		if (n->params.param[i].lora)
+			fill_thin(n, n->params.param[i].lora->b);
 	json_decref(head);
 	json_decref(backbone);
 	json_decref(config);
@@ -99,7 +131,8 @@ static double value(struct net *n)
 	const rm_real *s;
 	double sum = 0;
 
-	if (rm_backbone_ready(n->b, RM_FP32) < 0)
+	if (rm_lora_merge(&n->params) < 0 ||
+	    rm_backbone_ready(n->b, RM_FP32) < 0)
 		fail_msg("%s", rm_error());
 	x = rm_backbone_forward(n->b, &n->batch);
 	s = x ? rm_head_forward(n->h, &n->batch, x) : NULL;
@@ -152,6 +185,25 @@ static void check(struct net *n, const char *dir, const struct rm_param *p)
 	}
 }
 
+static void check_all(const char *dir, size_t rank)
+{
+	struct net net;
+	size_t checked = 0;
+
+	open_net(&net, dir, rank);
+	fill(&net);
+	value(&net);
+	backward(&net);
+	for (size_t p = 0; p < net.params.n; p++) {
+		if (!net.params.param[p].grad)
+			continue;
+		check(&net, dir, &net.params.param[p]);
+		checked++;
+	}
+	assert_true(checked == net.params.n || rank > 0);
+	close_net(&net);
+}
+
 static void test_differences(void **state)
 {
 	struct dirent **names;
@@ -161,17 +213,13 @@ static void test_differences(void **state)
 	assert_true(n > 0);
 	for (int i = 0; i < n; i++) {
 		char dir[512];
-		struct net net;
 
 		snprintf(dir, sizeof(dir), STORED "/%s", names[i]->d_name);
 		if (!strchr(names[i]->d_name, '.')) {
-			open_net(&net, dir);
-			fill(&net);
-			value(&net);
-			backward(&net);
-			for (size_t p = 0; p < net.params.n; p++)
-				check(&net, dir, &net.params.param[p]);
-			close_net(&net);
+			check_all(dir, 0);
+			check_all(dir, 2);
+			/* More than are summed at once. */
+			check_all(dir, 11);
 			done++;
 		}
 		free(names[i]);
