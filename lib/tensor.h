@@ -67,6 +67,9 @@ struct rm_param {
 	bool decay;		/* weight decay applies (not: bias, norm) */
 	bool turned;		/* a matrix stored as [inputs, outputs] */
 	bool sparse;		/* gradients touch few of its shape[0] rows */
+	/* So they do, and who adds to one says so by rm_param_touch: the
+	 * others are known to be 0.  Not with `sparse`. */
+	bool by_row;
 	double rate;		/* times the learning rate; 0 counts as 1 */
 	enum rm_init init;
 	double init_scale;
@@ -82,6 +85,7 @@ struct rm_param {
 	 */
 	double scale;
 	rm_real *grad;		/* [size]; NULL if frozen or sparse */
+	uint8_t *touched;	/* [shape[0]] if by_row and trained, or NULL */
 	struct rm_sparse *rows;	/* the gradient if sparse, else NULL */
 	struct rm_lora *lora;	/* it changes as lora.h says, or NULL */
 };
@@ -131,6 +135,13 @@ void rm_params_set(struct rm_params *p, size_t i, const rm_real *in);
 size_t rm_params_state_size(const struct rm_params *p);
 void rm_params_state_get(const struct rm_params *p, void *out);
 void rm_params_state_set(struct rm_params *p, const void *in);
+/* The gradient of this row may be other than 0; by one thread at a time. */
+static inline void rm_param_touch(struct rm_param *p, size_t row)
+{
+	if (p->touched)
+		p->touched[row] = 1;
+}
+
 /* Zero all gradients. */
 void rm_params_zero_grad(struct rm_params *p);
 /* Sum of squares of all gradients in double: same for any thread count. */

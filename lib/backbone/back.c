@@ -383,20 +383,46 @@ static void add_to(const struct embedding *e, rm_real *to, size_t row_of,
 		to[c] += by * from[c];
 }
 
+static bool is_trained_id(const struct rm_arch *a, const struct rm_place *at)
+{
+	bool fixed = a->slot[RM_TOKENS].flags & RM_PAD_FIXED;
+
+	return !fixed || a->pad < 0 || at->id != (size_t)a->pad;
+}
+
+/* Where pads are not counted, they all stand on one row. */
+static bool is_trained_position(const struct rm_arch *a,
+				const struct rm_place *at)
+{
+	return !a->position_skips_pad || at->position != (size_t)a->pad;
+}
+
 static void embed_row_back(void *arg, size_t row, const struct rm_place *at)
 {
 	const struct embedding *e = arg;
 	const struct rm_arch *a = &e->r->p->t->arch;
-	bool fixed = a->slot[RM_TOKENS].flags & RM_PAD_FIXED;
 	double scale = a->embed_scale;
 
-	if (!fixed || a->pad < 0 || at->id != (size_t)a->pad)
+	if (is_trained_id(a, at))
 		add_to(e, e->tokens, at->id, row,
 		       scale > 0 ? (rm_real)scale : 1);
 	add_to(e, e->types, at->type, row, 1);
-	/* Where pads are not counted, they all stand on one row. */
-	if (!a->position_skips_pad || at->position != (size_t)a->pad)
+	if (is_trained_position(a, at))
 		add_to(e, e->positions, at->position, row, 1);
+}
+
+static void touch_rows(void *arg, size_t row, const struct rm_place *at)
+{
+	const struct rm_run *r = arg;
+	const struct rm_transformer *t = r->p->t;
+	struct rm_param *p = r->p->b->params->param;
+	int positions = t->outer->weight[RM_POSITIONS];
+
+	(void)row;
+	if (is_trained_id(&t->arch, at))
+		rm_param_touch(&p[t->outer->weight[RM_TOKENS]], at->id);
+	if (positions >= 0 && is_trained_position(&t->arch, at))
+		rm_param_touch(&p[positions], at->position);
 }
 
 static void embed_columns(void *arg, size_t i)
@@ -425,6 +451,7 @@ static int embed_back(struct rm_run *r)
 	bool apart = t->arch.in_before_positions;
 	struct embedding e = { .r = r, .width = t->arch.hidden };
 
+	rm_transformer_each_row(r, touch_rows, r);
 	if (o->weight[RM_EMBED_NORM] >= 0) {
 		if (norm_back_set(r, s->spare, s->d, s->x0, o,
 				  RM_EMBED_NORM) < 0)

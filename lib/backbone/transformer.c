@@ -34,6 +34,7 @@ static int add_tensor(struct rm_backbone *b, enum rm_slot slot, size_t layer,
 		p.n_dims = 1;
 	}
 	p.decay = p.n_dims == 2;
+	p.by_row = slot == RM_TOKENS || slot == RM_POSITIONS;
 	p.turned = !bias && t->arch.slot[slot].flags & RM_TRANSPOSED;
 	if (p.n_dims == 1) {
 		p.init = bias ? RM_INIT_ZERO : RM_INIT_CONSTANT;
