@@ -255,32 +255,31 @@ static int fill_in(struct rm_arch *a)
 	return 0;
 }
 
-static int find_family(const json_t *config)
+const struct rm_family_kind *rm_family_find(const char *model_type)
 {
-	const char *type;
 	struct rm_buf b = {0};
 
-	if (rm_json_get_string(config, "model_type", "config.json",
-			       &type) < 0)
-		return -1;
-	for (int i = 0; rm_family_kinds[i]; i++)
-		if (strcmp(rm_family_kinds[i]->model_type, type) == 0)
-			return i;
+	for (size_t i = 0; rm_family_kinds[i]; i++)
+		if (strcmp(rm_family_kinds[i]->model_type, model_type) == 0)
+			return rm_family_kinds[i];
 	rm_join_names(&b, rm_family_names());
-	rm_fail("model_type \"%s\" is not computed here; there are %s", type,
-		rm_buf_text(&b) ? rm_buf_text(&b) : "");
+	rm_fail("model_type \"%s\" is not computed here; there are %s",
+		model_type, rm_buf_text(&b) ? rm_buf_text(&b) : "");
 	rm_buf_fini(&b);
-	return -1;
+	return NULL;
 }
 
 int rm_arch_init(struct rm_arch *a, const json_t *config)
 {
-	int i = find_family(config);
 	const struct rm_family_kind *f;
+	const char *type;
 
-	if (i < 0)
+	if (rm_json_get_string(config, "model_type", "config.json",
+			       &type) < 0)
 		return -1;
-	f = rm_family_kinds[i];
+	f = rm_family_find(type);
+	if (!f)
+		return -1;
 	*a = f->arch;
 	a->family = f;
 	for (const struct rm_tensor_name *t = f->tensors; t->name; t++)
@@ -532,6 +531,9 @@ int rm_family_rope(struct rm_arch *a, const json_t *config,
 	if (!(rotary > 0 && rotary <= 1))
 		return rm_fail("a partial rotary factor not within 0 and 1");
 	a->rotary = (size_t)((double)D * rotary);
+	if (D && a->rotary == 0)
+		return rm_fail("a partial rotary factor of %g leaves none of "
+			       "the %zu numbers of a head", rotary, D);
 	return status;
 }
 

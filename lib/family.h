@@ -26,6 +26,7 @@
 #define RM_FAMILY_H
 
 #include "json.h"
+#include "spec.h"
 
 /* What a tensor is for, with the shape of its weight. */
 enum rm_slot {
@@ -134,6 +135,7 @@ struct rm_arch {
 
 	enum rm_pooling pooling;
 	int32_t pad;		/* -1: none */
+	bool small_ends;	/* new: what adds to x over sqrt(2 L) */
 	size_t head_activation;	/* after RM_HEAD_DENSE */
 
 	struct rm_tensor_name slot[RM_SLOTS]; /* name NULL: not there */
@@ -186,9 +188,41 @@ struct rm_family_kind {
 	 */
 	const char *const *ignored;
 	struct rm_arch arch;		/* what no key says */
+	/*
+	 * What the config.json of a new model says beside its numbers, where
+	 * the class's defaults are not what the family is known for: a JSON
+	 * object; NULL: nothing.
+	 */
+	const char *usual;
 	/* What keys say together; NULL: nothing. */
 	int (*finish)(struct rm_arch *a, const json_t *config);
 };
+
+/* ---- a new one ---- */
+
+/* What is chosen of a new model; 0 where the family has its own way. */
+struct rm_family_choice {
+	size_t family;			/* of rm_family_names */
+	size_t layers, hidden, heads, kv_heads, ffn, max_length;
+};
+
+/* What a new model takes from its tokenizer; -1: it has no such token. */
+struct rm_family_tokens {
+	size_t vocab;
+	int32_t pad, bos, eos;
+};
+
+/* The keys of a rm_family_choice. */
+extern const struct rm_key rm_family_choice_keys[];
+
+/*
+ * config.json of a new model, which the caller owns: the numbers of the
+ * family's keys as they were chosen, else as its class has them by default.
+ * Numbers that do not go together, or not with the family, are an error that
+ * names them.
+ */
+json_t *rm_family_config(const struct rm_family_choice *choice,
+			 const struct rm_family_tokens *tokens);
 
 /* ---- using them ---- */
 
@@ -196,6 +230,8 @@ struct rm_family_kind {
 int rm_arch_init(struct rm_arch *a, const json_t *config);
 /* The families' model_types, in order; ends in NULL. */
 const char *const *rm_family_names(void);
+/* The family of that model_type; NULL with a message that lists them. */
+const struct rm_family_kind *rm_family_find(const char *model_type);
 
 /* Append the name of a tensor of a slot that is there. */
 void rm_arch_name(const struct rm_arch *a, enum rm_slot slot, size_t layer,

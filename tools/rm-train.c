@@ -24,7 +24,7 @@ static struct {
 	bool force, no_history, quiet, recompute;
 	struct rm_train_options train;
 } o = {
-	.backbone = "bag", .head = "linear", .loss = "bt",
+	.backbone = "bag", .loss = "bt",
 	.valid = "0", .schedule = "linear", .precision = "auto",
 	.layer_decay = 1, .log_steps = 10,
 	.threads = 1, .memory = (size_t)1 << 30,
@@ -39,7 +39,8 @@ static const struct rm_option options[] = {
 	RM_OPT_STRING(0, "backbone", &o.backbone, "NAME[:k=v,...]",
 		      "ids into hidden rows; list explains them"),
 	RM_OPT_STRING(0, "head", &o.head, "NAME[:k=v,...]",
-		      "hidden rows into rewards; list explains them"),
+		      "hidden rows into rewards; list explains them [linear, "
+		      "of a transformer native]"),
 	RM_OPT_STRING(0, "loss", &o.loss, "NAME[:k=v,...]",
 		      "what is made small; list explains them"),
 	RM_OPT_STRING(0, "valid", &o.valid, "STREAM|FRACTION",
@@ -56,7 +57,8 @@ static const struct rm_option options[] = {
 		    "keep less of the way there: less memory, more time"),
 	RM_OPT_PRECISION(&o.precision),
 	RM_OPT_DOUBLE(0, "lr", &o.train.optim.lr, 0, 1e9, "X",
-		      "peak learning rate [0.001, of a transformer 5e-05]"),
+		      "peak learning rate [0.001, of a transformer 5e-05, of "
+		      "a new one 0.0003]"),
 	RM_OPT_STRING(0, "schedule", &o.schedule, "NAME",
 		      "course of the learning rate; list explains them"),
 	RM_OPT_FLAG(0, "no-shuffle", &o.train.in_order,
@@ -263,10 +265,14 @@ struct run {
 static int parse_parts(struct run *r)
 {
 	r->backbone = rm_backbone_parse(o.backbone);
-	r->head = rm_head_parse(o.head);
+	if (!r->backbone)
+		return -1;
+	r->head = rm_head_parse(o.head ? o.head :
+				rm_model_usual_head(r->backbone));
 	r->loss = rm_loss_parse(o.loss);
 	o.train.schedule = rm_schedule_find(o.schedule);
-	if (!r->backbone || !r->head || !r->loss || !o.train.schedule)
+	if (!r->head || !r->loss || !o.train.schedule ||
+	    rm_model_check_parts(r->backbone, r->head) < 0)
 		return -1;
 	if (o.dropout && rm_head_set(r->head, "dropout", o.dropout) < 0)
 		return -1;
@@ -351,7 +357,7 @@ static int new_model(struct run *r)
 				rm_reader_header(r->in), &how);
 	if (!r->model)
 		return rm_wrap("%s", rm_reader_name(r->in));
-	rm_params_init(&r->model->params, (uint64_t)o.train.seed);
+	rm_model_init(r->model, (uint64_t)o.train.seed);
 	b = r->model->backbone;
 	if (!rm_backbone_wants_observe(b))
 		return 0;
@@ -397,6 +403,9 @@ static json_t *list_of(const struct rm_strings *s)
 static int make_model(struct run *r)
 {
 	if ((o.base ? load_base(r) : new_model(r)) < 0)
+		return -1;
+	/* As they will be when it scores. */
+	if (rm_model_set_types(r->model, r->model->origin.policy) < 0)
 		return -1;
 	rm_train_complete(&o.train, r->model);
 	r->model->backbone->recompute = o.recompute;
@@ -620,7 +629,7 @@ static void list_parts(void)
 
 	if (strcmp(o.backbone, list) == 0)
 		rm_backbone_list(&b);
-	else if (strcmp(o.head, list) == 0)
+	else if (o.head && strcmp(o.head, list) == 0)
 		rm_head_list(&b);
 	else if (strcmp(o.loss, list) == 0)
 		rm_loss_list(&b);
@@ -637,8 +646,8 @@ static void check_usage(int argc, int first)
 {
 	if (!o.output)
 		rm_cli_usage(&tool, "-o MODEL is needed");
-	if (o.base && (strcmp(o.backbone, "bag") != 0 ||
-		       strcmp(o.head, "linear") != 0 || o.dropout))
+	if (o.base && (strcmp(o.backbone, "bag") != 0 || o.head ||
+		       o.dropout))
 		rm_cli_usage(&tool, "--backbone, --head and --dropout are "
 			     "the base's: leave them out with --base");
 	if (o.lora > 0 && !o.base)

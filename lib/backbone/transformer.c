@@ -12,17 +12,26 @@
  */
 #include "backbone/transformer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- setting up ---- */
+
+/* Transformers' initial values, as its classes have them by default. */
+static double deviation(const struct rm_arch *a, enum rm_slot slot)
+{
+	if (a->small_ends && (slot == RM_ATTENTION_OUT || slot == RM_DOWN))
+		return .02 / sqrt(2 * (double)a->layers);
+	return .02;
+}
 
 static int add_tensor(struct rm_backbone *b, enum rm_slot slot, size_t layer,
 		      const char *suffix, bool bias)
 {
 	struct rm_transformer *t = b->self;
 	struct rm_param p = { .trainable = true, .init = RM_INIT_NORMAL,
-			      .init_scale = .02 };
+			      .init_scale = deviation(&t->arch, slot) };
 	struct rm_buf name = {0};
 	int i;
 
@@ -137,6 +146,20 @@ static void set_products(struct rm_transformer *t)
 	set_product(t, &t->last, t->outer, last, 1);
 }
 
+static json_t *transformer_describe(const struct rm_spec *spec,
+				    const json_t *config,
+				    const struct rm_family_tokens *tokens)
+{
+	struct rm_family_choice choice;
+	json_t *described = NULL;
+
+	if (rm_spec_fill("backbone", spec, config, &choice) == 0)
+		described = rm_family_config(&choice, tokens);
+	if (!described)
+		rm_wrap("backbone transformer");
+	return described;
+}
+
 /* {"name": "transformer", "config": config.json, "pool": "native"|"none"} */
 static int transformer_init(struct rm_backbone *b, const json_t *config,
 			    size_t vocab)
@@ -148,8 +171,8 @@ static int transformer_init(struct rm_backbone *b, const json_t *config,
 		return -1;
 	b->self = t;
 	if (!json_object_get(config, "config"))
-		return rm_fail("backbone transformer comes from a pretrained "
-			       "model's directory");
+		return rm_fail("backbone transformer: no config.json "
+			       "describes it");
 	if (rm_json_opt_string(config, "pool", "backbone", "native",
 			       &pool) < 0 ||
 	    rm_arch_init(&t->arch, json_object_get(config, "config")) < 0)
@@ -380,7 +403,10 @@ static int transformer_ready(struct rm_backbone *b,
 /* ---- the kind ---- */
 
 const struct rm_backbone_kind rm_backbone_transformer = {
-	.spec = { "transformer", "a pretrained transformer", NULL, true },
+	.spec = { "transformer", "layers of attention that begin with random "
+		  "values; --base begins with a pretrained model's",
+		  rm_family_choice_keys, true },
+	.describe = transformer_describe,
 	.init = transformer_init,
 	.ready = transformer_ready,
 	.forward = rm_transformer_forward,

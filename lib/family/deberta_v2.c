@@ -150,6 +150,13 @@ static int finish(struct rm_arch *a, const json_t *config)
 	return 0;
 }
 
+/* As in version 3, but that every distance is its own: by default its class
+ * has no relative positions at all. */
+static const char usual[] =
+	"{\"relative_attention\": true, \"pos_att_type\": \"p2c|c2p\", "
+	"\"share_att_key\": true, \"norm_rel_ebd\": \"layer_norm\", "
+	"\"position_biased_input\": false}";
+
 const struct rm_family_kind rm_family_deberta_v2 = {
 	.model_type = "deberta-v2",
 	.class = "DebertaV2ForSequenceClassification",
@@ -158,5 +165,6 @@ const struct rm_family_kind rm_family_deberta_v2 = {
 	.tensors = tensors,
 	.ignored = ignored,
 	.arch = { .order = RM_NORM_AFTER, .pooling = RM_POOL_FIRST },
+	.usual = usual,
 	.finish = finish
 };

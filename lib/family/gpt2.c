@@ -53,6 +53,7 @@ const struct rm_family_kind rm_family_gpt2 = {
 	.tensors = tensors,
 	.ignored = ignored,
 	.arch = { .causal = true, .order = RM_NORM_BEFORE,
+		  .small_ends = true,
 		  .pooling = RM_POOL_LAST, .pad = -1 },
 	.finish = finish
 };

@@ -147,6 +147,9 @@ const struct rm_family_kind rm_family_modernbert = {
 	.keys = keys,
 	.tensors = tensors,
 	.ignored = ignored,
-	.arch = { .order = RM_NORM_BEFORE, .pooling = RM_POOL_FIRST },
+	.arch = { .order = RM_NORM_BEFORE, .pooling = RM_POOL_FIRST,
+		  .small_ends = true },
+	/* Its class has ids of its own tokenizer for these. */
+	.usual = "{\"cls_token_id\": null, \"sep_token_id\": null}",
 	.finish = finish
 };

@@ -58,7 +58,7 @@ static int native_init(struct rm_head *h, const json_t *config)
 		return -1;
 	h->self = n;
 	if (!json_object_get(config, "config"))
-		return rm_fail("head native is a pretrained transformer's");
+		return rm_fail("head native is a transformer's own");
 	if (rm_arch_init(&n->arch, json_object_get(config, "config")) < 0)
 		return -1;
 	h->columns = n->arch.labels;
@@ -222,8 +222,8 @@ static void native_fini(struct rm_head *h)
 }
 
 const struct rm_head_kind rm_head_native = {
-	.spec = { "native", "a pretrained transformer's own head", NULL,
-		  true },
+	.spec = { "native", "a transformer's own head, as its family has it",
+		  NULL, true },
 	.init = native_init,
 	.forward = native_forward,
 	.backward = native_backward,

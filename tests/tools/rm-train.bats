@@ -442,6 +442,147 @@ changed() {
 	[ ! -e m ]
 }
 
+# ---- transformers made new ----
+
+# pad.rms, padtest.rms: the pairs with a tokenizer that has a pad token and
+# token types for a prompt and its response.
+with_pad() {
+	mkdir pad
+	rm-tokenize -q --learn 400 -o t.json "$BATS_FILE_TMPDIR/text.jsonl"
+	jq '(.model.vocab | length) as $n |
+		.added_tokens = (["<s>", "</s>", "<pad>"] | to_entries |
+			map({id: ($n + .key), content: .value, single_word: false,
+			lstrip: false, rstrip: false, normalized: false,
+			special: true})) |
+		.post_processor = {type: "TemplateProcessing",
+			single: ["<s>", "A"], pair: ["<s>", "A", "</s>", "B"],
+			special_tokens: {
+				"<s>": {id: "<s>", ids: [$n], tokens: ["<s>"]},
+				"</s>": {id: "</s>", ids: [$n + 1],
+					tokens: ["</s>"]}}} |
+		(.post_processor.single, .post_processor.pair)[] |=
+			if . == "A" then {Sequence: {id: ., type_id: 0}}
+			elif . == "B" then {Sequence: {id: ., type_id: 1}}
+			else {SpecialToken: {id: ., type_id: 0}} end' \
+		t.json > pad/tokenizer.json
+	rm-tokenize -q -t pad "$@" "$BATS_FILE_TMPDIR/text.jsonl" > all.rms
+	rm-pair -q --split train=.8,test=.2 --take train all.rms > pad.rms
+	rm-pair -q --split train=.8,test=.2 --take test all.rms > padtest.rms
+}
+
+small=layers=2,hidden=32,heads=4
+
+@test "a transformer of every family is made new, trained, saved and loaded" {
+	with_pad
+	families=$(rm-train --backbone list | tr -d '\n' | tr -s ' ' |
+		sed 's/.*positions and head (\([^)]*\)).*/\1/; s/,//g')
+	assert [ "$(wc -w <<< "$families")" -gt 10 ]
+	rm-pair -q --limit 16 pad.rms > few.rms
+	for family in $families; do
+		rm-train -q --force -o m --epochs 1 few.rms \
+			--backbone "transformer:family=$family,$small"
+		run rm-model check -q m
+		assert_success
+		assert_output ""
+		rm-train -q --force -b m -o n --epochs 1 --lr 1e-3 few.rms
+		rm-score -q -m n few.rms > s.rms
+		run jq -c '[.model_type, .problem_type, .pad_token_id,
+			(.id2label | length), (.vocab_size > .pad_token_id)]' \
+			n/config.json
+		assert_output "[\"$family\",\"regression\",$(jq .added_tokens[2].id \
+			pad/tokenizer.json),1,true]"
+		run jq -c .head n/rm.json
+		assert_output '{"name":"native"}'
+	done
+}
+
+@test "a new transformer learns what was planted; its rate is its own" {
+	with_pad
+	mv padtest.rms test.rms
+	rm-train -q -o m --backbone "transformer:$small" --log log \
+		--log-steps 1 pad.rms
+	run accuracy m
+	jq -en "$output > .6" || fail "accuracy $output"
+	run jq -s 'map(.lr // 0) | max | . * 1e4 | round' log
+	assert_output 3
+}
+
+@test "a new transformer has the same bytes for the same seed, and resumed" {
+	how=(--no-history --backbone "transformer:family=gpt2,$small"
+	     --epochs 2 --valid .2 --checkpoint-steps 4)
+	rm-pair -q --limit 80 pairs.rms > few.rms
+	rm-train -q "${how[@]}" -o a --checkpoint one few.rms
+	rm-train -q "${how[@]}" -o b -@ 2 few.rms
+	rm-train -q "${how[@]}" -o c -s 2 few.rms
+	for f in config.json model.safetensors rm.json; do
+		cmp a/$f b/$f
+	done
+	run cmp a/model.safetensors c/model.safetensors
+	assert_failure
+	run rm-train "${how[@]}" -o d --checkpoint one --resume few.rms
+	assert_success
+	assert_output --partial "went on from step"
+	cmp a/model.safetensors d/model.safetensors
+	run rm-train "${how[@]}" -o d --checkpoint one --resume few.rms \
+		--backbone "transformer:family=gpt2,$small,ffn=64"
+	assert_failure 1
+	assert_output --partial "another backbone"
+}
+
+@test "rewards in training are those of rm-score, token types included" {
+	with_pad --template pair
+	run bash -c "rm-view -H pad.rms | jq -c .policy.types"
+	assert_output "[0,1]"
+	rm-train -q -o m --backbone "transformer:$small" --epochs 2 --lr 3e-3 \
+		--precision fp32 --valid padtest.rms --log log pad.rms
+	rm-score -q --precision fp32 -m m padtest.rms | rm-view | jq -s '
+		map(.reward[1] - .reward[0] | exp + 1 | log) | add / length' > is
+	run jq -n --slurpfile log log --slurpfile is is '
+		[$log[] | select(.best) | .valid_loss] |
+		(last - $is[0]) | fabs < 1e-6'
+	assert_output true
+}
+
+@test "a new transformer that cannot be is refused before anything is read" {
+	while read -r spec message; do
+		run rm-train -q -o m --backbone "transformer:$spec" pairs.rms
+		assert_failure 2
+		assert_output --partial "$message"
+	done <<-'EOF'
+	hidden=30 hidden=30 is no multiple of heads=4
+	kv-heads=2 family bert has no kv-heads
+	family=llama,kv-heads=3 heads=4 is no multiple of kv-heads=3
+	family=bart unknown family bart; there are bert, deberta-v2,
+	family=llama,hidden=12 numbers of a head cannot rotate
+	depth=3 has no key depth; there are family, layers,
+	EOF
+	for head in linear mlp; do
+		run rm-train -q -o m --backbone transformer --head $head pairs.rms
+		assert_failure 2
+		assert_output --partial "head $head does not stand on backbone transformer: a transformer has its family's own, native"
+	done
+	run rm-train -q -o m --head native pairs.rms
+	assert_failure 2
+	assert_output --partial "head native does not stand on backbone bag"
+	# The stream decides whether there is a pad token.
+	run rm-train -q -o m --backbone transformer:family=roberta pairs.rms
+	assert_failure 1
+	assert_output --partial "family roberta counts positions by a pad token"
+	[ ! -e m ]
+}
+
+@test "a new transformer's positions bound its texts, and those to come" {
+	run rm-train -q -o m --backbone transformer:layers=1,max-length=8 pairs.rms
+	assert_failure 1
+	assert_output --partial "the model 8 positions: cut texts with rm-tokenize -l"
+	rm-tokenize -q -l 16 "$BATS_FILE_TMPDIR/text.jsonl" > short.rms
+	rm-train -q -o m --epochs 1 short.rms --backbone \
+		transformer:layers=1,hidden=16,heads=2,max-length=16
+	run bash -c "rm-tokenize -q -m m '$BATS_FILE_TMPDIR/text.jsonl' | rm-view |
+		jq -s 'map((.prompt | length) + (.responses[] | length)) | max'"
+	assert_output 16
+}
+
 @test "a base of another tokenizer is refused" {
 	rm-tokenize -q --learn 300 -o tokenizer.json "$BATS_FILE_TMPDIR/text.jsonl"
 	rm-tokenize -q -t tokenizer.json "$BATS_FILE_TMPDIR/text.jsonl" > other.rms
