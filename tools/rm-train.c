@@ -372,6 +372,19 @@ static int load_base(struct run *r)
 	return 0;
 }
 
+/* Before hours are spent: whether the model can read every text. */
+static int check_lengths(const struct run *r)
+{
+	const struct rm_backbone *b = r->model->backbone;
+	const char *in = rm_reader_name(r->in);
+
+	if (rm_subset_check_lengths(&r->train, b->least, b->most) < 0)
+		return rm_wrap("%s", in);
+	if (rm_subset_check_lengths(&r->valid, b->least, b->most) < 0)
+		return rm_wrap("%s", r->valid_data ? o.valid : in);
+	return 0;
+}
+
 static json_t *list_of(const struct rm_strings *s)
 {
 	json_t *list = json_array();
@@ -383,7 +396,8 @@ static json_t *list_of(const struct rm_strings *s)
 
 static int make_model(struct run *r)
 {
-	if ((o.base ? load_base(r) : new_model(r)) < 0)
+	if ((o.base ? load_base(r) : new_model(r)) < 0 ||
+	    check_lengths(r) < 0)
 		return -1;
 	rm_train_complete(&o.train, r->model);
 	r->model->backbone->recompute = o.recompute;
