@@ -17,7 +17,7 @@
 
 static struct {
 	const char *output, *base, *backbone, *head, *loss, *valid, *schedule;
-	const char *dropout, *log, *precision;
+	const char *dropout, *log, *precision, *shuffle;
 	struct rm_strings freeze;
 	double layer_decay;
 	size_t log_steps, threads, memory, max_record;
@@ -26,6 +26,7 @@ static struct {
 } o = {
 	.backbone = "bag", .head = "linear", .loss = "bt",
 	.valid = "0", .schedule = "linear", .precision = "auto",
+	.shuffle = "pairs",
 	.layer_decay = 1, .log_steps = 10,
 	.threads = 1, .memory = (size_t)1 << 30,
 	.max_record = RM_MAX_RECORD
@@ -59,8 +60,9 @@ static const struct rm_option options[] = {
 		      "peak learning rate [0.001, of a transformer 5e-05]"),
 	RM_OPT_STRING(0, "schedule", &o.schedule, "NAME",
 		      "course of the learning rate; list explains them"),
-	RM_OPT_FLAG(0, "no-shuffle", &o.train.in_order,
-		    "pairs in the order of the stream, in every epoch"),
+	RM_OPT_CHOICE(0, "shuffle", &o.shuffle, "WHAT",
+		      "what stands in random order in an epoch; none: pairs as "
+		      "in the stream", rm_train_shuffle_names),
 	RM_OPT_DOUBLE(0, "warmup", &o.train.warmup, 0, 1, "F",
 		      "share of the steps over which the rate rises [0, of a "
 		      "transformer 0.1]"),
@@ -252,6 +254,15 @@ struct run {
 	struct rm_train_result result;
 };
 
+static enum rm_train_shuffle chosen_shuffle(void)
+{
+	size_t i = 0;
+
+	while (strcmp(rm_train_shuffle_names[i], o.shuffle) != 0)
+		i++;
+	return (enum rm_train_shuffle)i;
+}
+
 /* What the options name; a wrong name or value is wrong usage. */
 static int parse_parts(struct run *r)
 {
@@ -265,6 +276,7 @@ static int parse_parts(struct run *r)
 		return -1;
 	o.train.loss = r->loss;
 	o.train.precision = rm_cli_precision(o.precision);
+	o.train.shuffle = chosen_shuffle();
 	return 0;
 }
 
@@ -468,16 +480,19 @@ static void warn_of_data(const struct run *r)
 			    c->missing == 1 ? "" : "s");
 }
 
-static void note_rows(const struct run *r)
+static int note_rows(const struct run *r)
 {
-	uint64_t bytes = rm_train_rows(r->model, &r->train, r->has_valid ?
-				       &r->valid : NULL);
+	uint64_t bytes;
 
+	if (rm_train_rows(r->model, &r->train, r->has_valid ? &r->valid :
+			  NULL, &bytes) < 0)
+		return -1;
 	if (bytes > o.memory)
 		rm_cli_note(&tool, "the backbone is frozen, but its rows "
 			    "take %llu bytes, more than --memory: they are "
 			    "computed in every epoch",
 			    (unsigned long long)bytes);
+	return 0;
 }
 
 static void warn_of_result(const struct run *r)
@@ -586,7 +601,8 @@ static int run(struct run *r, int argc, char **argv, int first)
 		return -1;
 	if (!o.quiet) {
 		warn_of_data(r);
-		note_rows(r);
+		if (note_rows(r) < 0)
+			return -1;
 	}
 	if (train(r) < 0)
 		return -1;

@@ -134,8 +134,8 @@ accuracy() {
 }
 
 @test "pairs in the order of the stream" {
-	rm-train -q --no-history -o a --no-shuffle pairs.rms
-	rm-train -q --no-history -o b --no-shuffle -s 7 pairs.rms
+	rm-train -q --no-history -o a --shuffle none pairs.rms
+	rm-train -q --no-history -o b --shuffle none -s 7 pairs.rms
 	rm-train -q --no-history -o c pairs.rms
 	for m in a b c; do
 		rm-score --no-history -q -m $m test.rms | rm-view |
@@ -147,9 +147,9 @@ accuracy() {
 	assert_failure
 	rm-train -q -o m --checkpoint state --checkpoint-steps 2 pairs.rms
 	run rm-train -q -o m --checkpoint state --checkpoint-steps 2 --resume \
-		--no-shuffle pairs.rms
+		--shuffle none pairs.rms
 	assert_failure 1
-	assert_output --partial "another in_order"
+	assert_output --partial "another shuffle"
 }
 
 @test "ids in a temporary file give the same model" {
