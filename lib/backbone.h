@@ -43,6 +43,8 @@ struct rm_backbone {
 	struct rm_hidden hidden;
 	size_t dim;			/* of hidden rows */
 	enum rm_prompt prompt;		/* what batches are to hold of it */
+	/* Tokens that a text may have, its prompt included; 0: any number. */
+	size_t least, most;
 	int32_t types[2];		/* token types of prompt, response */
 	/*
 	 * Keep only what layers read on the way there and compute the rest

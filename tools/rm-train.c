@@ -17,7 +17,7 @@
 
 static struct {
 	const char *output, *base, *backbone, *head, *loss, *valid, *schedule;
-	const char *dropout, *log, *precision;
+	const char *dropout, *log, *precision, *shuffle;
 	struct rm_strings freeze, lora_targets;
 	double layer_decay, lora_alpha;
 	size_t lora, log_steps, threads, memory, max_record;
@@ -26,6 +26,7 @@ static struct {
 } o = {
 	.backbone = "bag", .loss = "bt",
 	.valid = "0", .schedule = "linear", .precision = "auto",
+	.shuffle = "pairs",
 	.layer_decay = 1, .log_steps = 10,
 	.threads = 1, .memory = (size_t)1 << 30,
 	.max_record = RM_MAX_RECORD
@@ -61,8 +62,9 @@ static const struct rm_option options[] = {
 		      "a new one 0.0003]"),
 	RM_OPT_STRING(0, "schedule", &o.schedule, "NAME",
 		      "course of the learning rate; list explains them"),
-	RM_OPT_FLAG(0, "no-shuffle", &o.train.in_order,
-		    "pairs in the order of the stream, in every epoch"),
+	RM_OPT_CHOICE(0, "shuffle", &o.shuffle, "WHAT",
+		      "what stands in random order in an epoch; none: pairs as "
+		      "in the stream", rm_train_shuffle_names),
 	RM_OPT_DOUBLE(0, "warmup", &o.train.warmup, 0, 1, "F",
 		      "share of the steps over which the rate rises [0, of a "
 		      "transformer 0.1]"),
@@ -261,6 +263,15 @@ struct run {
 	struct rm_train_result result;
 };
 
+static enum rm_train_shuffle chosen_shuffle(void)
+{
+	size_t i = 0;
+
+	while (strcmp(rm_train_shuffle_names[i], o.shuffle) != 0)
+		i++;
+	return (enum rm_train_shuffle)i;
+}
+
 /* What the options name; a wrong name or value is wrong usage. */
 static int parse_parts(struct run *r)
 {
@@ -278,6 +289,7 @@ static int parse_parts(struct run *r)
 		return -1;
 	o.train.loss = r->loss;
 	o.train.precision = rm_cli_precision(o.precision);
+	o.train.shuffle = chosen_shuffle();
 	return 0;
 }
 
@@ -391,6 +403,19 @@ static int load_base(struct run *r)
 	return 0;
 }
 
+/* Before hours are spent: whether the model can read every text. */
+static int check_lengths(const struct run *r)
+{
+	const struct rm_backbone *b = r->model->backbone;
+	const char *in = rm_reader_name(r->in);
+
+	if (rm_subset_check_lengths(&r->train, b->least, b->most) < 0)
+		return rm_wrap("%s", in);
+	if (rm_subset_check_lengths(&r->valid, b->least, b->most) < 0)
+		return rm_wrap("%s", r->valid_data ? o.valid : in);
+	return 0;
+}
+
 static json_t *list_of(const struct rm_strings *s)
 {
 	json_t *list = json_array();
@@ -402,7 +427,8 @@ static json_t *list_of(const struct rm_strings *s)
 
 static int make_model(struct run *r)
 {
-	if ((o.base ? load_base(r) : new_model(r)) < 0)
+	if ((o.base ? load_base(r) : new_model(r)) < 0 ||
+	    check_lengths(r) < 0)
 		return -1;
 	/* As they will be when it scores. */
 	if (rm_model_set_types(r->model, r->model->origin.policy) < 0)
@@ -480,16 +506,19 @@ static void warn_of_data(const struct run *r)
 			    c->missing == 1 ? "" : "s");
 }
 
-static void note_rows(const struct run *r)
+static int note_rows(const struct run *r)
 {
-	uint64_t bytes = rm_train_rows(r->model, &r->train, r->has_valid ?
-				       &r->valid : NULL);
+	uint64_t bytes;
 
+	if (rm_train_rows(r->model, &r->train, r->has_valid ? &r->valid :
+			  NULL, &bytes) < 0)
+		return -1;
 	if (bytes > o.memory)
 		rm_cli_note(&tool, "the backbone is frozen, but its rows "
 			    "take %llu bytes, more than --memory: they are "
 			    "computed in every epoch",
 			    (unsigned long long)bytes);
+	return 0;
 }
 
 static void warn_of_result(const struct run *r)
@@ -600,7 +629,8 @@ static int run(struct run *r, int argc, char **argv, int first)
 		return -1;
 	if (!o.quiet) {
 		warn_of_data(r);
-		note_rows(r);
+		if (note_rows(r) < 0)
+			return -1;
 	}
 	if (train(r) < 0)
 		return -1;

@@ -189,6 +189,8 @@ static int transformer_init(struct rm_backbone *b, const json_t *config,
 	b->dim = t->arch.slot[RM_EMBED_OUT].name ? t->arch.embed :
 						   t->arch.hidden;
 	b->prompt = t->arch.causal ? RM_PROMPT_SHARED : RM_PROMPT_COPIED;
+	b->least = 1;
+	b->most = t->arch.slot[RM_POSITIONS].name ? t->arch.max_length : 0;
 	if (add_parameters(b) < 0)
 		return -1;
 	set_products(t);

@@ -160,7 +160,7 @@ curve() {
 		return 0
 	}
 	rm-train -q -@ "$threads" -b "$dir" -o "$work/model" --epochs 2 \
-		--no-shuffle "${how[@]}" --precision fp32 \
+		--shuffle none "${how[@]}" --precision fp32 \
 		--log "$work/curve.log" --log-steps 1 "$work/curve.rms" >&2
 	for what in loss grad_norm; do
 		jq ".$what" "$work/trl.$steps" > "$work/theirs"

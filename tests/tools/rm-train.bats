@@ -134,8 +134,8 @@ accuracy() {
 }
 
 @test "pairs in the order of the stream" {
-	rm-train -q --no-history -o a --no-shuffle pairs.rms
-	rm-train -q --no-history -o b --no-shuffle -s 7 pairs.rms
+	rm-train -q --no-history -o a --shuffle none pairs.rms
+	rm-train -q --no-history -o b --shuffle none -s 7 pairs.rms
 	rm-train -q --no-history -o c pairs.rms
 	for m in a b c; do
 		rm-score --no-history -q -m $m test.rms | rm-view |
@@ -147,9 +147,9 @@ accuracy() {
 	assert_failure
 	rm-train -q -o m --checkpoint state --checkpoint-steps 2 pairs.rms
 	run rm-train -q -o m --checkpoint state --checkpoint-steps 2 --resume \
-		--no-shuffle pairs.rms
+		--shuffle none pairs.rms
 	assert_failure 1
-	assert_output --partial "another in_order"
+	assert_output --partial "another shuffle"
 }
 
 @test "ids in a temporary file give the same model" {
@@ -432,14 +432,171 @@ changed() {
 	[ ! -e m ]
 }
 
-@test "a text longer than a transformer's positions is refused by name" {
-	jq -n -c '{ id: "long", prompt: [],
-		responses: [[range(200) | 7], [8, 9]], rank: [0, 1] }' |
-		rm-view -S > long.rms
-	run rm-train -q --force -b "$(stored roberta)" -o m long.rms
+# lists: groups of four responses, the same kind of text as in toy.
+lists() {
+	jq -n -c 'range(12) as $i | { id: "\($i)", key: $i,
+		prompt: [range(3) | (. * 7 + $i * 3) % 50 + 8],
+		responses: [range(4) as $k | [range(4 + $k) |
+			(. * 5 + $i + 11 * $k) % 20 + 8 + 5 * $k]],
+		rank: [0, 1, 2, 3] }' | rm-view -S
+}
+
+@test "a transformer learns the same from groups and from their pairs" {
+	lists > lists.rms
+	rm-pair -q lists.rms > split.rms
+	for family in bert llama; do
+		for shuffle in pairs groups none; do
+			for from in lists split; do
+				rm-train -q --no-history --force --epochs 2 \
+					-b "$(stored $family)" --batch 8 \
+					--shuffle $shuffle -o $from $from.rms
+			done
+			cmp lists/model.safetensors split/model.safetensors
+			mv lists $family.$shuffle
+		done
+	done
+	for shuffle in groups none; do
+		run cmp bert.$shuffle/model.safetensors \
+			bert.pairs/model.safetensors
+		assert_failure 1
+	done
+}
+
+@test "rows of a frozen transformer are kept, one a text: the same model" {
+	lists > lists.rms
+	rm-pair -q --shuffle lists.rms > split.rms
+	args=(--no-history --force -b "$(stored bert)" --freeze 'bert.*'
+		--lr 1e-2 --valid .3)
+	# 12 groups of 4 texts.
+	bytes=$((48 * 4 * $(jq .hidden_size "$(stored bert)/config.json")))
+	run rm-train "${args[@]}" -o kept --memory $bytes split.rms
+	assert_success
+	refute_output --partial "frozen"
+	run rm-train "${args[@]}" -o not --memory $((bytes - 1)) split.rms
+	assert_success
+	assert_output --partial "its rows take $bytes bytes"
+	cmp kept/model.safetensors not/model.safetensors
+}
+
+@test "a text that a transformer has no positions for is refused by name" {
+	long() {	# ID, tokens of its second response
+		jq -n -c --arg id "$1" --argjson n "$2" '{ id: $id,
+			key: $n, prompt: [5, 6, 7],
+			responses: [[8, 9], [range($n) | 7]], rank: [0, 1] }'
+	}
+	{ long short 4; long "too long" 200; } | rm-view -S > long.rms
+	long short 4 | rm-view -S > short.rms
+	how=(-q --force -b "$(stored roberta)" -o m --log log)
+	run rm-train "${how[@]}" long.rms
 	assert_failure 1
-	assert_output --partial "200 tokens"
+	assert_output --regexp 'long.rms: record 2 \(too long\): response 2 has 203 tokens .* rm-tokenize -l [0-9]+'
+	run rm-train "${how[@]}" --valid long.rms short.rms
+	assert_failure 1
+	assert_output --partial "long.rms: record 2 (too long): response 2"
+	# Before training: no step is logged, nothing is written.
+	[ ! -e log ]
 	[ ! -e m ]
+	# What the message says is enough.
+	n=$(sed -n 's/.*rm-tokenize -l \([0-9]*\),.*/\1/p' <<< "$output")
+	long fits $((n - 3)) | rm-view -S > fits.rms
+	run rm-train "${how[@]}" fits.rms
+	assert_success
+}
+
+@test "a transformer that diverges keeps its last checkpoint" {
+	toy > toy.rms
+	how=(-q --force -b "$(stored bert)" -o m --batch 8 --epochs 4
+	     --lr 1e9 --checkpoint state --checkpoint-steps 1)
+	run rm-train "${how[@]}" toy.rms
+	assert_failure 1
+	assert_output --regexp 'step [0-9]+: the .* is NaN or infinite at record [0-9]+ \([0-9]+\).*--lr'
+	[ ! -e m ]
+	step=$(sed 's/.*step \([0-9]*\):.*/\1/' <<< "$output")
+	# It is that of the step before, with numbers in it.
+	checkpoint=state/checkpoint.safetensors
+	head=$(od -An -t u8 -N 8 $checkpoint)
+	run jq -r '.__metadata__.state | fromjson.progression.step' \
+		<(tail -c +9 $checkpoint | head -c $((head)))
+	assert_output $((step - 1))
+	cp $checkpoint before
+	run rm-train "${how[@]}" --resume toy.rms
+	assert_failure 1
+	assert_output --partial "step $step: the"
+	cmp $checkpoint before
+}
+
+@test "a transformer stopped by SIGTERM goes on to the same bytes" {
+	toy > toy.rms
+	how=(-q --no-history --force -b "$(stored bert)" --epochs 40
+	     --batch 4 --lr 1e-3)
+	rm-train "${how[@]}" -o whole toy.rms
+	# The first line of the log says that it is at work.
+	mkfifo log
+	rm-train "${how[@]}" -o m --checkpoint state --log log --log-steps 1 \
+		toy.rms 2> err &
+	pid=$!
+	exec {lines}< log
+	read -r -u $lines _
+	kill -TERM $pid
+	cat <&$lines > /dev/null
+	status=0
+	wait $pid || status=$?
+	assert_equal "$status" 1
+	run cat err
+	assert_output --regexp "stopped by SIGTERM after step [0-9]+: the checkpoint is in state"
+	[ ! -e m ]
+	run rm-train "${how[@]:1}" -o m --checkpoint state --resume toy.rms
+	assert_success
+	assert_output --regexp "went on from step [0-9]+"
+	cmp whole/model.safetensors m/model.safetensors
+}
+
+@test "a transformer that learns nothing, or from ties, says so" {
+	toy > toy.rms
+	warns="nothing was learnt"
+	how=(--force -b "$(stored bert)" -o m)
+	run rm-train "${how[@]}" --lr 1e-2 toy.rms
+	assert_success
+	refute_output --partial "warning"
+	run rm-train "${how[@]}" -b "$(stored bert_base)" --lr 0 toy.rms
+	assert_success
+	assert_output --partial "$warns"
+	# The same texts both ways round.
+	{ rm-view toy.rms
+	  rm-view toy.rms | jq -c '.responses |= reverse | .id += "r"'
+	} | rm-view -S > noise.rms
+	run rm-train "${how[@]}" noise.rms
+	assert_success
+	assert_output --partial "$warns"
+	rm-view toy.rms | jq -c 'if (.id | tonumber) % 4 == 0 then .
+		else .rank = [0, 0] end' |
+		rm-view -S > ties.rms
+	run rm-train "${how[@]}" ties.rms
+	assert_success
+	assert_output --partial "warning: 30 of 40 comparisons are ties"
+}
+
+@test "a transformer stopped early is the one of the best validation" {
+	toy > toy.rms
+	# What it learns is the opposite of what it is asked.
+	rm-view toy.rms | jq -c 'if (.id | tonumber) % 3 == 0
+		then .responses |= reverse else . end' | rm-view -S > valid.rms
+	run rm-train --no-history --force -b "$(stored bert)" -o m --lr 1e-2 \
+		--epochs 40 --patience 2 --log log --valid valid.rms toy.rms
+	assert_success
+	assert_output --partial "stopped early"
+	jq -c 'select(has("valid_loss"))' log > passes
+	run jq -es '(map(.valid_loss) | min) as $least |
+		(.[-3].valid_loss == $least) and (.[-1].valid_loss > $least)
+		and length < 40' passes
+	assert_success
+	# The loss of what is saved is the lowest of them.
+	run bash -c 'rm-score -q --force -m m valid.rms | rm-view |
+		jq -es --slurpfile pass passes "
+			(map(.reward[1] - .reward[0] | 1 + exp | log) |
+			add / length) as \$loss | (\$pass | map(.valid_loss) |
+			min) - \$loss | fabs < 1e-5"'
+	assert_success
 }
 
 # ---- transformers made new ----
