@@ -13,6 +13,9 @@
 #define GROUPS 5
 #define K 4
 #define PAIRS (GROUPS * K * (K - 1) / 2)
+/* Distinct texts, and without their prompts. */
+#define TEXTS (GROUPS * K - 1)
+#define RESPONSES (TEXTS - (GROUPS - 1))
 
 static void put_ids(struct rm_buf *b, size_t seed, size_t n)
 {
@@ -22,6 +25,17 @@ static void put_ids(struct rm_buf *b, size_t seed, size_t n)
 		ids[i] = (int32_t)(8 + rm_random(1, RM_RANDOM_TEST, seed, i) %
 				   40);
 	rm_put_i32s(b, ids, n);
+}
+
+/*
+ * Which text is response k of group g: the last one is the same in all
+ * groups, and the first group has the same text twice.
+ */
+static size_t text_of(size_t g, size_t k)
+{
+	if (k == K - 1)
+		return 0;
+	return 1 + g * K + (g == 0 && k == 2 ? 1 : k);
 }
 
 /* The picked responses of a group, best first, of several lengths. */
@@ -38,7 +52,7 @@ static void put_group(struct rm_buf *b, size_t g, const size_t *pick, size_t n)
 	put_ids(b, 1000 + g, 2 + g % 3);
 	rm_put_array(b, n);
 	for (size_t i = 0; i < n; i++)
-		put_ids(b, g * K + pick[i], 3 + (g + pick[i]) % 5);
+		put_ids(b, text_of(g, pick[i]), 3 + text_of(g, pick[i]) % 5);
 	rm_put_f64s(b, rank, n);
 }
 
@@ -170,6 +184,25 @@ static void check_batch(struct rm_texts *t, size_t every)
 	rm_batch_fini(&alone);
 }
 
+/* What a pair adds to nothing is what its batch holds. */
+static void check_alone(struct rm_texts *t)
+{
+	struct rm_batch b = {0};
+	size_t tokens, equal = 0;
+
+	for (size_t i = 0; i < PAIRS; i++) {
+		rm_texts_clear(t);
+		tokens = rm_texts_missing(t, &t->of[2 * i], 2);
+		rm_texts_choose(t, t->of[2 * i]);
+		rm_texts_choose(t, t->of[2 * i + 1]);
+		assert_int_equal(rm_texts_batch(t, &b), 0);
+		assert_int_equal(b.n_tokens, tokens);
+		equal += b.n_leaves == 1;
+	}
+	assert_int_equal(equal, 1);
+	rm_batch_fini(&b);
+}
+
 static void test_texts(void **state)
 {
 	static const enum rm_prompt how[] = {
@@ -182,9 +215,14 @@ static void test_texts(void **state)
 	for (size_t i = 0; i < 2 * RM_COUNT(how); i++) {
 		data_init(&s, i % 2);
 		assert_int_equal(rm_texts_init(&t, &s.all, how[i / 2]), 0);
-		assert_int_equal(t.n, GROUPS * K);
-		assert_int_equal(t.n_prompts, how[i / 2] == RM_PROMPT_NONE ?
-				 1 : GROUPS);
+		if (how[i / 2] == RM_PROMPT_NONE) {
+			assert_int_equal(t.n, RESPONSES);
+			assert_int_equal(t.n_prompts, 1);
+		} else {
+			assert_int_equal(t.n, TEXTS);
+			assert_int_equal(t.n_prompts, GROUPS);
+		}
+		check_alone(&t);
 		check_batch(&t, 1);
 		check_batch(&t, 7);
 		check_batch(&t, 3);
@@ -398,8 +436,8 @@ static void test_texts_are_computed_once(void **state)
 	for (size_t pairs = 0; pairs < 2; pairs++) {
 		data_init(&s, pairs);
 		/* In each of two passes, or once for both. */
-		assert_int_equal(count_pass(m, &s.all, false), 2 * GROUPS * K);
-		assert_int_equal(count_pass(m, &s.all, true), GROUPS * K);
+		assert_int_equal(count_pass(m, &s.all, false), 2 * TEXTS);
+		assert_int_equal(count_pass(m, &s.all, true), TEXTS);
 		data_fini(&s);
 	}
 	rm_model_free(m);
