@@ -1,7 +1,8 @@
 /*
  * The way back through attention.  Weights are computed again from lse:
  * P = exp(S - lse); then dV = P' dY, dP = dY V', dS = P (dP - sum(dY Y)),
- * dQ = dS K, dK = dS' Q, as in FlashAttention.
+ * dQ = dS K, dK = dS' Q, as in FlashAttention.  Under dropout dV and dP have
+ * its mask, and the sum is still that of P dP.
  *
  * All texts of a tree that share a head of keys are one piece of work: what
  * adds to a row's gradient does so in one order.
@@ -37,6 +38,7 @@ static void load_block(const struct pair *p, const struct back *b,
 	size_t first = p->text->row + p->i0 - p->text->n_before;
 
 	load_rows(p, p->s->q, c->q, p->head);
+	load_masks(p);
 	load_rows(p, rows->dy, (struct rm_heads){ b->dy, c->ldy, D },
 		  p->head);
 	memset(rows->dq, 0, BLOCK * c->W * sizeof(*rows->dq));
@@ -78,9 +80,12 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 {
 	const struct rm_attention *a = p->c->a;
 	rm_real *s = rows->p + r * BLOCK, *ds = rows->ds + r * BLOCK;
+	bool drops = a->dropout.p > 0;
 	rm_real slope[BLOCK];
 
 	finish_scores(p, r, s);
+	if (drops)
+		drop(p, r, ds);
 	for (size_t j = 0; a->softcap > 0 && j < p->wide; j++) {
 		rm_real t = s[j] > -INFINITY ? s[j] / a->softcap : 0;
 
@@ -99,6 +104,8 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 	}
 	for (size_t j = 0; a->softcap > 0 && j < p->wide; j++)
 		ds[j] *= slope[j];
+	if (drops)
+		drop(p, r, s);
 }
 
 /* o[n_k, W] = p[n_q, BLOCK]' v[n_q, W] */
