@@ -1,9 +1,11 @@
 /*
  * Gradients of every stored family's shape by central differences: random
- * weights, texts that share prompts where the family can.
+ * weights, texts that share prompts where the family can, without dropout and
+ * under the masks of one step.
  */
 #include "test.h"
 
+#include "family.h"
 #include "head.h"
 
 #include <dirent.h>
@@ -19,6 +21,8 @@
 #define SOME 4
 
 struct net {
+	struct rm_arch arch;
+	double dropout[RM_DROP_SITES];
 	struct rm_params params;
 	struct rm_backbone *b;
 	struct rm_head *h;
@@ -43,6 +47,7 @@ static void open_net(struct net *n, const char *dir)
 			     config);
 	head = json_pack("{s:s, s:O}", "name", "native", "config", config);
 	*n = (struct net){0};
+	assert_int_equal(rm_arch_init(&n->arch, config), 0);
 	n->b = rm_backbone_new(backbone, (size_t)json_integer_value(
 		json_object_get(config, "vocab_size")), &n->params);
 	n->h = n->b ? rm_head_new(head, n->b->dim, &n->params) : NULL;
@@ -133,9 +138,10 @@ static size_t steepest(const struct rm_param *p, size_t part)
 	return best;
 }
 
-static void check(struct net *n, const char *dir, const struct rm_param *p)
+static void check(struct net *n, const char *dir, const struct rm_param *p,
+		  size_t parts)
 {
-	for (size_t part = 0; part < SOME; part++) {
+	for (size_t part = 0; part < parts; part++) {
 		size_t k = steepest(p, part);
 		rm_real before = p->value[k];
 		double up, down, d;
@@ -152,12 +158,36 @@ static void check(struct net *n, const char *dir, const struct rm_param *p)
 	}
 }
 
-static void test_differences(void **state)
+static void differences(struct net *n, const char *dir, size_t parts)
+{
+	fill(n);
+	value(n);
+	backward(n);
+	for (size_t p = 0; p < n->params.n; p++)
+		check(n, dir, &n->params.param[p], parts);
+}
+
+static void plain(struct net *n, const char *dir)
+{
+	differences(n, dir, SOME);
+}
+
+static void dropped(struct net *n, const char *dir)
+{
+	assert_int_equal(rm_arch_dropout(&n->arch, .2, n->dropout), 0);
+	n->b->dropout = n->h->dropout = n->dropout;
+	n->b->recompute = true;
+	n->batch.seed = 4;
+	n->batch.step = 3;
+	n->batch.first_token = 20;
+	differences(n, dir, 1);
+}
+
+static void each_stored(void (*fn)(struct net *n, const char *dir))
 {
 	struct dirent **names;
 	int n = scandir(STORED, &names, NULL, alphasort), done = 0;
 
-	(void)state;
 	assert_true(n > 0);
 	for (int i = 0; i < n; i++) {
 		char dir[512];
@@ -166,11 +196,7 @@ static void test_differences(void **state)
 		snprintf(dir, sizeof(dir), STORED "/%s", names[i]->d_name);
 		if (!strchr(names[i]->d_name, '.')) {
 			open_net(&net, dir);
-			fill(&net);
-			value(&net);
-			backward(&net);
-			for (size_t p = 0; p < net.params.n; p++)
-				check(&net, dir, &net.params.param[p]);
+			fn(&net, dir);
 			close_net(&net);
 			done++;
 		}
@@ -180,10 +206,23 @@ static void test_differences(void **state)
 	assert_true(done > 20);
 }
 
+static void test_differences(void **state)
+{
+	(void)state;
+	each_stored(plain);
+}
+
+static void test_differences_under_dropout(void **state)
+{
+	(void)state;
+	each_stored(dropped);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_differences_under_dropout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
