@@ -19,7 +19,7 @@ static struct {
 	const char *output, *base, *backbone, *head, *loss, *valid, *schedule;
 	const char *dropout, *log, *precision;
 	struct rm_strings freeze;
-	double layer_decay;
+	double layer_decay, rate;
 	size_t log_steps, threads, memory, max_record;
 	bool force, no_history, quiet, recompute;
 	struct rm_train_options train;
@@ -70,8 +70,8 @@ static const struct rm_option options[] = {
 		      "rate of a layer over that of the one above"),
 	RM_OPT_LIST(0, "freeze", &o.freeze, "GLOB,...",
 		    "parameters that are not trained"),
-	RM_OPT_STRING(0, "dropout", &o.dropout, "P",
-		      "dropout of the head"),
+	RM_OPT_STRING(0, "dropout", &o.dropout, "P|config",
+		      "dropout: of a transformer, or the head's alone"),
 	RM_OPT_DOUBLE(0, "clip", &o.train.optim.clip, 0, 1e9, "X",
 		      "largest norm of the gradient; 0: no clipping"),
 	RM_OPT_SIZE(0, "patience", &o.train.patience, 0, 1e6, "N",
@@ -252,6 +252,19 @@ struct run {
 	struct rm_train_result result;
 };
 
+/* Of a base, its rate, NaN for config.json's; else the head's key. */
+static int parse_dropout(struct run *r)
+{
+	if (!o.dropout)
+		return 0;
+	if (!o.base)
+		return rm_head_set(r->head, "dropout", o.dropout);
+	if (strcmp(o.dropout, "config") != 0)
+		return rm_parse_double(o.dropout, 0, .95, &o.rate);
+	o.rate = (double)NAN;
+	return 0;
+}
+
 /* What the options name; a wrong name or value is wrong usage. */
 static int parse_parts(struct run *r)
 {
@@ -261,7 +274,7 @@ static int parse_parts(struct run *r)
 	o.train.schedule = rm_schedule_find(o.schedule);
 	if (!r->backbone || !r->head || !r->loss || !o.train.schedule)
 		return -1;
-	if (o.dropout && rm_head_set(r->head, "dropout", o.dropout) < 0)
+	if (parse_dropout(r) < 0)
 		return -1;
 	o.train.loss = r->loss;
 	o.train.precision = rm_cli_precision(o.precision);
@@ -366,6 +379,8 @@ static int load_base(struct run *r)
 		rm_cli_note(&tool, "%s has no reward head: a fresh one is "
 			    "trained", o.base);
 	}
+	if (o.dropout && rm_model_set_dropout(r->model, o.rate) < 0)
+		return rm_wrap("%s", o.base);
 	/* What the base was calibrated to is no longer what it says. */
 	json_decref(r->model->calibration);
 	r->model->calibration = json_null();
@@ -381,6 +396,15 @@ static json_t *list_of(const struct rm_strings *s)
 	return list;
 }
 
+static json_t *rates_of(const struct rm_model *m)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < RM_DROP_SITES; i++)
+		json_array_append_new(list, json_real(m->dropout[i]));
+	return list;
+}
+
 static int make_model(struct run *r)
 {
 	if ((o.base ? load_base(r) : new_model(r)) < 0)
@@ -388,7 +412,8 @@ static int make_model(struct run *r)
 	rm_train_complete(&o.train, r->model);
 	r->model->backbone->recompute = o.recompute;
 	rm_model_set_objective(r->model, r->loss);
-	r->settings = json_pack("{s:O, s:O, s:s, s:s, s:s, s:o, s:f, s:s}",
+	r->settings = json_pack(
+		"{s:O, s:O, s:s, s:s, s:s, s:o, s:f, s:o, s:s}",
 		"backbone", r->model->backbone_config,
 		"head", r->model->head_config,
 		"base", o.base ? rm_model_fingerprint(r->model).hex : "none",
@@ -396,7 +421,7 @@ static int make_model(struct run *r)
 		"valid", r->valid_data ?
 		rm_dataset_fingerprint(r->valid_data).hex : o.valid,
 		"freeze", list_of(&o.freeze), "layer_decay", o.layer_decay,
-		"version", RM_VERSION);
+		"dropout", rates_of(r->model), "version", RM_VERSION);
 	o.train.settings = r->settings;
 	return r->settings ? 0 : rm_fail("out of memory");
 }
@@ -619,9 +644,9 @@ static void check_usage(int argc, int first)
 	if (!o.output)
 		rm_cli_usage(&tool, "-o MODEL is needed");
 	if (o.base && (strcmp(o.backbone, "bag") != 0 ||
-		       strcmp(o.head, "linear") != 0 || o.dropout))
-		rm_cli_usage(&tool, "--backbone, --head and --dropout are "
-			     "the base's: leave them out with --base");
+		       strcmp(o.head, "linear") != 0))
+		rm_cli_usage(&tool, "--backbone and --head are the base's: "
+			     "leave them out with --base");
 	if (o.train.resume && !o.train.checkpoint)
 		rm_cli_usage(&tool, "--resume needs --checkpoint DIR");
 	rm_cli_need_input(&tool, argc, first);
