@@ -24,7 +24,7 @@ VERSION := $(shell sed -n 's/^\#define RM_VERSION "\(.*\)"/\1/p' lib/base.h)
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wvla
 SAN = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 	-fno-sanitize-recover=undefined)
-ALL_CFLAGS = -std=c11 $(OPT) $(WARN) -fopenmp -D_GNU_SOURCE -Ilib \
+ALL_CFLAGS = -std=c11 $(OPT) $(WARN) -fopenmp -fno-math-errno -D_GNU_SOURCE -Ilib \
 	-I$(BUILD)/gen $(SAN) $(CFLAGS)
 ALL_LDFLAGS = -fopenmp $(SAN) -Wl,--as-needed $(LDFLAGS)
 # oneDNN multiplies in bf16 where the processor can; `make ONEDNN=` leaves it out.
@@ -41,7 +41,7 @@ TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 # The numerics once more in double, for the gradient checks.
-NUMERIC := tensor gemm op nn attention loss optim batch backbone head
+NUMERIC := tensor gemm lora op nn attention loss optim batch backbone head
 DOUBLE_SRC := $(foreach m,$(NUMERIC),$(wildcard lib/$(m).c lib/$(m)/*.c))
 DOUBLE_OBJ := $(DOUBLE_SRC:%.c=$(BUILD)/double/%.o) $(filter-out \
 	$(DOUBLE_SRC:%.c=$(BUILD)/%.o),$(LIB_OBJ))

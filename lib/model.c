@@ -1,5 +1,6 @@
 /* model: a reward model in memory; see model.h. */
 #include "model/internal.h"
+#include "lora.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ int rm_model_build(struct rm_model *m)
 		return -1;
 	m->first_of_head = m->params.n;
 	m->head = make_head(m);
+	m->n_tensors = m->params.n;
 	return m->head ? 0 : -1;
 }
 
@@ -90,7 +92,13 @@ void rm_model_free(struct rm_model *m)
 
 void rm_model_init_head(struct rm_model *m, uint64_t seed)
 {
-	rm_params_init_from(&m->params, m->first_of_head, seed);
+	for (size_t i = m->first_of_head; i < m->n_tensors; i++)
+		rm_params_init_one(&m->params, i, seed);
+}
+
+int rm_model_init_lora(struct rm_model *m, uint64_t seed)
+{
+	return rm_lora_start(&m->params, seed);
 }
 
 int rm_model_set_dropout(struct rm_model *m, double p)
@@ -112,7 +120,8 @@ void rm_model_set_objective(struct rm_model *m, const json_t *objective)
 
 int rm_model_ready(struct rm_model *m, enum rm_precision precision)
 {
-	return rm_backbone_ready(m->backbone, precision);
+	return rm_lora_merge(&m->params) < 0 ? -1 :
+	       rm_backbone_ready(m->backbone, precision);
 }
 
 int rm_model_set_types(struct rm_model *m, const json_t *policy)
@@ -183,9 +192,9 @@ int rm_model_tensors_get(struct rm_model_tensors *t, const struct rm_model *m)
 
 	_Static_assert(sizeof(rm_real) == sizeof(float),
 		       "model directories hold float32");
-	t->tensor = rm_calloc(params->n, sizeof(*t->tensor));
-	t->copy = rm_calloc(params->n, sizeof(*t->copy));
-	t->n = params->n;
+	t->tensor = rm_calloc(m->n_tensors, sizeof(*t->tensor));
+	t->copy = rm_calloc(m->n_tensors, sizeof(*t->copy));
+	t->n = m->n_tensors;
 	if (!t->tensor || !t->copy)
 		return -1;
 	for (size_t i = 0; i < t->n; i++) {

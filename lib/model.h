@@ -39,6 +39,8 @@ struct rm_model {
 	size_t vocab;			/* token ids */
 	size_t max_length;		/* tokens of a leaf; 0: any number */
 	size_t first_of_head;		/* the head's first row in params */
+	/* Rows that are its tensors; behind them those of lora.h. */
+	size_t n_tensors;
 	const char *pooling;		/* hidden rows into one a response */
 
 	/* config.json of a transformer as it stood; NULL: ours. */
@@ -73,6 +75,15 @@ struct rm_model_training {
 	 * times this, the embeddings last; 0 counts as 1.
 	 */
 	double layer_decay;
+	/*
+	 * Rank of lora.h, 0: none.  The backbone stays as it is but for the
+	 * matrices of its layers that are not frozen and whose names one of
+	 * the patterns fits, none meaning all; the head is trained whole.
+	 */
+	size_t lora;
+	double lora_alpha;
+	char *const *lora_targets;	/* [n_lora_targets] */
+	size_t n_lora_targets;
 };
 
 extern const struct rm_model_training rm_model_train_all;
@@ -136,6 +147,8 @@ struct rm_model *rm_model_load(const char *dir,
 struct rm_model *rm_model_look(const char *dir);
 /* Initial values for a head that was not in the checkpoint. */
 void rm_model_init_head(struct rm_model *m, uint64_t seed);
+/* Initial values of low-rank changes, where there are any. */
+int rm_model_init_lora(struct rm_model *m, uint64_t seed);
 
 /*
  * The most tokens that a leaf of the model at dir may have, from config.json

@@ -18,7 +18,10 @@ struct rm_optim {
 	struct rm_optim_config c;
 	uint64_t step;
 	rm_real *m, *v;			/* [grad_size], as the gradients */
-	struct rm_range range[3];
+	/* Of each row of by_row parameters, in their order: had a gradient. */
+	uint8_t *seen;			/* [n_seen] */
+	size_t n_seen;
+	struct rm_range range[4];
 };
 
 struct rm_optim_config rm_optim_defaults(void)
@@ -42,7 +45,11 @@ struct rm_optim *rm_optim_new(struct rm_params *p,
 	o->c = *c;
 	o->m = rm_calloc_aligned(p->grad_size, sizeof(*o->m));
 	o->v = rm_calloc_aligned(p->grad_size, sizeof(*o->v));
-	if (!o->m || !o->v) {
+	for (size_t i = 0; i < p->n; i++)
+		if (p->param[i].touched)
+			o->n_seen += p->param[i].shape[0];
+	o->seen = rm_calloc(o->n_seen, 1);
+	if (!o->m || !o->v || !o->seen) {
 		rm_optim_free(o);
 		return NULL;
 	}
@@ -50,6 +57,7 @@ struct rm_optim *rm_optim_new(struct rm_params *p,
 	o->range[0] = (struct rm_range){ "step", &o->step, sizeof(o->step) };
 	o->range[1] = (struct rm_range){ "m", o->m, bytes };
 	o->range[2] = (struct rm_range){ "v", o->v, bytes };
+	o->range[3] = (struct rm_range){ "seen", o->seen, o->n_seen };
 	return o;
 }
 
@@ -70,6 +78,7 @@ void rm_optim_free(struct rm_optim *o)
 		return;
 	free(o->m);
 	free(o->v);
+	free(o->seen);
 	free(o);
 }
 
@@ -111,8 +120,9 @@ static inline rm_real root(rm_real x)
 }
 
 RM_VECTOR
-static void adamw_chunk(const struct adamw *a, rm_real *w, const rm_real *grad,
-			rm_real *m, rm_real *v, size_t n)
+static void adamw_chunk(const struct adamw *a, rm_real *restrict w,
+			const rm_real *restrict grad, rm_real *restrict m,
+			rm_real *restrict v, size_t n)
 {
 	const struct adamw s = *a;
 
@@ -149,6 +159,53 @@ static void dense_step(struct rm_optim *o, struct rm_param *p, double lr,
 	};
 
 	rm_parallel((p->size + CHUNK - 1) / CHUNK, dense_chunk, &j);
+}
+
+/* ---- by row ---- */
+
+struct by_row_job {
+	struct dense_job dense;
+	uint8_t *seen;		/* [shape[0]] */
+	size_t width, per;	/* numbers of a row, rows of a chunk */
+};
+
+static void decay_row(rm_real *w, rm_real shrink, size_t n)
+{
+	for (size_t i = 0; shrink != 1 && i < n; i++)
+		w[i] *= shrink;
+}
+
+static void by_row_chunk(void *arg, size_t chunk)
+{
+	const struct by_row_job *j = arg;
+	const struct dense_job *d = &j->dense;
+	size_t end = RM_MIN((chunk + 1) * j->per, d->p->shape[0]);
+
+	for (size_t row = chunk * j->per; row < end; row++) {
+		size_t i = row * j->width;
+
+		j->seen[row] |= d->p->touched[row];
+		if (j->seen[row])
+			adamw_chunk(&d->a, d->p->value + i, d->p->grad + i,
+				    d->m + i, d->v + i, j->width);
+		else
+			decay_row(d->p->value + i, d->a.shrink, j->width);
+	}
+}
+
+static void by_row_step(struct rm_optim *o, struct rm_param *p, double lr,
+			double clip, uint8_t *seen)
+{
+	size_t at = (size_t)(p->grad - o->params->grad_block);
+	size_t width = p->size / p->shape[0];
+	struct by_row_job j = {
+		.dense = { adamw_of(o, p, lr, clip), p, o->m + at,
+			   o->v + at },
+		.seen = seen, .width = width,
+		.per = RM_MAX(CHUNK / width, (size_t)1)
+	};
+
+	rm_parallel((p->shape[0] + j.per - 1) / j.per, by_row_chunk, &j);
 }
 
 /* ---- sparse ---- */
@@ -219,10 +276,27 @@ static void sparse_step(struct rm_optim *o, struct rm_param *p, double lr,
 	rm_parallel(RM_SPARSE_PARTS, rows_part, &j);
 }
 
+/* `seen` goes on behind the parameter's rows. */
+static void step_one(struct rm_optim *o, struct rm_param *p, double lr,
+		     double clip, uint8_t **seen)
+{
+	double own = lr * (p->rate > 0 ? p->rate : 1);
+
+	if (p->rows) {
+		sparse_step(o, p, lr, clip);
+	} else if (p->touched) {
+		by_row_step(o, p, own, clip, *seen);
+		*seen += p->shape[0];
+	} else if (p->grad) {
+		dense_step(o, p, own, clip);
+	}
+}
+
 int rm_optim_step(struct rm_optim *o, double lr, double *norm)
 {
 	double n = sqrt(rm_params_grad_norm2(o->params));
 	double clip = o->c.clip > 0 && n > o->c.clip ? o->c.clip / n : 1;
+	uint8_t *seen = o->seen;
 
 	if (norm)
 		*norm = n;
@@ -230,14 +304,8 @@ int rm_optim_step(struct rm_optim *o, double lr, double *norm)
 		return rm_fail("the gradient norm is %s",
 			       isnan(n) ? "NaN" : "infinite");
 	o->step++;
-	for (size_t i = 0; i < o->params->n; i++) {
-		struct rm_param *p = &o->params->param[i];
-		if (p->grad)
-			dense_step(o, p, lr * (p->rate > 0 ? p->rate : 1),
-				   clip);
-		else if (p->rows)
-			sparse_step(o, p, lr, clip);
-	}
+	for (size_t i = 0; i < o->params->n; i++)
+		step_one(o, &o->params->param[i], lr, clip, &seen);
 	rm_params_zero_grad(o->params);
 	return 0;
 }

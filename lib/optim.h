@@ -42,6 +42,9 @@ struct rm_optim *rm_optim_new(struct rm_params *p,
  *	m = b1 m + (1 - b1) g		v = b2 v + (1 - b2) g^2
  *	w = w - lr wd w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
  *
+ * Of a parameter that is by_row, a row that has had no gradient yet has
+ * m = v = 0, so that all it would get is the decay: that is all it gets.
+ *
  * Sparse parameters, rows without a state of their own:
  *
  *	w = w - lr wd w			every row, as one product (scale)

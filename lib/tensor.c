@@ -40,6 +40,8 @@ int rm_params_add(struct rm_params *p, const struct rm_param *param)
 	to->size = size;
 	to->value = to->grad = NULL;
 	to->rows = NULL;
+	to->touched = NULL;
+	to->lora = NULL;
 	to->scale = 1;
 	return (int)p->n++;
 }
@@ -66,6 +68,9 @@ static int alloc_grads(struct rm_params *p)
 		struct rm_param *param = &p->param[i];
 		if (!param->trainable)
 			continue;
+		if (param->by_row && !(param->touched = rm_calloc(
+				       param->shape[0], 1)))
+			return -1;
 		if (!param->sparse) {
 			at += round_up(param->size);
 			continue;
@@ -149,16 +154,16 @@ static size_t chunks_of(size_t n)
 
 void rm_params_init(struct rm_params *p, uint64_t seed)
 {
-	rm_params_init_from(p, 0, seed);
+	for (size_t i = 0; i < p->n; i++)
+		rm_params_init_one(p, i, seed);
 }
 
-void rm_params_init_from(struct rm_params *p, size_t first, uint64_t seed)
+void rm_params_init_one(struct rm_params *p, size_t i, uint64_t seed)
 {
-	for (size_t i = first; i < p->n; i++) {
-		struct init_job job = { &p->param[i], seed, i };
-		p->param[i].scale = 1;
-		rm_parallel(chunks_of(p->param[i].size), init_chunk, &job);
-	}
+	struct init_job job = { &p->param[i], seed, i };
+
+	p->param[i].scale = 1;
+	rm_parallel(chunks_of(p->param[i].size), init_chunk, &job);
 }
 
 void rm_params_get(const struct rm_params *p, size_t i, rm_real *out)
@@ -202,13 +207,39 @@ void rm_params_state_set(struct rm_params *p, const void *in)
 		memcpy(&p->param[i].scale, from, sizeof(double));
 }
 
+static void zero_touched(struct rm_param *p)
+{
+	size_t width = p->size / p->shape[0];
+
+	for (size_t i = 0; i < p->shape[0]; i++)
+		if (p->touched[i])
+			memset(p->grad + i * width, 0,
+			       width * sizeof(*p->grad));
+	memset(p->touched, 0, p->shape[0]);
+}
+
 void rm_params_zero_grad(struct rm_params *p)
 {
-	if (p->grad_block)
-		memset(p->grad_block, 0, p->grad_size * sizeof(rm_real));
-	for (size_t i = 0; i < p->n; i++)
-		if (p->param[i].rows)
-			rm_sparse_clear(p->param[i].rows);
+	for (size_t i = 0; i < p->n; i++) {
+		struct rm_param *param = &p->param[i];
+
+		if (param->rows)
+			rm_sparse_clear(param->rows);
+		else if (param->touched)
+			zero_touched(param);
+		else if (param->grad)
+			memset(param->grad, 0, param->size *
+			       sizeof(*param->grad));
+	}
+}
+
+static void lora_free(struct rm_lora *l)
+{
+	if (!l)
+		return;
+	free(l->base);
+	free(l->turned_b);
+	free(l);
 }
 
 void rm_params_fini(struct rm_params *p)
@@ -218,6 +249,8 @@ void rm_params_fini(struct rm_params *p)
 	for (size_t i = 0; i < p->n; i++) {
 		free((char *)p->param[i].name);
 		rm_sparse_free(p->param[i].rows);
+		lora_free(p->param[i].lora);
+		free(p->param[i].touched);
 	}
 	free(p->param);
 	free(p->block);
@@ -270,6 +303,18 @@ static double dense_norm2(const rm_real *x, size_t n)
 	return total;
 }
 
+/* Of rows that were touched: a few, so one thread sums them. */
+static double touched_norm2(const struct rm_param *p)
+{
+	size_t width = p->size / p->shape[0];
+	double total = 0;
+
+	for (size_t i = 0; i < p->shape[0]; i++)
+		if (p->touched[i])
+			total += norm2(p->grad + i * width, width);
+	return total;
+}
+
 struct sparse_norm_job {
 	const struct rm_sparse *s;
 	double part[RM_SPARSE_PARTS];
@@ -300,10 +345,13 @@ double rm_params_grad_norm2(const struct rm_params *p)
 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct rm_param *param = &p->param[i];
-		if (param->grad)
-			total += dense_norm2(param->grad, param->size);
+
 		if (param->rows)
 			total += sparse_norm2(param->rows);
+		else if (param->touched)
+			total += touched_norm2(param);
+		else if (param->grad)
+			total += dense_norm2(param->grad, param->size);
 	}
 	return total;
 }

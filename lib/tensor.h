@@ -65,7 +65,11 @@ struct rm_param {
 	size_t n_dims, shape[RM_DIMS];
 	bool trainable;		/* false: a buffer, or frozen */
 	bool decay;		/* weight decay applies (not: bias, norm) */
+	bool turned;		/* a matrix stored as [inputs, outputs] */
 	bool sparse;		/* gradients touch few of its shape[0] rows */
+	/* So they do, and who adds to one says so by rm_param_touch: the
+	 * others are known to be 0.  Not with `sparse`. */
+	bool by_row;
 	double rate;		/* times the learning rate; 0 counts as 1 */
 	enum rm_init init;
 	double init_scale;
@@ -81,7 +85,18 @@ struct rm_param {
 	 */
 	double scale;
 	rm_real *grad;		/* [size]; NULL if frozen or sparse */
+	uint8_t *touched;	/* [shape[0]] if by_row and trained, or NULL */
 	struct rm_sparse *rows;	/* the gradient if sparse, else NULL */
+	struct rm_lora *lora;	/* it changes as lora.h says, or NULL */
+};
+
+/* A matrix W = base + scale B A: see lora.h. */
+struct rm_lora {
+	size_t a, b;		/* rows of the table: A [rank, k], B [n, rank] */
+	size_t rank;
+	double scale;
+	rm_real *base;		/* as W is stored */
+	rm_real *turned_b;	/* scale B'[rank, n], as W was last made */
 };
 
 struct rm_params {
@@ -107,8 +122,8 @@ int rm_params_find(const struct rm_params *p, const char *name);
 int rm_params_alloc(struct rm_params *p, bool train);
 /* Initial values, keyed by seed, parameter index and element. */
 void rm_params_init(struct rm_params *p, uint64_t seed);
-/* The same of the rows from `first` on. */
-void rm_params_init_from(struct rm_params *p, size_t first, uint64_t seed);
+/* The same of parameter i alone. */
+void rm_params_init_one(struct rm_params *p, size_t i, uint64_t seed);
 /* The true values of parameter i; out[size], as a model directory has them. */
 void rm_params_get(const struct rm_params *p, size_t i, rm_real *out);
 /* Set them; scale becomes 1. */
@@ -120,6 +135,13 @@ void rm_params_set(struct rm_params *p, size_t i, const rm_real *in);
 size_t rm_params_state_size(const struct rm_params *p);
 void rm_params_state_get(const struct rm_params *p, void *out);
 void rm_params_state_set(struct rm_params *p, const void *in);
+/* The gradient of this row may be other than 0; by one thread at a time. */
+static inline void rm_param_touch(struct rm_param *p, size_t row)
+{
+	if (p->touched)
+		p->touched[row] = 1;
+}
+
 /* Zero all gradients. */
 void rm_params_zero_grad(struct rm_params *p);
 /* Sum of squares of all gradients in double: same for any thread count. */

@@ -47,13 +47,15 @@ struct rm_train_options rm_train_defaults(void)
 void rm_train_complete(struct rm_train_options *o, const struct rm_model *m)
 {
 	bool light = m->backbone->kind->light;
+	bool thin = m->params.n > m->n_tensors;
 
 	if (o->epochs == 0)
 		o->epochs = light ? 5 : 3;
 	if (o->batch == 0)
 		o->batch = light ? 64 : 16;
 	if (isnan(o->optim.lr))
-		o->optim.lr = light ? rm_optim_defaults().lr : 5e-5;
+		o->optim.lr = light ? rm_optim_defaults().lr :
+			      thin ? 5e-4 : 5e-5;
 	if (isnan(o->warmup))
 		o->warmup = light ? 0 : .1;
 }

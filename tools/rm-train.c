@@ -18,9 +18,9 @@
 static struct {
 	const char *output, *base, *backbone, *head, *loss, *valid, *schedule;
 	const char *dropout, *log, *precision;
-	struct rm_strings freeze;
-	double layer_decay, rate;
-	size_t log_steps, threads, memory, max_record;
+	struct rm_strings freeze, lora_targets;
+	double layer_decay, lora_alpha, rate;
+	size_t lora, log_steps, threads, memory, max_record;
 	bool force, no_history, quiet, recompute;
 	struct rm_train_options train;
 } o = {
@@ -70,6 +70,13 @@ static const struct rm_option options[] = {
 		      "rate of a layer over that of the one above"),
 	RM_OPT_LIST(0, "freeze", &o.freeze, "GLOB,...",
 		    "parameters that are not trained"),
+	RM_OPT_SIZE(0, "lora", &o.lora, 0, 65536, "R",
+		    "train changes of rank R of the layers' matrices and the "
+		    "head, not the rest; 0: no such thing"),
+	RM_OPT_DOUBLE(0, "lora-alpha", &o.lora_alpha, 0, 1e9, "X",
+		      "changes count X / R times; 0: twice"),
+	RM_OPT_LIST(0, "lora-targets", &o.lora_targets, "GLOB,...",
+		    "of those matrices these alone"),
 	RM_OPT_STRING(0, "dropout", &o.dropout, "P|config",
 		      "dropout: of a transformer, or the head's alone"),
 	RM_OPT_DOUBLE(0, "clip", &o.train.optim.clip, 0, 1e9, "X",
@@ -340,7 +347,11 @@ static struct rm_model_training training(void)
 {
 	return (struct rm_model_training){
 		.freeze = o.freeze.item, .n_freeze = o.freeze.n,
-		.layer_decay = o.layer_decay
+		.layer_decay = o.layer_decay, .lora = o.lora,
+		.lora_alpha = o.lora_alpha > 0 ? o.lora_alpha :
+			      2 * (double)o.lora,
+		.lora_targets = o.lora_targets.item,
+		.n_lora_targets = o.lora_targets.n
 	};
 }
 
@@ -379,6 +390,8 @@ static int load_base(struct run *r)
 		rm_cli_note(&tool, "%s has no reward head: a fresh one is "
 			    "trained", o.base);
 	}
+	if (rm_model_init_lora(r->model, (uint64_t)o.train.seed) < 0)
+		return -1;
 	if (o.dropout && rm_model_set_dropout(r->model, o.rate) < 0)
 		return rm_wrap("%s", o.base);
 	/* What the base was calibrated to is no longer what it says. */
@@ -412,8 +425,8 @@ static int make_model(struct run *r)
 	rm_train_complete(&o.train, r->model);
 	r->model->backbone->recompute = o.recompute;
 	rm_model_set_objective(r->model, r->loss);
-	r->settings = json_pack(
-		"{s:O, s:O, s:s, s:s, s:s, s:o, s:f, s:o, s:s}",
+	r->settings = json_pack("{s:O, s:O, s:s, s:s, s:s, s:o, s:f, s:I, "
+				"s:f, s:o, s:o, s:s}",
 		"backbone", r->model->backbone_config,
 		"head", r->model->head_config,
 		"base", o.base ? rm_model_fingerprint(r->model).hex : "none",
@@ -421,6 +434,8 @@ static int make_model(struct run *r)
 		"valid", r->valid_data ?
 		rm_dataset_fingerprint(r->valid_data).hex : o.valid,
 		"freeze", list_of(&o.freeze), "layer_decay", o.layer_decay,
+		"lora", (json_int_t)o.lora, "lora_alpha", o.lora_alpha,
+		"lora_targets", list_of(&o.lora_targets),
 		"dropout", rates_of(r->model), "version", RM_VERSION);
 	o.train.settings = r->settings;
 	return r->settings ? 0 : rm_fail("out of memory");
@@ -439,6 +454,7 @@ static void fini(struct run *r)
 	json_decref(r->loss);
 	json_decref(r->settings);
 	rm_strings_fini(&o.freeze);
+	rm_strings_fini(&o.lora_targets);
 	free(r->monitor.failed);
 	if (r->monitor.log >= 0)
 		close(r->monitor.log);
@@ -509,14 +525,16 @@ static void warn_of_result(const struct run *r)
 static void summarize(const struct run *r, double took)
 {
 	const struct rm_train_result *t = &r->result;
+	char rate[32];
 
+	rm_progress_scale(rate, sizeof(rate), took > 0 ?
+			  (double)t->tokens / took : 0);
 	if (t->resumed > 0)
 		rm_cli_note(&tool, "went on from step %llu",
 			    (unsigned long long)t->resumed);
-	rm_cli_note(&tool, "%zu pairs, %llu steps%s in %.1f s, %.4g million "
-		    "tokens/s", r->train.n, (unsigned long long)t->step,
-		    t->early ? " (stopped early)" : "", took,
-		    took > 0 ? 1e-6 * (double)t->tokens / took : 0);
+	rm_cli_note(&tool, "%zu pairs, %llu steps%s in %.1f s, %s tokens/s",
+		    r->train.n, (unsigned long long)t->step,
+		    t->early ? " (stopped early)" : "", took, rate);
 	rm_cli_note(&tool, "loss %.4f, accuracy %.4f in the last epoch",
 		    t->loss, t->accuracy);
 	if (r->has_valid)
@@ -647,6 +665,12 @@ static void check_usage(int argc, int first)
 		       strcmp(o.head, "linear") != 0))
 		rm_cli_usage(&tool, "--backbone and --head are the base's: "
 			     "leave them out with --base");
+	if (o.lora > 0 && !o.base)
+		rm_cli_usage(&tool, "--lora changes a pretrained model: it "
+			     "needs --base");
+	if (o.lora == 0 && (o.lora_alpha > 0 || o.lora_targets.n > 0))
+		rm_cli_usage(&tool, "--lora-alpha and --lora-targets need "
+			     "--lora");
 	if (o.train.resume && !o.train.checkpoint)
 		rm_cli_usage(&tool, "--resume needs --checkpoint DIR");
 	rm_cli_need_input(&tool, argc, first);

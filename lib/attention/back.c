@@ -80,12 +80,9 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 {
 	const struct rm_attention *a = p->c->a;
 	rm_real *s = rows->p + r * BLOCK, *ds = rows->ds + r * BLOCK;
-	bool drops = a->dropout.p > 0;
 	rm_real slope[BLOCK];
 
 	finish_scores(p, r, s);
-	if (drops)
-		drop(p, r, ds);
 	for (size_t j = 0; a->softcap > 0 && j < p->wide; j++) {
 		rm_real t = s[j] > -INFINITY ? s[j] / a->softcap : 0;
 
@@ -104,8 +101,6 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 	}
 	for (size_t j = 0; a->softcap > 0 && j < p->wide; j++)
 		ds[j] *= slope[j];
-	if (drops)
-		drop(p, r, s);
 }
 
 /* o[n_k, W] = p[n_q, BLOCK]' v[n_q, W] */
@@ -197,6 +192,7 @@ static void meet(const struct pair *p, const struct back *b,
 {
 	struct scratch *s = p->s;
 	size_t D = p->c->a->dim, W = p->c->W;
+	bool drops = p->c->a->dropout.p > 0;
 
 	load_turned(p, s->kt, p->c->k);
 	load_turned(p, s->v, p->c->v);
@@ -208,8 +204,13 @@ static void meet(const struct pair *p, const struct back *b,
 		       BLOCK, p->wide);
 		scores(rows->ds + r * BLOCK, BLOCK, rows->dy + r * W, W, D,
 		       s->v, BLOCK, p->wide);
-		for (size_t i = r; i < r + ROWS; i++)
+		for (size_t i = r; i < r + ROWS; i++) {
+			if (drops)
+				drop(p, i, rows->ds + i * BLOCK);
 			row_back(p, rows, i);
+			if (drops)
+				drop(p, i, rows->p + i * BLOCK);
+		}
 		add_values(rows->dq + r * W, rows->ds + r * BLOCK, s->k, W,
 			   p->wide);
 	}

@@ -44,6 +44,25 @@ static void bias_back(const struct rm_run *r, const struct rm_product *p,
 	}
 }
 
+/* What dy, rows of p->n numbers, and x[rows, k] say of part i of w. */
+static int matrix_back(const struct rm_run *r, const struct rm_product *p,
+		       size_t i, const rm_real *dy, const rm_real *x)
+{
+	struct rm_params *params = r->p->b->params;
+	const struct rm_param *w = &params->param[p->weight[i]];
+	enum rm_precision how = r->p->t->precision;
+
+	if (w->lora)
+		return rm_lora_backward(params, (size_t)p->weight[i], r->rows,
+					dy, p->n, x, how);
+	if (!w->grad)
+		return 0;
+	return p->turned ? rm_gemm_tn(p->k, p->rows[i], r->rows, x, p->k, dy,
+				      p->n, w->grad, how) :
+			   rm_gemm_tn(p->rows[i], p->k, r->rows, dy, p->n, x,
+				      p->k, w->grad, how);
+}
+
 /*
  * y = x w' + bias: what dy[rows, n] says of w, of bias and of x[rows, k], the
  * last into dx (NULL: not wanted), or added to it.
@@ -52,22 +71,10 @@ static int product_back(const struct rm_run *r, const struct rm_product *p,
 			const rm_real *dy, const rm_real *x, rm_real *dx,
 			bool add)
 {
-	enum rm_precision how = r->p->t->precision;
-
 	bias_back(r, p, dy);
-	for (size_t i = 0, at = 0; i < p->parts; at += p->rows[i++]) {
-		rm_real *dw = rm_gradient(r->p->b, p->weight[i]);
-		int status = 0;
-
-		if (dw && p->turned)
-			status = rm_gemm_tn(p->k, p->rows[i], r->rows, x,
-					    p->k, dy + at, p->n, dw, how);
-		else if (dw)
-			status = rm_gemm_tn(p->rows[i], p->k, r->rows,
-					    dy + at, p->n, x, p->k, dw, how);
-		if (status < 0)
+	for (size_t i = 0, at = 0; i < p->parts; at += p->rows[i++])
+		if (matrix_back(r, p, i, dy + at, x) < 0)
 			return -1;
-	}
 	return dx ? rm_gemm_packed(r->rows, dy, p->back, dx, add) : 0;
 }
 
@@ -186,12 +193,18 @@ static int project_back(const struct rm_run *r, const struct rm_layer *l,
 			const rm_real *x, rm_real *dx)
 {
 	const struct rm_backbone *b = r->p->b;
-	const struct rm_arch *a = &r->p->t->arch;
+	const struct rm_transformer *t = r->p->t;
+	size_t rows = 2 * t->arch.span, C = t->arch.hidden;
+	size_t HD = t->arch.heads * t->arch.head_dim;
+	int w = l->weight[slot];
 
-	return rm_linear_backward(dx, rm_gradient(b, l->weight[slot]),
+	if (b->params->param[w].lora &&
+	    rm_lora_backward(b->params, (size_t)w, rows, dy, HD, x,
+			     t->precision) < 0)
+		return -1;
+	return rm_linear_backward(dx, rm_gradient(b, w),
 				  rm_gradient(b, l->bias[slot]), dy, x,
-				  rm_value(b, l->weight[slot]), 2 * a->span,
-				  a->hidden, a->heads * a->head_dim);
+				  rm_value(b, w), rows, C, HD);
 }
 
 static int relative_back(const struct rm_run *r, size_t i)
@@ -401,20 +414,46 @@ static void add_to(const struct embedding *e, rm_real *to, size_t row_of,
 		to[c] += by * from[c];
 }
 
+static bool is_trained_id(const struct rm_arch *a, const struct rm_place *at)
+{
+	bool fixed = a->slot[RM_TOKENS].flags & RM_PAD_FIXED;
+
+	return !fixed || a->pad < 0 || at->id != (size_t)a->pad;
+}
+
+/* Where pads are not counted, they all stand on one row. */
+static bool is_trained_position(const struct rm_arch *a,
+				const struct rm_place *at)
+{
+	return !a->position_skips_pad || at->position != (size_t)a->pad;
+}
+
 static void embed_row_back(void *arg, size_t row, const struct rm_place *at)
 {
 	const struct embedding *e = arg;
 	const struct rm_arch *a = &e->r->p->t->arch;
-	bool fixed = a->slot[RM_TOKENS].flags & RM_PAD_FIXED;
 	double scale = a->embed_scale;
 
-	if (!fixed || a->pad < 0 || at->id != (size_t)a->pad)
+	if (is_trained_id(a, at))
 		add_to(e, e->tokens, at->id, row,
 		       scale > 0 ? (rm_real)scale : 1);
 	add_to(e, e->types, at->type, row, 1);
-	/* Where pads are not counted, they all stand on one row. */
-	if (!a->position_skips_pad || at->position != (size_t)a->pad)
+	if (is_trained_position(a, at))
 		add_to(e, e->positions, at->position, row, 1);
+}
+
+static void touch_rows(void *arg, size_t row, const struct rm_place *at)
+{
+	const struct rm_run *r = arg;
+	const struct rm_transformer *t = r->p->t;
+	struct rm_param *p = r->p->b->params->param;
+	int positions = t->outer->weight[RM_POSITIONS];
+
+	(void)row;
+	if (is_trained_id(&t->arch, at))
+		rm_param_touch(&p[t->outer->weight[RM_TOKENS]], at->id);
+	if (positions >= 0 && is_trained_position(&t->arch, at))
+		rm_param_touch(&p[positions], at->position);
 }
 
 static void embed_columns(void *arg, size_t i)
@@ -445,6 +484,7 @@ static int embed_back(struct rm_run *r)
 
 	rm_transformer_drop(r, 0, RM_DROP_EMBEDDINGS, s->d, s->d,
 			    t->arch.hidden);
+	rm_transformer_each_row(r, touch_rows, r);
 	if (o->weight[RM_EMBED_NORM] >= 0) {
 		if (norm_back_set(r, s->spare, s->d, s->x0, o,
 				  RM_EMBED_NORM) < 0)
@@ -497,29 +537,6 @@ static int relative_rows_back(const struct rm_run *r)
 
 /* ---- the whole ---- */
 
-static bool any_gradient(const struct rm_backbone *b,
-			 const struct rm_layer *l, int from, int to)
-{
-	for (int s = from; s < to; s++)
-		if (rm_gradient(b, l->weight[s]) || rm_gradient(b, l->bias[s]))
-			return true;
-	return false;
-}
-
-/* The lowest layer that is trained; L if none is, with embeddings' below. */
-static size_t lowest_trained(const struct rm_backbone *b, bool *embeddings)
-{
-	const struct rm_transformer *t = b->self;
-	size_t i = 0;
-
-	*embeddings = any_gradient(b, t->outer, 0, RM_FINAL_NORM);
-	while (!*embeddings && i < t->arch.layers &&
-	       !any_gradient(b, &t->layer[i], RM_FIRST_OF_LAYER,
-			     RM_FIRST_OF_HEAD))
-		i++;
-	return i;
-}
-
 /* s->d: the gradient of the last layer's y. */
 static int top_back(struct rm_run *r)
 {
@@ -546,8 +563,7 @@ int rm_transformer_backward(struct rm_backbone *b,
 	struct rm_transformer *t = b->self;
 	struct rm_pass p = { .b = b, .t = t, .batch = batch };
 	struct rm_run r = *t->last_run;
-	bool embeddings;
-	size_t i = t->arch.layers, end = lowest_trained(b, &embeddings);
+	size_t i = t->arch.layers;
 
 	r.p = &p;
 	if (t->d_relative)
@@ -555,10 +571,10 @@ int rm_transformer_backward(struct rm_backbone *b,
 		       sizeof(*t->d_relative));
 	if (top_back(&r) < 0)
 		return -1;
-	while (i-- > end)
+	while (i-- > t->lowest)
 		if (layer_back(&r, i) < 0)
 			return -1;
-	if (end < t->arch.layers && relative_rows_back(&r) < 0)
+	if (t->lowest < t->arch.layers && relative_rows_back(&r) < 0)
 		return -1;
-	return embeddings ? embed_back(&r) : 0;
+	return t->trains_embeddings ? embed_back(&r) : 0;
 }

@@ -34,6 +34,8 @@ static int add_tensor(struct rm_backbone *b, enum rm_slot slot, size_t layer,
 		p.n_dims = 1;
 	}
 	p.decay = p.n_dims == 2;
+	p.by_row = slot == RM_TOKENS || slot == RM_POSITIONS;
+	p.turned = !bias && t->arch.slot[slot].flags & RM_TRANSPOSED;
 	if (p.n_dims == 1) {
 		p.init = bias ? RM_INIT_ZERO : RM_INIT_CONSTANT;
 		p.init_scale = 1 - t->arch.norm_offset;
@@ -232,8 +234,9 @@ static int pack_bias(const struct rm_backbone *b, struct rm_product *p)
 	return 0;
 }
 
+/* Along, and if gradients come through it, back. */
 static int pack(const struct rm_backbone *b, struct rm_product *p,
-		enum rm_precision precision)
+		enum rm_precision precision, bool back)
 {
 	struct rm_weights w = { .parts = p->parts, .k = p->k,
 				.turned = p->turned };
@@ -247,7 +250,7 @@ static int pack(const struct rm_backbone *b, struct rm_product *p,
 	if (rm_gemm_pack(&p->along, &w, RM_ALONG, precision) < 0 ||
 	    pack_bias(b, p) < 0)
 		return -1;
-	if (!rm_trains(b))
+	if (!back)
 		return 0;
 	if (!p->d_bias)
 		p->d_bias = rm_malloc(p->n, sizeof(*p->d_bias));
@@ -272,7 +275,7 @@ static int project(const struct rm_backbone *b, const struct rm_layer *l,
 	const struct rm_arch *a = &t->arch;
 	size_t HD = a->heads * a->head_dim, n = 2 * a->span * HD;
 
-	if (need(y, n) < 0 || (rm_trains(b) && need(d, n) < 0))
+	if (need(y, n) < 0 || (t->lowest < a->layers && need(d, n) < 0))
 		return -1;
 	return rm_linear_forward(*y, x, rm_value(b, l->weight[slot]),
 				 rm_value(b, l->bias[slot]), 2 * a->span,
@@ -310,9 +313,12 @@ int rm_transformer_positions(const struct rm_pass *p)
 	struct rm_transformer *t = p->t;
 	const struct rm_arch *a = &t->arch;
 	bool whole = rm_transformer_dropout(p, 0, RM_DROP_RELATIVE).p <= 0;
+	size_t n = 2 * a->span * a->hidden;
 
 	if (!t->relative || (whole && t->positions_whole))
 		return 0;
+	if (!whole && (need(&t->dropped, n) < 0 || need(&t->d_dropped, n) < 0))
+		return -1;
 	for (size_t i = 0; i < a->layers; i++) {
 		struct rm_layer *l = &t->layer[i];
 		const rm_real *x = rm_transformer_relative(p, i);
@@ -339,11 +345,8 @@ static int pack_relative(struct rm_backbone *b)
 
 	if (t->outer->weight[RM_RELATIVE] < 0)
 		return 0;
-	if (need(&t->relative, n) < 0)
-		return -1;
-	if (rm_trains(b) && (need(&t->d_relative, n) < 0 ||
-			     need(&t->dropped, n) < 0 ||
-			     need(&t->d_dropped, n) < 0))
+	if (need(&t->relative, n) < 0 ||
+	    (t->lowest < a->layers && need(&t->d_relative, n) < 0))
 		return -1;
 	memcpy(t->relative, rm_value(b, t->outer->weight[RM_RELATIVE]),
 	       n * sizeof(*t->relative));
@@ -358,23 +361,51 @@ static int pack_relative(struct rm_backbone *b)
 	return rm_transformer_positions(&p);
 }
 
+static bool any_trained(const struct rm_backbone *b, const struct rm_layer *l,
+			int from, int to)
+{
+	for (int s = from; s < to; s++)
+		if (rm_is_trained(b, l->weight[s]) ||
+		    rm_is_trained(b, l->bias[s]))
+			return true;
+	return false;
+}
+
+/* Below the lowest layer that is trained nothing needs gradients. */
+static void find_lowest(struct rm_backbone *b)
+{
+	struct rm_transformer *t = b->self;
+
+	t->trains_embeddings = any_trained(b, t->outer, 0, RM_FINAL_NORM);
+	t->lowest = 0;
+	while (!t->trains_embeddings && t->lowest < t->arch.layers &&
+	       !any_trained(b, &t->layer[t->lowest], RM_FIRST_OF_LAYER,
+			    RM_FIRST_OF_HEAD))
+		t->lowest++;
+}
+
 static int transformer_ready(struct rm_backbone *b,
 			     enum rm_precision precision)
 {
 	struct rm_transformer *t = b->self;
+	bool outer;
 
 	t->precision = precision;
+	find_lowest(b);
+	outer = t->lowest < t->arch.layers ||
+		any_trained(b, t->outer, RM_FINAL_NORM, RM_FIRST_OF_LAYER);
 	for (size_t i = 0; i < t->arch.layers; i++) {
 		struct rm_layer *l = &t->layer[i];
+		bool back = i >= t->lowest;
 
-		if (pack(b, &l->qkv, precision) < 0 ||
-		    pack(b, &l->out, precision) < 0 ||
-		    pack(b, &l->up, precision) < 0 ||
-		    pack(b, &l->down, precision) < 0)
+		if (pack(b, &l->qkv, precision, back) < 0 ||
+		    pack(b, &l->out, precision, back) < 0 ||
+		    pack(b, &l->up, precision, back) < 0 ||
+		    pack(b, &l->down, precision, back) < 0)
 			return -1;
 	}
-	if (pack(b, &t->in, precision) < 0 ||
-	    pack(b, &t->last, precision) < 0 || pack_relative(b) < 0)
+	if (pack(b, &t->in, precision, t->trains_embeddings) < 0 ||
+	    pack(b, &t->last, precision, outer) < 0 || pack_relative(b) < 0)
 		return -1;
 	t->ready = true;
 	return 0;

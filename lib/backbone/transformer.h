@@ -12,6 +12,7 @@
 #include "attention.h"
 #include "backbone.h"
 #include "family.h"
+#include "lora.h"
 #include "nn.h"
 #include "op.h"
 
@@ -102,6 +103,8 @@ struct rm_transformer {
 	struct rm_layer *outer;		/* layer + L */
 	struct rm_product in, last;	/* EMBED_IN, EMBED_OUT */
 	bool ready;
+	size_t lowest;	/* layer that is trained; L if none is */
+	bool trains_embeddings;
 	enum rm_precision precision;
 	rm_real *relative, *d_relative;	/* [2 span, C] normed; NULL: none */
 	rm_real *dropped, *d_dropped;	/* the same as a layer reads them */
@@ -147,16 +150,17 @@ struct rm_run {
 	const size_t *row;	/* in the chunk, of each; NULL: in order */
 };
 
-/* Whether the parameters have gradients at all. */
-static inline bool rm_trains(const struct rm_backbone *b)
-{
-	return b->params->grad_block != NULL;
-}
-
 /* This parameter's gradient; NULL for -1, and if it is frozen. */
 static inline rm_real *rm_gradient(const struct rm_backbone *b, int parameter)
 {
 	return parameter < 0 ? NULL : b->params->param[parameter].grad;
+}
+
+/* Whether it is trained, by a gradient of its own or as lora.h says. */
+static inline bool rm_is_trained(const struct rm_backbone *b, int parameter)
+{
+	return parameter >= 0 && (b->params->param[parameter].grad ||
+				  b->params->param[parameter].lora);
 }
 
 /* This parameter's values, NULL for -1. */

@@ -1,6 +1,6 @@
 /*
  * onednn: products with packed weights in oneDNN, for processors with units
- * for bf16.  Used by packed.c alone.  Errors as in base.h.
+ * for bf16.  Used by packed.c and sums.c alone.  Errors as in base.h.
  *
  * Rows are cut into tiles of RM_ONEDNN_TILE, the last filled up with zero
  * rows, each computed by one call of one thread: the kernels of bf16 sum a
@@ -36,6 +36,13 @@ void rm_onednn_free(struct rm_onednn *w);
 /* y[m, n] = x[m, k] w', x rounded to the weights' type.  -1 with a message. */
 int rm_onednn_product(size_t m, const rm_real *x, const struct rm_onednn *w,
 		      rm_real *y);
+
+/*
+ * y[m, n] += x[k, m]' w[k, n] as rm_gemm_tn has it, x and w rounded to bf16
+ * or, for tests on any processor, not.  In sums.c.
+ */
+int rm_onednn_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
+		   const rm_real *w, size_t ldw, rm_real *y, bool bf16);
 
 /* To the nearest number with 8 bits of mantissa, ties to even: its bits. */
 static inline uint16_t rm_to_bf16(float x)

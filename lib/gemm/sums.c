@@ -6,6 +6,9 @@
  * COLUMNS of w.  Over DEPTH rows at a time the piece's x is copied side by
  * side (it stays in the second cache) and a panel of w into a dense one (in
  * the first); every ROWS of the one meet the other in registers.
+ *
+ * In bf16, where the processor has tiles for it, oneDNN multiplies instead:
+ * both are turned and rounded, RUN rows at a time.
  */
 #pragma GCC optimize("fp-contract=fast")
 
@@ -156,6 +159,88 @@ static void do_piece(void *arg, size_t piece)
 	}
 }
 
+/* ---- by oneDNN ---- */
+
+/* Rows that are multiplied at once, at most; a multiple of RUN_STEP. */
+#define RUN ((size_t)1024)
+#define RUN_STEP ((size_t)256)
+/* Columns that a thread turns at a time. */
+#define TURN ((size_t)16)
+
+struct turning {
+	const rm_real *from;	/* [run, columns], ld numbers apart */
+	size_t ld, run, columns, depth;
+	rm_real *to;		/* [columns, depth], NULL: as bf16 */
+	uint16_t *to_bf16;
+};
+
+static void turn_columns(void *arg, size_t piece)
+{
+	const struct turning *t = arg;
+	size_t first = piece * TURN, end = RM_MIN(first + TURN, t->columns);
+
+	for (size_t i = 0; i < t->depth; i++)
+		for (size_t c = first; c < end; c++) {
+			rm_real x = i < t->run ? t->from[i * t->ld + c] : 0;
+
+			if (t->to)
+				t->to[c * t->depth + i] = x;
+			else
+				t->to_bf16[c * t->depth + i] =
+					rm_to_bf16((float)x);
+		}
+}
+
+static void turn(const struct turning *t)
+{
+	rm_parallel((t->columns + TURN - 1) / TURN, turn_columns,
+		    (void *)(uintptr_t)t);
+}
+
+/* y[m, n] += one run's product; xt, wt and sum are memory for it. */
+static int add_run(struct rm_onednn *o, size_t m, size_t n,
+		   const struct turning *x, const struct turning *w,
+		   rm_real *sum, rm_real *y)
+{
+	turn(x);
+	turn(w);
+	if (rm_onednn_set(o, w->to ? (void *)w->to : w->to_bf16) < 0 ||
+	    rm_onednn_product(m, x->to, o, sum) < 0)
+		return -1;
+	for (size_t i = 0; i < m * n; i++)
+		y[i] += sum[i];
+	return 0;
+}
+
+int rm_onednn_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
+		   const rm_real *w, size_t ldw, rm_real *y, bool bf16)
+{
+	size_t depth = RM_MIN(RUN, (k + RUN_STEP - 1) / RUN_STEP * RUN_STEP);
+	struct rm_onednn *o = rm_onednn_new(n, depth, bf16);
+	rm_real *xt = rm_malloc(m, depth * sizeof(*xt));
+	void *wt = rm_malloc(n, depth * sizeof(rm_real));
+	rm_real *sum = rm_malloc(m, n * sizeof(*sum));
+	int status = o && xt && wt && sum ? 0 : -1;
+
+	for (size_t at = 0; at < k && status == 0; at += depth) {
+		size_t run = RM_MIN(depth, k - at);
+		const struct turning of_x = { x + at * ldx, ldx, run, m,
+					      depth, xt, NULL };
+		const struct turning of_w = { w + at * ldw, ldw, run, n,
+					      depth, bf16 ? NULL : wt,
+					      bf16 ? wt : NULL };
+
+		status = add_run(o, m, n, &of_x, &of_w, sum, y);
+	}
+	rm_onednn_free(o);
+	free(xt);
+	free(wt);
+	free(sum);
+	return status;
+}
+
+/* ---- either ---- */
+
 int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 	       const rm_real *w, size_t ldw, rm_real *y,
 	       enum rm_precision precision)
@@ -169,6 +254,8 @@ int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 
 	if (m == 0 || n == 0 || k == 0)
 		return 0;
+	if (j.bf16 && rm_onednn_units() == RM_BF16_TILES)
+		return rm_onednn_sums(m, n, k, x, ldx, w, ldw, y, true);
 	j.groups = blocks >= 4 * threads ? 1 :
 		RM_MIN(panels, (4 * threads + blocks - 1) / blocks);
 	j.per = (panels + j.groups - 1) / j.groups;

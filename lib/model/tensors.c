@@ -168,7 +168,7 @@ static void note_dtype(struct rm_model *m, const struct rm_safetensor *t)
 static int read_all(struct rm_model *m,
 		    const struct rm_safetensor *const *found)
 {
-	for (size_t i = 0; i < m->params.n; i++) {
+	for (size_t i = 0; i < m->n_tensors; i++) {
 		if (!found[i]) {
 			m->fresh_head = true;
 			continue;

@@ -1,5 +1,6 @@
 /* model: what of it is trained, and how fast. */
 #include "model/internal.h"
+#include "lora.h"
 
 #include <ctype.h>
 #include <float.h>
@@ -15,7 +16,8 @@ const struct rm_model_training rm_model_train_all = {0};
 
 /* ---- what is frozen ---- */
 
-static int fail_pattern(const struct rm_params *p, const char *pattern)
+static int fail_pattern(const struct rm_params *p, const char *what,
+			const char *pattern)
 {
 	struct rm_buf names = {0};
 
@@ -24,8 +26,8 @@ static int fail_pattern(const struct rm_params *p, const char *pattern)
 			      p->param[i].name);
 	if (p->n > SHOWN)
 		rm_buf_printf(&names, " and %zu more", p->n - SHOWN);
-	rm_fail("no parameter to freeze is named like %s; there are %s",
-		pattern, rm_buf_text(&names) ? (char *)names.data : "");
+	rm_fail("no %s is named like %s; there are %s", what, pattern,
+		rm_buf_text(&names) ? (char *)names.data : "");
 	rm_buf_fini(&names);
 	return -1;
 }
@@ -40,7 +42,7 @@ static int freeze(struct rm_params *p, const char *pattern)
 		p->param[i].trainable = false;
 		any = true;
 	}
-	return any ? 0 : fail_pattern(p, pattern);
+	return any ? 0 : fail_pattern(p, "parameter to freeze", pattern);
 }
 
 static int check_any(const struct rm_params *p)
@@ -120,7 +122,68 @@ static void decay_rates(struct rm_model *m, double decay)
 	}
 }
 
-/* ---- both ---- */
+/* ---- low rank ---- */
+
+static bool fits(const char *name, char *const *patterns, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fnmatch(patterns[i], name, 0) == 0)
+			return true;
+	return n == 0;
+}
+
+/* Whether lora.h can be asked of a parameter: a matrix of a layer. */
+static bool is_adaptable(const struct rm_model *m, size_t i)
+{
+	const struct rm_param *p = &m->params.param[i];
+	size_t layer;
+
+	return i < m->first_of_head && p->n_dims == 2 && p->trainable &&
+	       layer_of(p->name, &layer);
+}
+
+/* Every pattern is to fit something, so that no slip of it goes unseen. */
+static int check_targets(const struct rm_model *m,
+			 const struct rm_model_training *t)
+{
+	for (size_t k = 0; k < t->n_lora_targets; k++) {
+		bool any = false;
+
+		for (size_t i = 0; i < m->first_of_head; i++)
+			any |= is_adaptable(m, i) &&
+			       fits(m->params.param[i].name,
+				    t->lora_targets + k, 1);
+		if (!any)
+			return fail_pattern(&m->params, "matrix of a layer "
+					    "that is trained",
+					    t->lora_targets[k]);
+	}
+	return 0;
+}
+
+static int adapt(struct rm_model *m, const struct rm_model_training *t)
+{
+	bool any = false;
+
+	if (check_targets(m, t) < 0)
+		return -1;
+	for (size_t i = 0; i < m->first_of_head; i++) {
+		bool wanted = is_adaptable(m, i) &&
+			fits(m->params.param[i].name, t->lora_targets,
+			     t->n_lora_targets);
+
+		m->params.param[i].trainable = false;
+		if (wanted && rm_lora_add(&m->params, i, t->lora,
+					  t->lora_alpha) < 0)
+			return -1;
+		any |= wanted;
+	}
+	return any ? 0 : rm_fail("the backbone has no matrix of a layer that "
+				 "is trained: low-rank changes are for "
+				 "transformers");
+}
+
+/* ---- all of it ---- */
 
 static int choose(struct rm_model *m, const struct rm_model_training *t)
 {
@@ -129,6 +192,8 @@ static int choose(struct rm_model *m, const struct rm_model_training *t)
 			return -1;
 	if (t->layer_decay > 0 && t->layer_decay < 1)
 		decay_rates(m, t->layer_decay);
+	if (t->lora > 0 && adapt(m, t) < 0)
+		return -1;
 	return check_any(&m->params);
 }
 
@@ -142,7 +207,7 @@ int rm_model_alloc(struct rm_model *m, const struct rm_model_training *t)
 bool rm_model_is_frozen(const struct rm_model *m)
 {
 	for (size_t i = 0; i < m->first_of_head; i++)
-		if (m->params.param[i].trainable)
+		if (m->params.param[i].trainable || m->params.param[i].lora)
 			return false;
 	return true;
 }

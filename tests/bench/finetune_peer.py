@@ -10,9 +10,10 @@ usage: finetune_peer.py init --base DIR --out DIR [--seed S]
        finetune_peer.py curve --base DIR --pairs FILE --steps N [--batch B]
 		[--lr X] [--schedule constant|linear] [--warmup F]
 		[--weight-decay X] [--clip X] [--types A,B] [--threads N]
-		--out FILE
+		--out FILE [--save DIR]
 		TRL in fp32, in the order of the pairs: a line {"step", "loss",
-		"grad_norm"} a step, loss the mean of -log sigmoid(r_w - r_l)
+		"grad_norm"} a step, loss the mean of -log sigmoid(r_w - r_l);
+		DIR: the model that comes out
        finetune_peer.py speed --base DIR --pairs FILE --mode trl|tuned
 		[--precision fp32|bf16] [--compile] [--no-checkpointing]
 		[--batch B,...] [--types A,B] [--threads N] [--seconds S]
@@ -85,6 +86,12 @@ def collator(filler, types):
 
 # ---- models ----
 
+def copy_tokenizer(base, out):
+    for file in pathlib.Path(base).iterdir():
+        if "token" in file.name or file.name.startswith("vocab"):
+            shutil.copyfile(file, pathlib.Path(out) / file.name)
+
+
 def init(options):
     import torch
     from transformers import AutoModelForSequenceClassification
@@ -99,9 +106,7 @@ def init(options):
         if "dropout" in key and isinstance(getattr(model.config, key), float):
             setattr(model.config, key, 0.)
     model.save_pretrained(out)
-    for file in pathlib.Path(options.base).iterdir():
-        if "token" in file.name or file.name.startswith("vocab"):
-            shutil.copyfile(file, out / file.name)
+    copy_tokenizer(options.base, out)
 
 
 # ---- TRL ----
@@ -179,6 +184,9 @@ def curve(options):
             max_grad_norm=options.clip, optim="adamw_torch")
         run.add_callback(Norms)
         run.train()
+    if options.save:
+        run.model.save_pretrained(options.save)
+        copy_tokenizer(options.base, options.save)
     norms += [None] * (len(losses) - len(norms))
     with open(options.out, "w") as file:
         for i, (loss, norm) in enumerate(zip(losses, norms)):
@@ -325,6 +333,7 @@ def parse():
     one.add_argument("--weight-decay", type=float, default=0)
     one.add_argument("--clip", type=float, default=0)
     one.add_argument("--out", required=True)
+    one.add_argument("--save")
     one = sub.add_parser("speed", parents=[both])
     one.add_argument("--mode", choices=["trl", "tuned"], required=True)
     one.add_argument("--precision", choices=["fp32", "bf16"], default="bf16")

@@ -31,7 +31,8 @@ ours() {
 	rm-train -@ $threads --epochs $epochs --valid 0 \
 		--backbone "bag:ngrams=2,dim=$1,rows=2097152" \
 		-o "$work/model" "$work/pairs.rms" 2>&1 |
-		sed -n 's/.* in .* s, \([0-9.]*\) million tokens.*/\1/p'
+		sed -n 's/.* in .* s, \([0-9.]*\) \?\([kM]\?\) tokens.*/\1\U\2/p' |
+		numfmt --from=si | awk '{ print $1 / 1e6 }'
 }
 
 # The same from fastText's last progress line, all threads together.

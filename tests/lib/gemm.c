@@ -404,6 +404,65 @@ static void test_onednn(void **state)
 }
 
 /* auto takes what the processor has; nothing is refused for lack of it. */
+static rm_real rounded(rm_real x, bool bf16)
+{
+	return bf16 ? rm_of_bf16(rm_to_bf16((float)x)) : x;
+}
+
+/* y += x' w of columns that stand among others, in runs of rows or one. */
+static void check_sums(size_t m, size_t n, size_t k, bool bf16)
+{
+	size_t ldx = m + 3, ldw = n + 5;
+	rm_real *x = matrix(k, ldx, 1), *w = matrix(k, ldw, 2);
+	rm_real *y = matrix(m, n, 3), *one = matrix(m, n, 3);
+
+	for (size_t threads = 1; threads <= 3; threads++) {
+		rm_real *to = threads == 1 ? one : y;
+
+		rm_threads_set(threads);
+		for (size_t i = 0; i < m * n; i++)
+			to[i] = (rm_real)(i % 5);
+		if (rm_onednn_sums(m, n, k, x, ldx, w, ldw, to, bf16) < 0)
+			fail_msg("%s", rm_error());
+		assert_memory_equal(to, one, m * n * sizeof(*to));
+	}
+	for (size_t i = 0; i < m; i++)
+		for (size_t j = 0; j < n; j++) {
+			double sum = (double)((i * n + j) % 5);
+
+			for (size_t t = 0; t < k; t++)
+				sum += (double)rounded(x[t * ldx + i], bf16) *
+				       (double)rounded(w[t * ldw + j], bf16);
+			assert_true(fabs(sum - (double)one[i * n + j]) <
+				    1e-4);
+		}
+	rm_threads_set(1);
+	free(x);
+	free(w);
+	free(y);
+	free(one);
+}
+
+static void test_onednn_sums(void **state)
+{
+	static const size_t sizes_of[][3] = {
+		{ 1, 1, 1 }, { 17, 5, 255 }, { 64, 33, 256 },
+		{ 70, 48, 300 }, { 20, 24, 2100 }
+	};
+
+	bool units = rm_onednn_units() != RM_BF16_NO_UNITS;
+
+	(void)state;
+#ifndef RM_ONEDNN
+	skip();
+#endif
+	/* It makes no product of a type that the processor has no units for. */
+	for (size_t s = 0; s < RM_COUNT(sizes_of); s++)
+		for (int bf16 = 0; bf16 <= units; bf16++)
+			check_sums(sizes_of[s][0], sizes_of[s][1],
+				   sizes_of[s][2], bf16);
+}
+
 static void test_auto(void **state)
 {
 	(void)state;
@@ -424,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_packed),
 		cmocka_unit_test(test_packed_rows_have_the_same_bits),
 		cmocka_unit_test(test_onednn),
+		cmocka_unit_test(test_onednn_sums),
 		cmocka_unit_test(test_auto),
 	};
 

@@ -81,6 +81,58 @@ static void test_adamw(void **state)
 	rm_params_fini(&p);
 }
 
+/* ---- by row ---- */
+
+/*
+ * The same bits as a dense twin's, whatever rows are touched, weights decay
+ * and gradients are clipped.
+ */
+static void test_by_row(void **state)
+{
+	enum { N = 50, DIM = 6 };
+	struct rm_optim_config c = rm_optim_defaults();
+	struct rm_param table = {
+		.name = "table", .n_dims = 2, .shape = { N, DIM },
+		.trainable = true, .decay = true, .init = RM_INIT_NORMAL,
+		.init_scale = 1
+	};
+	struct rm_params p = {0}, twin = {0};
+	struct rm_optim *o, *of_twin;
+	double norm, norm_of_twin;
+
+	(void)state;
+	c.weight_decay = .1;
+	c.clip = 5;
+	make(&twin, dense("a", 3, true), table);
+	table.by_row = true;
+	make(&p, dense("a", 3, true), table);
+	o = rm_optim_new(&p, &c);
+	of_twin = rm_optim_new(&twin, &c);
+	for (uint64_t step = 0; step < 40; step++) {
+		for (uint64_t i = 0; i < 4; i++) {
+			size_t r = (size_t)(rm_random(1, RM_RANDOM_TEST, step,
+						      i) % (step + 1) % N);
+			rm_real g = (rm_real)(i + 1);
+
+			p.param[1].grad[r * DIM + i] += g;
+			rm_param_touch(&p.param[1], r);
+			twin.param[1].grad[r * DIM + i] += g;
+		}
+		assert_int_equal(rm_optim_step(o, .01, &norm), 0);
+		assert_int_equal(rm_optim_step(of_twin, .01,
+					       &norm_of_twin), 0);
+		assert_near(norm, norm_of_twin, 1e-12);
+		assert_memory_equal(p.param[1].value, twin.param[1].value,
+				    N * DIM * sizeof(rm_real));
+		for (size_t i = 0; i < N * DIM; i++)
+			assert_true(p.param[1].grad[i] == 0);
+	}
+	rm_optim_free(o);
+	rm_optim_free(of_twin);
+	rm_params_fini(&p);
+	rm_params_fini(&twin);
+}
+
 /* ---- sparse rows ---- */
 
 static void touch(struct rm_params *p, uint32_t row, rm_real g)
@@ -262,6 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_adamw),
+		cmocka_unit_test(test_by_row),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_clip_counts_rows),
 		cmocka_unit_test(test_same_bytes),

@@ -301,6 +301,22 @@ toy() {
 		rank: [0, 1] }' | rm-view -S
 }
 
+# changed DIR DIR: the tensors of the second that differ from the first's.
+changed() {
+	python3 - "$1/model.safetensors" "$2/model.safetensors" <<-'EOF'
+	import json, struct, sys
+	def load(path):
+	    data = open(path, "rb").read()
+	    n, = struct.unpack("<Q", data[:8])
+	    head = json.loads(data[8:8 + n])
+	    head.pop("__metadata__", None)
+	    return {k: data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]]
+	            for k, v in head.items()}
+	a, b = load(sys.argv[1]), load(sys.argv[2])
+	print(*sorted(k for k in b if a.get(k) != b[k]), sep="\n")
+	EOF
+}
+
 @test "a transformer of every order of norms is fine-tuned" {
 	toy > toy.rms
 	for family in bert gpt2 gpt_neox gemma2 deberta_v3; do
@@ -423,27 +439,68 @@ toy() {
 	rm-train "${how[@]}" -o m --freeze 'bert.*' toy.rms
 	rm-train "${how[@]}" -o n --freeze 'bert.embeddings.*,bert.encoder.layer.0.*' \
 		toy.rms
-	# changed DIR: the tensors that differ from the base's.
-	cat > changed.py <<-'EOF'
-	import json, struct, sys
-	def load(path):
-	    data = open(path, "rb").read()
-	    n, = struct.unpack("<Q", data[:8])
-	    head = json.loads(data[8:8 + n])
-	    head.pop("__metadata__", None)
-	    return {k: data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]]
-	            for k, v in head.items()}
-	a, b = load(sys.argv[1]), load(sys.argv[2])
-	print(*sorted(k for k in b if a.get(k) != b[k]), sep="\n")
-	EOF
 	type python3 > /dev/null 2>&1 || skip "no python3 to compare tensors"
-	run python3 changed.py "$(stored bert)/model.safetensors" m/model.safetensors
+	run changed "$(stored bert)" m
 	refute_output --partial bert.e
 	assert_output --partial classifier.weight
-	run python3 changed.py "$(stored bert)/model.safetensors" n/model.safetensors
+	run changed "$(stored bert)" n
 	refute_output --partial embeddings
 	refute_output --partial layer.0
 	assert_output --partial layer.1.output.dense.weight
+}
+
+@test "low-rank changes are merged into the matrices of the layers" {
+	toy > toy.rms
+	how=(-q --no-history --force -b "$(stored gpt2)" --epochs 6 --lora 2
+	     --lr 3e-2 --batch 8)
+	rm-train "${how[@]}" -o a --log log --log-steps 1 toy.rms
+	run jq -s 'map(.loss) | .[0] > .4 and .[-1] < .3' log
+	assert_output true
+	# The same tensors as the base's, under the same names.
+	diff <(rm-model show a | grep -o '[^ ]*weight.*') \
+		<(rm-model show "$(stored gpt2)" | grep -o '[^ ]*weight.*')
+	run rm-model check -q a
+	assert_success
+	rm-train "${how[@]}" -o b -@ 3 toy.rms
+	cmp a/model.safetensors b/model.safetensors
+	rm-train "${how[@]}" -o b --checkpoint state --checkpoint-steps 8 toy.rms
+	rm-train "${how[@]}" -o b --checkpoint state --checkpoint-steps 8 \
+		--resume toy.rms
+	cmp a/model.safetensors b/model.safetensors
+	run rm-train "${how[@]}" -o b --checkpoint state --resume \
+		--lora-alpha 1 toy.rms
+	assert_failure 1
+	assert_output --partial "another lora_alpha"
+	# Only what is asked for changes.
+	rm-train "${how[@]}" -o b --lora-targets '*c_proj*' \
+		--freeze '*.h.0.*' toy.rms
+	type python3 > /dev/null 2>&1 || skip "no python3 to compare tensors"
+	rm-train -q --force -b "$(stored gpt2)" -o base --freeze 'transformer.*' \
+		toy.rms
+	run changed base b
+	assert_line --partial .h.1.attn.c_proj.weight
+	assert_line --partial .h.1.mlp.c_proj.weight
+	assert_line score.weight
+	assert_equal "${#lines[@]}" 3
+}
+
+@test "low-rank changes without a base, or of nothing, are refused" {
+	run rm-train -o m --lora 4 pairs.rms
+	assert_failure 2
+	assert_output --partial "needs --base"
+	rm-train -q -o base pairs.rms
+	run rm-train -o m -b base --lora 4 pairs.rms
+	assert_failure 1
+	assert_output --partial "for transformers"
+	run rm-train -o m -b base --lora-alpha 4 pairs.rms
+	assert_failure 2
+	assert_output --partial "need --lora"
+	toy > toy.rms
+	run rm-train --force -o m -b "$(stored bert)" --lora 4 \
+		--lora-targets '*key.weight,*nothing*' toy.rms
+	assert_failure 1
+	assert_output --partial "named like *nothing*"
+	[ ! -e m ]
 }
 
 @test "a text longer than a transformer's positions is refused by name" {
