@@ -51,6 +51,9 @@ struct rm_backbone {
 	 * again on the way back: same bits, less memory, more time.
 	 */
 	bool recompute;
+	/* A transformer's rates in training, by site (family.h), borrowed;
+	 * NULL: none. */
+	const double *dropout;
 	void *self;			/* the kind's own */
 	size_t cap_rows, cap_grad;	/* of hidden */
 };

@@ -124,6 +124,20 @@ static int check_only(const json_t *v, const struct rm_config_key *k)
 	return -1;
 }
 
+static int read_dropout(struct rm_arch *a, const json_t *v,
+			const struct rm_config_key *k)
+{
+	double p = v ? json_number_value(v) : k->otherwise;
+
+	if (v && !(json_is_number(v) && p >= 0 && p < 1))
+		return rm_fail("%s is no number from 0 to below 1", k->key);
+	if (p < 0)
+		return 0;
+	a->drops[k->offset] = true;
+	a->dropout[k->offset] = p;
+	return 0;
+}
+
 static int read_key(struct rm_arch *a, const json_t *config,
 		    const struct rm_config_key *k)
 {
@@ -141,6 +155,8 @@ static int read_key(struct rm_arch *a, const json_t *config,
 		return read_activation(v, k, member);
 	case RM_CONFIG_ONLY_TYPE:
 		return check_only(v, k);
+	case RM_CONFIG_DROPOUT_TYPE:
+		return read_dropout(a, v, k);
 	case RM_CONFIG_END:
 	default:
 		return 0;
@@ -294,6 +310,17 @@ int rm_arch_init(struct rm_arch *a, const json_t *config)
 	if ((f->finish && f->finish(a, config) < 0) || fill_in(a) < 0)
 		return -1;
 	return check_sizes(a);
+}
+
+int rm_arch_dropout(const struct rm_arch *a, double p,
+		    double rate[RM_DROP_SITES])
+{
+	if (isnan(p) && a->layer_drop > 0)
+		return rm_fail("layerdrop %g is not computed here",
+			       a->layer_drop);
+	for (size_t i = 0; i < RM_DROP_SITES; i++)
+		rate[i] = !a->drops[i] ? 0 : isnan(p) ? a->dropout[i] : p;
+	return 0;
 }
 
 /* ---- tensors ---- */

@@ -154,6 +154,17 @@ int rm_model_init_lora(struct rm_model *m, uint64_t seed)
 	return rm_lora_start(&m->params, seed);
 }
 
+int rm_model_set_dropout(struct rm_model *m, double p)
+{
+	if (!m->arch)
+		return rm_fail("dropout of this model is its head's, which "
+			       "stays as it is");
+	if (rm_arch_dropout(m->arch, p, m->dropout) < 0)
+		return -1;
+	m->backbone->dropout = m->head->dropout = m->dropout;
+	return 0;
+}
+
 void rm_model_set_objective(struct rm_model *m, const json_t *objective)
 {
 	json_decref(m->objective);

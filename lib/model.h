@@ -47,6 +47,7 @@ struct rm_model {
 	json_t *config;
 	struct rm_arch *arch;		/* what it says */
 	bool made_new;			/* by rm_model_new, not loaded */
+	double dropout[RM_DROP_SITES];	/* its rates in training */
 	/* False without rm.json: origin has the tokenizer's files alone. */
 	bool recorded;
 	/* The checkpoint had no head: its rows are zero until
@@ -110,6 +111,12 @@ void rm_model_init(struct rm_model *m, uint64_t seed);
 
 /* Whether nothing of the backbone is trained. */
 bool rm_model_is_frozen(const struct rm_model *m);
+
+/*
+ * Dropout of a transformer from now on, in training: p at every site that its
+ * family has, or for a NaN the rates that config.json states; none before.
+ */
+int rm_model_set_dropout(struct rm_model *m, double p);
 
 /* Take over the loss's configuration (borrowed). */
 void rm_model_set_objective(struct rm_model *m, const json_t *objective);

@@ -19,7 +19,7 @@ static struct {
 	const char *output, *base, *backbone, *head, *loss, *valid, *schedule;
 	const char *dropout, *log, *precision, *shuffle;
 	struct rm_strings freeze, lora_targets;
-	double layer_decay, lora_alpha;
+	double layer_decay, lora_alpha, rate;
 	size_t lora, log_steps, threads, memory, max_record;
 	bool force, no_history, quiet, recompute;
 	struct rm_train_options train;
@@ -81,8 +81,8 @@ static const struct rm_option options[] = {
 		      "changes count X / R times; 0: twice"),
 	RM_OPT_LIST(0, "lora-targets", &o.lora_targets, "GLOB,...",
 		    "of those matrices these alone"),
-	RM_OPT_STRING(0, "dropout", &o.dropout, "P",
-		      "dropout of the head"),
+	RM_OPT_STRING(0, "dropout", &o.dropout, "P|config",
+		      "dropout: of a transformer, or the head's alone"),
 	RM_OPT_DOUBLE(0, "clip", &o.train.optim.clip, 0, 1e9, "X",
 		      "largest norm of the gradient; 0: no clipping"),
 	RM_OPT_SIZE(0, "patience", &o.train.patience, 0, 1e6, "N",
@@ -257,7 +257,7 @@ struct run {
 	struct rm_reader *in;
 	struct rm_dataset *data, *valid_data;
 	struct rm_subset train, valid;
-	bool has_valid;
+	bool has_valid, drops_inside;
 	struct rm_model *model;
 	struct monitor monitor;
 	struct rm_train_result result;
@@ -270,6 +270,25 @@ static enum rm_train_shuffle chosen_shuffle(void)
 	while (strcmp(rm_train_shuffle_names[i], o.shuffle) != 0)
 		i++;
 	return (enum rm_train_shuffle)i;
+}
+
+/*
+ * Of a base or a new transformer, its rate, NaN for config.json's; else the
+ * head's key.
+ */
+static int parse_dropout(struct run *r)
+{
+	const char *head = json_string_value(json_object_get(r->head, "name"));
+
+	if (!o.dropout)
+		return 0;
+	r->drops_inside = o.base || strcmp(head, "native") == 0;
+	if (!r->drops_inside)
+		return rm_head_set(r->head, "dropout", o.dropout);
+	if (strcmp(o.dropout, "config") != 0)
+		return rm_parse_double(o.dropout, 0, .95, &o.rate);
+	o.rate = (double)NAN;
+	return 0;
 }
 
 /* What the options name; a wrong name or value is wrong usage. */
@@ -285,7 +304,7 @@ static int parse_parts(struct run *r)
 	if (!r->head || !r->loss || !o.train.schedule ||
 	    rm_model_check_parts(r->backbone, r->head) < 0)
 		return -1;
-	if (o.dropout && rm_head_set(r->head, "dropout", o.dropout) < 0)
+	if (parse_dropout(r) < 0)
 		return -1;
 	o.train.loss = r->loss;
 	o.train.precision = rm_cli_precision(o.precision);
@@ -425,11 +444,22 @@ static json_t *list_of(const struct rm_strings *s)
 	return list;
 }
 
+static json_t *rates_of(const struct rm_model *m)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < RM_DROP_SITES; i++)
+		json_array_append_new(list, json_real(m->dropout[i]));
+	return list;
+}
+
 static int make_model(struct run *r)
 {
 	if ((o.base ? load_base(r) : new_model(r)) < 0 ||
 	    check_lengths(r) < 0)
 		return -1;
+	if (r->drops_inside && rm_model_set_dropout(r->model, o.rate) < 0)
+		return rm_wrap("%s", o.base ? o.base : "--dropout");
 	/* As they will be when it scores. */
 	if (rm_model_set_types(r->model, r->model->origin.policy) < 0)
 		return -1;
@@ -437,7 +467,7 @@ static int make_model(struct run *r)
 	r->model->backbone->recompute = o.recompute;
 	rm_model_set_objective(r->model, r->loss);
 	r->settings = json_pack("{s:O, s:O, s:s, s:s, s:s, s:o, s:f, s:I, "
-				"s:f, s:o, s:s}",
+				"s:f, s:o, s:o, s:s}",
 		"backbone", r->model->backbone_config,
 		"head", r->model->head_config,
 		"base", o.base ? rm_model_fingerprint(r->model).hex : "none",
@@ -447,7 +477,7 @@ static int make_model(struct run *r)
 		"freeze", list_of(&o.freeze), "layer_decay", o.layer_decay,
 		"lora", (json_int_t)o.lora, "lora_alpha", o.lora_alpha,
 		"lora_targets", list_of(&o.lora_targets),
-		"version", RM_VERSION);
+		"dropout", rates_of(r->model), "version", RM_VERSION);
 	o.train.settings = r->settings;
 	return r->settings ? 0 : rm_fail("out of memory");
 }
@@ -676,10 +706,9 @@ static void check_usage(int argc, int first)
 {
 	if (!o.output)
 		rm_cli_usage(&tool, "-o MODEL is needed");
-	if (o.base && (strcmp(o.backbone, "bag") != 0 || o.head ||
-		       o.dropout))
-		rm_cli_usage(&tool, "--backbone, --head and --dropout are "
-			     "the base's: leave them out with --base");
+	if (o.base && (strcmp(o.backbone, "bag") != 0 || o.head))
+		rm_cli_usage(&tool, "--backbone and --head are the base's: "
+			     "leave them out with --base");
 	if (o.lora > 0 && !o.base)
 		rm_cli_usage(&tool, "--lora changes a pretrained model: it "
 			     "needs --base");

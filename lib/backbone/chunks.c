@@ -362,7 +362,8 @@ int rm_transformer_forward(struct rm_backbone *b,
 	if (check_texts(b, batch, &longest) < 0 || need_spaces(t) < 0 ||
 	    need_rope(t, false, longest) < 0 ||
 	    need_rope(t, true, longest) < 0 ||
-	    need_buckets(t, longest) < 0 || cut_chunks(t, batch) < 0 ||
+	    need_buckets(t, longest) < 0 ||
+	    rm_transformer_positions(&p) < 0 || cut_chunks(t, batch) < 0 ||
 	    rm_backbone_rows(b, t->every_row ? batch->n_tokens :
 			     batch->n_leaves, batch->train) < 0)
 		return -1;

@@ -227,6 +227,8 @@ static void transformer_fini(struct rm_backbone *b)
 	product_fini(&t->last);
 	free(t->relative);
 	free(t->d_relative);
+	free(t->dropped);
+	free(t->d_dropped);
 	rm_transformer_chunks_fini(t);
 	free(t->layer);
 	free(t);
@@ -282,22 +284,25 @@ static int pack(const struct rm_backbone *b, struct rm_product *p,
 	return rm_gemm_pack(&p->back, &w, RM_BACK, precision);
 }
 
-/* Rows of relative positions through one of a layer's matrices. */
-static int project(struct rm_backbone *b, const struct rm_layer *l,
-		   enum rm_slot slot, rm_real **y, rm_real **d)
+static int need(rm_real **x, size_t n)
+{
+	if (!*x)
+		*x = rm_malloc(n, sizeof(**x));
+	return *x ? 0 : -1;
+}
+
+/* Rows x of relative positions through one of a layer's matrices. */
+static int project(const struct rm_backbone *b, const struct rm_layer *l,
+		   enum rm_slot slot, const rm_real *x, rm_real **y,
+		   rm_real **d)
 {
 	const struct rm_transformer *t = b->self;
 	const struct rm_arch *a = &t->arch;
 	size_t HD = a->heads * a->head_dim, n = 2 * a->span * HD;
 
-	if (!*y)
-		*y = rm_malloc(n, sizeof(**y));
-	if (!*d && t->lowest < a->layers)
-		*d = rm_malloc(n, sizeof(**d));
-	if (!*y || (t->lowest < a->layers && !*d))
+	if (need(y, n) < 0 || (t->lowest < a->layers && need(d, n) < 0))
 		return -1;
-	return rm_linear_forward(*y, t->relative,
-				 rm_value(b, l->weight[slot]),
+	return rm_linear_forward(*y, x, rm_value(b, l->weight[slot]),
 				 rm_value(b, l->bias[slot]), 2 * a->span,
 				 a->hidden, HD, RM_ROWS_ALONE);
 }
@@ -316,19 +321,57 @@ struct rm_norm rm_transformer_norm(const struct rm_backbone *b,
 	};
 }
 
+const rm_real *rm_transformer_relative(const struct rm_pass *p, size_t i)
+{
+	const struct rm_transformer *t = p->t;
+	struct rm_dropout d = rm_transformer_dropout(p, i, RM_DROP_RELATIVE);
+
+	if (d.p <= 0)
+		return t->relative;
+	rm_dropout_forward(t->dropped, t->relative, 2 * t->arch.span,
+			   t->arch.hidden, &d);
+	return t->dropped;
+}
+
+int rm_transformer_positions(const struct rm_pass *p)
+{
+	struct rm_transformer *t = p->t;
+	const struct rm_arch *a = &t->arch;
+	bool whole = rm_transformer_dropout(p, 0, RM_DROP_RELATIVE).p <= 0;
+	size_t n = 2 * a->span * a->hidden;
+
+	if (!t->relative || (whole && t->positions_whole))
+		return 0;
+	if (!whole && (need(&t->dropped, n) < 0 || need(&t->d_dropped, n) < 0))
+		return -1;
+	for (size_t i = 0; i < a->layers; i++) {
+		struct rm_layer *l = &t->layer[i];
+		const rm_real *x = rm_transformer_relative(p, i);
+
+		if ((a->c2p && project(p->b, l, a->share_key ? RM_K :
+				       RM_POS_KEY, x, &l->pos_key,
+				       &l->d_pos_key) < 0) ||
+		    (a->p2c && project(p->b, l, a->share_key ? RM_Q :
+				       RM_POS_QUERY, x, &l->pos_query,
+				       &l->d_pos_query) < 0))
+			return -1;
+	}
+	t->positions_whole = whole;
+	return 0;
+}
+
 static int pack_relative(struct rm_backbone *b)
 {
+	static const struct rm_batch scoring;
 	struct rm_transformer *t = b->self;
 	const struct rm_arch *a = &t->arch;
+	const struct rm_pass p = { .b = b, .t = t, .batch = &scoring };
 	size_t n = 2 * a->span * a->hidden;
 
 	if (t->outer->weight[RM_RELATIVE] < 0)
 		return 0;
-	if (!t->relative)
-		t->relative = rm_malloc(n, sizeof(*t->relative));
-	if (!t->d_relative && t->lowest < a->layers)
-		t->d_relative = rm_malloc(n, sizeof(*t->d_relative));
-	if (!t->relative || (t->lowest < a->layers && !t->d_relative))
+	if (need(&t->relative, n) < 0 ||
+	    (t->lowest < a->layers && need(&t->d_relative, n) < 0))
 		return -1;
 	memcpy(t->relative, rm_value(b, t->outer->weight[RM_RELATIVE]),
 	       n * sizeof(*t->relative));
@@ -339,17 +382,8 @@ static int pack_relative(struct rm_backbone *b)
 		rm_norm_forward(t->relative, t->relative, &norm, 2 * a->span,
 				a->hidden);
 	}
-	for (size_t i = 0; i < a->layers; i++) {
-		struct rm_layer *l = &t->layer[i];
-
-		if ((a->c2p && project(b, l, a->share_key ? RM_K : RM_POS_KEY,
-				       &l->pos_key, &l->d_pos_key) < 0) ||
-		    (a->p2c && project(b, l, a->share_key ? RM_Q :
-				       RM_POS_QUERY, &l->pos_query,
-				       &l->d_pos_query) < 0))
-			return -1;
-	}
-	return 0;
+	t->positions_whole = false;
+	return rm_transformer_positions(&p);
 }
 
 static bool any_trained(const struct rm_backbone *b, const struct rm_layer *l,

@@ -38,7 +38,8 @@ const struct rm_key rm_family_choice_keys[] = {
 static bool has_key(const struct rm_family_kind *f, size_t member)
 {
 	for (const struct rm_config_key *k = f->keys; k->type; k++)
-		if (k->type != RM_CONFIG_ONLY_TYPE && k->offset == member)
+		if (k->type != RM_CONFIG_ONLY_TYPE &&
+		    k->type != RM_CONFIG_DROPOUT_TYPE && k->offset == member)
 			return true;
 	return false;
 }
@@ -135,6 +136,10 @@ static json_t *value_of(const struct rm_arch *a,
 		return json_boolean(k->otherwise != 0);
 	case RM_CONFIG_ACT_TYPE:
 		return json_string(k->text);
+	case RM_CONFIG_DROPOUT_TYPE:
+		/* Below 0: as another key has it. */
+		return k->otherwise < 0 ? json_null() :
+					  json_real(k->otherwise);
 	case RM_CONFIG_ONLY_TYPE:
 	case RM_CONFIG_END:
 	default:

@@ -24,6 +24,15 @@ static const struct rm_config_key keys[] = {
 	RM_CONFIG_ACT("pooler_hidden_act", head_activation, "gelu"),
 	RM_CONFIG_FLAG("share_att_key", share_key, 0),
 	RM_CONFIG_ONLY("conv_kernel_size", "0"),
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_EMBEDDINGS, .1),
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_RELATIVE, .1),
+	RM_CONFIG_DROPOUT("attention_probs_dropout_prob", RM_DROP_ATTENTION,
+			  .1),
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_ATTENTION_OUT, .1),
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_FFN_OUT, .1),
+	RM_CONFIG_DROPOUT("pooler_dropout", RM_DROP_HEAD_DENSE, 0),
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_HEAD_OUT, .1),
+	RM_CONFIG_DROPOUT_OVER("cls_dropout", RM_DROP_HEAD_OUT),
 	{ .type = RM_CONFIG_END }
 };
 
@@ -134,6 +143,7 @@ static int finish(struct rm_arch *a, const json_t *config)
 		a->c2p = a->p2c = false;
 		a->span = 0;
 		rm_family_without(a, RM_RELATIVE);
+		a->drops[RM_DROP_RELATIVE] = false;
 	}
 	if (!a->c2p || a->share_key)
 		rm_family_without(a, RM_POS_KEY);

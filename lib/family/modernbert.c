@@ -16,6 +16,11 @@ static const struct rm_config_key keys[] = {
 	RM_CONFIG_REAL("norm_eps", eps, 1e-5),
 	RM_CONFIG_ACT("hidden_activation", activation, "gelu"),
 	RM_CONFIG_ACT("classifier_activation", head_activation, "gelu"),
+	RM_CONFIG_DROPOUT("embedding_dropout", RM_DROP_EMBEDDINGS, 0),
+	RM_CONFIG_DROPOUT("attention_dropout", RM_DROP_ATTENTION, 0),
+	RM_CONFIG_DROPOUT("attention_dropout", RM_DROP_ATTENTION_OUT, 0),
+	RM_CONFIG_DROPOUT("mlp_dropout", RM_DROP_FFN, 0),
+	RM_CONFIG_DROPOUT("classifier_dropout", RM_DROP_HEAD_OUT, 0),
 	{ .type = RM_CONFIG_END }
 };
 

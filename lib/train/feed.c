@@ -15,6 +15,14 @@
  */
 #define LIMIT_FORWARD 65536
 
+static bool drops(const struct rm_model *m)
+{
+	for (size_t i = 0; i < RM_DROP_SITES; i++)
+		if (m->dropout[i] > 0)
+			return true;
+	return false;
+}
+
 int rm_feed_init(struct rm_feed *f, struct rm_model *m,
 		 const struct rm_subset *subset, bool train, size_t limit)
 {
@@ -26,8 +34,11 @@ int rm_feed_init(struct rm_feed *f, struct rm_model *m,
 	};
 	if (limit == 0 && !light)
 		f->limit = train ? LIMIT : LIMIT_FORWARD;
-	/* A light backbone is faster than finding equal texts. */
-	f->shares = f->frozen || !light;
+	/*
+	 * A light backbone is faster than finding equal texts, and under
+	 * dropout no two are equal.
+	 */
+	f->shares = f->frozen || (!light && !(train && drops(m)));
 	return f->shares ? rm_texts_init(&f->texts, subset,
 					 m->backbone->prompt) : 0;
 }

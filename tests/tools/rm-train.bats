@@ -349,17 +349,88 @@ changed() {
 	cmp a/model.safetensors b/model.safetensors
 }
 
+@test "dropout inside a transformer: same bytes however computed, and resumed" {
+	toy > toy.rms
+	how=(-q --no-history --force -b "$(stored bert)" --epochs 3 --lr 1e-3
+	     --batch 8)
+	rm-train "${how[@]}" -o none toy.rms
+	rm-train "${how[@]}" -o zero --dropout 0 toy.rms
+	cmp none/model.safetensors zero/model.safetensors
+	rm-train "${how[@]}" -o a --dropout .1 -@ 1 toy.rms
+	run cmp none/model.safetensors a/model.safetensors
+	assert_failure
+	rm-train "${how[@]}" -o b --dropout .1 -@ 3 --recompute toy.rms
+	cmp a/model.safetensors b/model.safetensors
+	# What its config.json states for all places.
+	rm-train "${how[@]}" -o b --dropout config toy.rms
+	cmp a/model.safetensors b/model.safetensors
+	cmp a/config.json none/config.json
+	rm-train "${how[@]}" -o b --dropout .1 -s 2 toy.rms
+	run cmp a/model.safetensors b/model.safetensors
+	assert_failure
+	how+=(-o b --checkpoint state --checkpoint-steps 8)
+	rm-train "${how[@]}" --dropout .1 toy.rms
+	run rm-train "${how[@]}" --dropout .2 --resume toy.rms
+	assert_failure 1
+	assert_output --partial "another dropout"
+	rm-train "${how[@]}" --dropout config --resume toy.rms
+	cmp a/model.safetensors b/model.safetensors
+}
+
+@test "under dropout a transformer learns, and validates without" {
+	toy > toy.rms
+	how=(-q --no-history --force --epochs 8 --lr 1e-2 --dropout .1)
+	for family in roberta gpt2 deberta_v3 modernbert; do
+		rm-train "${how[@]}" -b "$(stored $family)" -o m toy.rms
+		rm-score -q --force -m m toy.rms > s.rms
+		run bash -c "rm-view s.rms | jq -s 'map(select(.reward[0] > .reward[1])) | length > 36'"
+		assert_output true
+	done
+	# At a rate of 0 all passes are one, whatever a step drops.
+	rm-train "${how[@]}" -b "$(stored gpt2)" -o m --lr 0 --patience 0 \
+		--valid toy.rms --log log --log-steps 1 toy.rms
+	run jq -s 'map(.valid_loss // empty) | length == 8 and (unique | length) == 1' log
+	assert_output true
+	run jq -s 'map(.loss // empty) | unique | length > 4' log
+	assert_output true
+}
+
+@test "a dropout that there is not is refused" {
+	toy > toy.rms
+	run rm-train -q -o m --force -b "$(stored bert)" --dropout 1 toy.rms
+	assert_failure 2
+	run rm-train -q -o m --force -b "$(stored bert)" --dropout much toy.rms
+	assert_failure 2
+	run rm-train -q -o m --dropout config pairs.rms
+	assert_failure 2
+	rm-train -q -o base --epochs 1 pairs.rms
+	run rm-train -q -o m -b base --dropout .1 pairs.rms
+	assert_failure 1
+	assert_output --partial "base: dropout of this model is its head's"
+	cp -r "$(stored opt)" opt
+	chmod -R u+w opt
+	jq '.layerdrop = .1' opt/config.json > c.json
+	mv c.json opt/config.json
+	run rm-train -q -o m --force -b opt --dropout config toy.rms
+	assert_failure 1
+	assert_output --partial "opt: layerdrop 0.1 is not computed here"
+	[ ! -e m ]
+}
+
 @test "how a step is cut changes a transformer by rounding alone" {
 	toy > toy.rms
 	how=(-q --no-history --force -b "$(stored llama)" --epochs 1 --batch 20
 	     --log log --log-steps 1)
-	rm-train "${how[@]}" -o a toy.rms
-	jq '.loss, .grad_norm' log > whole
-	rm-train "${how[@]}" -o b --micro-tokens 40 toy.rms
-	run bash -c "paste whole <(jq '.loss, .grad_norm' log) |
-		awk '{ d = \$1 / \$2 - 1; if (d > 1e-4 || d < -1e-4) bad++ }
-		END { print NR == 4 && !bad ? \"near\" : \"far\" }'"
-	assert_output near
+	for rate in 0 .3; do
+		rm-train "${how[@]}" -o a --dropout $rate toy.rms
+		jq '.loss, .grad_norm' log > whole
+		rm-train "${how[@]}" -o b --dropout $rate --micro-tokens 40 \
+			toy.rms
+		run bash -c "paste whole <(jq '.loss, .grad_norm' log) |
+			awk '{ d = \$1 / \$2 - 1; if (d > 1e-4 || d < -1e-4) bad++ }
+			END { print NR == 4 && !bad ? \"near\" : \"far\" }'"
+		assert_output near
+	done
 }
 
 @test "a frozen transformer has a head trained, or some of its layers" {
