@@ -87,6 +87,7 @@ static void meet(const struct pair *p)
 {
 	struct scratch *s = p->s;
 	size_t D = p->c->a->dim, W = p->c->W;
+	bool drops = p->c->a->dropout.p > 0;
 
 	for (size_t r = 0; r < p->n_q; r += ROWS) {
 		scores(s->p, BLOCK, s->q + r * W, W, D, s->kt, BLOCK, p->wide);
@@ -94,6 +95,9 @@ static void meet(const struct pair *p)
 			finish_scores(p, r + i, s->p + i * BLOCK);
 			soften(s->p + i * BLOCK, p->wide, &s->max[r + i],
 			       &s->sum[r + i], s->o + (r + i) * W, W);
+			/* The sum is that of all weights. */
+			if (drops)
+				drop(p, r + i, s->p + i * BLOCK);
 		}
 		add_values(s->o + r * W, s->p, s->v, W, p->wide);
 	}
@@ -125,6 +129,7 @@ static void attend(struct pair *p)
 	size_t n_keys = p->text->n_before + p->text->n, from, to, unused;
 
 	load_rows(p, p->s->q, p->c->q, p->head);
+	load_masks(p);
 	memset(p->s->o, 0, BLOCK * p->c->W * sizeof(rm_real));
 	for (size_t r = 0; r < BLOCK; r++) {
 		p->s->max[r] = -INFINITY;

@@ -20,7 +20,7 @@
 #ifndef RM_ATTENTION_H
 #define RM_ATTENTION_H
 
-#include "tensor.h"
+#include "nn.h"
 
 /* Head h of row t: D numbers at data + t * row + h * head. */
 struct rm_heads {
@@ -47,6 +47,12 @@ struct rm_attention {
 	struct rm_heads pos_key, pos_query;
 	const int32_t *bucket;	/* [2 n_bucket - 1] */
 	size_t n_bucket;
+	/*
+	 * Of the weights, after the softmax; p 0: none.  Head h of row t has
+	 * the mask of row (first_row + t) H + h, by the position of the key
+	 * in its text.
+	 */
+	struct rm_dropout dropout;
 };
 
 /*

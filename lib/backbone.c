@@ -14,9 +14,38 @@ const struct rm_spec *const *rm_backbone_specs(void)
 	return list;
 }
 
+int rm_backbone_describe(const json_t *config,
+			 const struct rm_family_tokens *tokens,
+			 json_t **described)
+{
+	int i = rm_spec_find("backbone", rm_backbone_specs(), config);
+	const struct rm_backbone_kind *kind;
+
+	*described = NULL;
+	if (i < 0)
+		return -1;
+	kind = rm_backbone_kinds[i];
+	if (!kind->describe)
+		return 0;
+	*described = kind->describe(&kind->spec, config, tokens);
+	return *described ? 0 : -1;
+}
+
 json_t *rm_backbone_parse(const char *text)
 {
-	return rm_spec_parse("backbone", rm_backbone_specs(), text);
+	/* Whatever tokens there will be: one id, and it pads. */
+	const struct rm_family_tokens any = { 1, 0, 0, 0 };
+	json_t *config = rm_spec_parse("backbone", rm_backbone_specs(), text);
+	json_t *described;
+
+	if (!config)
+		return NULL;
+	if (rm_backbone_describe(config, &any, &described) == 0) {
+		json_decref(described);
+		return config;
+	}
+	json_decref(config);
+	return NULL;
 }
 
 void rm_backbone_list(struct rm_buf *out)

@@ -20,6 +20,7 @@
 #define RM_BACKBONE_H
 
 #include "batch.h"
+#include "family.h"
 #include "gemm.h"
 #include "spec.h"
 #include "tensor.h"
@@ -42,12 +43,17 @@ struct rm_backbone {
 	struct rm_hidden hidden;
 	size_t dim;			/* of hidden rows */
 	enum rm_prompt prompt;		/* what batches are to hold of it */
+	/* Tokens that a text may have, its prompt included; 0: any number. */
+	size_t least, most;
 	int32_t types[2];		/* token types of prompt, response */
 	/*
 	 * Keep only what layers read on the way there and compute the rest
 	 * again on the way back: same bits, less memory, more time.
 	 */
 	bool recompute;
+	/* A transformer's rates in training, by site (family.h), borrowed;
+	 * NULL: none. */
+	const double *dropout;
 	void *self;			/* the kind's own */
 	size_t cap_rows, cap_grad;	/* of hidden */
 };
@@ -57,6 +63,9 @@ struct rm_backbone_kind {
 	/* What it keeps for backward is little whatever the tokens: a step
 	 * need not be cut into batches. */
 	bool light;
+	/* See rm_backbone_describe; NULL if its keys are all there is. */
+	json_t *(*describe)(const struct rm_spec *spec, const json_t *config,
+			    const struct rm_family_tokens *tokens);
 	/* Sets dim, prompt, self; adds parameters. */
 	int (*init)(struct rm_backbone *b, const json_t *config,
 		    size_t vocab);
@@ -71,7 +80,10 @@ struct rm_backbone_kind {
 	void (*fini)(struct rm_backbone *b);
 };
 
-/* "NAME:key=value,..." with defaults filled in; the caller owns it. */
+/*
+ * "NAME:key=value,..." with defaults filled in; the caller owns it.  Values
+ * that do not go together are an error.
+ */
 json_t *rm_backbone_parse(const char *text);
 /* The table of kinds, ends in NULL. */
 const struct rm_spec *const *rm_backbone_specs(void);
@@ -79,7 +91,17 @@ const struct rm_spec *const *rm_backbone_specs(void);
 void rm_backbone_list(struct rm_buf *out);
 
 /*
- * From the object that rm_backbone_parse gave or a model directory holds.
+ * What rm_backbone_parse gave, of a kind that is described by a config.json:
+ * that of a new model for these tokens into *described, which the caller
+ * owns; NULL there of other kinds.
+ */
+int rm_backbone_describe(const json_t *config,
+			 const struct rm_family_tokens *tokens,
+			 json_t **described);
+
+/*
+ * From the object that rm_backbone_parse gave or a model directory holds, of
+ * a kind that is described {"name", "config"}.
  * vocab is the number of token ids; params is borrowed and gets rows.
  */
 struct rm_backbone *rm_backbone_new(const json_t *config, size_t vocab,

@@ -551,13 +551,20 @@ uint64_t rm_hash64(const void *data, size_t len)
 	return XXH3_64bits(data, len);
 }
 
-struct rm_fingerprint rm_fingerprint(const void *data, size_t len)
+struct rm_hash128 rm_hash128(const void *data, size_t len)
 {
 	XXH128_hash_t h = XXH3_128bits(data, len);
+
+	return (struct rm_hash128){ h.high64, h.low64 };
+}
+
+struct rm_fingerprint rm_fingerprint(const void *data, size_t len)
+{
+	struct rm_hash128 h = rm_hash128(data, len);
 	struct rm_fingerprint fp;
 
 	snprintf(fp.hex, sizeof(fp.hex), "%016llx%016llx",
-		 (unsigned long long)h.high64, (unsigned long long)h.low64);
+		 (unsigned long long)h.high, (unsigned long long)h.low);
 	return fp;
 }
 

@@ -202,7 +202,14 @@ void rm_shuffle(size_t *order, size_t n, uint64_t seed,
 /* XXH3-64, the `key` of a prompt. */
 uint64_t rm_hash64(const void *data, size_t len);
 
-/* XXH3-128 as 32 hex digits and a NUL: fingerprints. */
+/* XXH3-128: bytes of the same hash are taken to be the same bytes. */
+struct rm_hash128 {
+	uint64_t high, low;
+};
+
+struct rm_hash128 rm_hash128(const void *data, size_t len);
+
+/* It as 32 hex digits and a NUL: fingerprints. */
 struct rm_fingerprint {
 	char hex[33];
 };

@@ -48,10 +48,16 @@ static int append_segment(struct rm_batch *batch, struct rm_slice a,
 	return 0;
 }
 
-static int append_leaf(struct rm_batch *b, struct rm_slice prefix,
-		       struct rm_slice response, size_t parent)
+static int append_leaf(struct rm_batch *b, struct rm_slice prompt,
+		       struct rm_slice response, size_t parent,
+		       enum rm_prompt how)
 {
-	if (append_segment(b, prefix, response, parent) < 0)
+	const struct rm_slice none = {0};
+	struct rm_slice prefix = how == RM_PROMPT_COPIED ? prompt : none;
+
+	if (rm_grow(&b->leaf, &b->cap_leaves, b->n_leaves + 1,
+		    sizeof(*b->leaf)) < 0 ||
+	    append_segment(b, prefix, response, parent) < 0)
 		return -1;
 	b->segment[b->n_segments - 1].prompt = prefix.data ?
 		prefix.len / sizeof(int32_t) : 0;
@@ -66,9 +72,7 @@ static int add_all(struct rm_batch *b, struct rm_slice prompt,
 	const struct rm_slice none = {0};
 	size_t parent = RM_NO_PARENT;
 
-	if (rm_grow(&b->leaf, &b->cap_leaves, b->n_leaves + k,
-		    sizeof(*b->leaf)) < 0 ||
-	    rm_grow(&b->group, &b->cap_groups, b->n_groups + 1,
+	if (rm_grow(&b->group, &b->cap_groups, b->n_groups + 1,
 		    sizeof(*b->group)) < 0)
 		return -1;
 	if (how == RM_PROMPT_SHARED && prompt.data &&
@@ -80,8 +84,7 @@ static int add_all(struct rm_batch *b, struct rm_slice prompt,
 	}
 	b->group[b->n_groups++] = b->n_leaves;
 	for (size_t i = 0; i < k; i++)
-		if (append_leaf(b, how == RM_PROMPT_COPIED ? prompt : none,
-				responses[i], parent) < 0)
+		if (append_leaf(b, prompt, responses[i], parent, how) < 0)
 			return rm_wrap("response %zu", i);
 	return 0;
 }
@@ -100,6 +103,14 @@ int rm_batch_add(struct rm_batch *b, struct rm_slice prompt,
 	b->n_leaves = before.n_leaves;
 	b->n_groups = before.n_groups;
 	return -1;
+}
+
+int rm_batch_add_more(struct rm_batch *b, struct rm_slice prompt,
+		      struct rm_slice response, enum rm_prompt how)
+{
+	size_t last = b->leaf[b->n_leaves - 1];
+
+	return append_leaf(b, prompt, response, b->segment[last].parent, how);
 }
 
 void rm_batch_fini(struct rm_batch *b)

@@ -64,6 +64,12 @@ void rm_batch_clear(struct rm_batch *b);
 int rm_batch_add(struct rm_batch *b, struct rm_slice prompt,
 		 const struct rm_slice *responses, size_t k,
 		 enum rm_prompt how);
+/*
+ * Append one more response to the last group, whose prompt it is and which
+ * was added like this; -1 as above.
+ */
+int rm_batch_add_more(struct rm_batch *b, struct rm_slice prompt,
+		      struct rm_slice response, enum rm_prompt how);
 void rm_batch_fini(struct rm_batch *b);
 
 #endif

@@ -109,6 +109,22 @@ static int unpack(struct rm_dataset *d, size_t i, struct group *g,
 	return 0;
 }
 
+static int get(struct rm_dataset *d, size_t i, struct rm_example *to)
+{
+	const struct example *e = &d->example[i];
+	struct group g;
+
+	if (unpack(d, e->group, &g, &to->prompt, &to->id) < 0)
+		return -1;
+	to->record = g.record;
+	to->key = g.key;
+	for (size_t j = 0; j < 2; j++) {
+		to->pick[j] = e->pick[j];
+		to->response[j] = d->response[e->pick[j]];
+	}
+	return 0;
+}
+
 /* ---- reading ---- */
 
 static int add_example(struct rm_dataset *d, const struct rm_pair *pair,
@@ -308,16 +324,14 @@ int rm_subset_all(struct rm_subset *s, struct rm_dataset *d)
 static int look_at(struct rm_dataset *d, size_t i, uint64_t seed, double *u,
 		   uint64_t *tokens)
 {
-	const struct example *e = &d->example[i];
-	struct rm_slice prompt, id;
-	struct group g;
+	struct rm_example e;
 
-	if (unpack(d, e->group, &g, &prompt, &id) < 0)
+	if (get(d, i, &e) < 0)
 		return -1;
 	/* Step 1: independent of rm-pair's split of the same seed. */
-	*u = rm_random_uniform(seed, RM_RANDOM_SPLIT, 1, g.key);
-	*tokens = (2 * prompt.len + d->response[e->pick[0]].len +
-		   d->response[e->pick[1]].len) / sizeof(int32_t);
+	*u = rm_random_uniform(seed, RM_RANDOM_SPLIT, 1, e.key);
+	*tokens = (2 * e.prompt.len + e.response[0].len +
+		   e.response[1].len) / sizeof(int32_t);
 	return 0;
 }
 
@@ -392,24 +406,24 @@ void rm_subset_fini(struct rm_subset *s)
 	memset(s, 0, sizeof(*s));
 }
 
+int rm_subset_get(const struct rm_subset *s, size_t i, struct rm_example *e)
+{
+	return get(s->data, s->example[i], e);
+}
+
 int rm_subset_batch(const struct rm_subset *s, const size_t *order, size_t n,
 		    enum rm_prompt prompt_as, struct rm_batch *batch)
 {
-	struct rm_dataset *d = s->data;
-	struct rm_slice prompt, id, two[2];
-	struct group g;
+	struct rm_example e;
 
 	rm_batch_clear(batch);
 	for (size_t i = 0; i < n; i++) {
-		const struct example *e = &d->example[s->example[order[i]]];
-
-		if (unpack(d, e->group, &g, &prompt, &id) < 0)
+		if (rm_subset_get(s, order[i], &e) < 0)
 			return -1;
-		two[0] = d->response[e->pick[0]];
-		two[1] = d->response[e->pick[1]];
-		if (rm_batch_add(batch, prompt, two, 2, prompt_as) < 0)
+		if (rm_batch_add(batch, e.prompt, e.response, 2,
+				 prompt_as) < 0)
 			return rm_wrap("record %llu",
-				       (unsigned long long)g.record);
+				       (unsigned long long)e.record);
 	}
 	return 0;
 }
@@ -436,34 +450,67 @@ int rm_subset_tokens(const struct rm_subset *s, const size_t *order, size_t n,
 		[RM_PROMPT_NONE] = 0, [RM_PROMPT_SHARED] = 1,
 		[RM_PROMPT_COPIED] = 2
 	};
-	struct rm_dataset *d = s->data;
-	struct rm_slice prompt, id;
-	struct group g;
+	struct rm_example e;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct example *e = &d->example[s->example[order[i]]];
-
-		if (unpack(d, e->group, &g, &prompt, &id) < 0)
+		if (rm_subset_get(s, order[i], &e) < 0)
 			return -1;
-		tokens[i] = (prompts[prompt_as] * prompt.len +
-			     d->response[e->pick[0]].len +
-			     d->response[e->pick[1]].len) / sizeof(int32_t);
+		tokens[i] = (prompts[prompt_as] * e.prompt.len +
+			     e.response[0].len + e.response[1].len) /
+			sizeof(int32_t);
+	}
+	return 0;
+}
+
+static int fail_length(const struct rm_subset *s, size_t i, size_t response,
+		       size_t n, size_t least, size_t most)
+{
+	struct rm_buf b = {0};
+
+	rm_subset_name(s, i, &b);
+	rm_buf_printf(&b, ": response %zu has %zu tokens with its prompt and "
+		      "the model ", response + 1, n);
+	if (n < least)
+		rm_buf_printf(&b, "reads at least %zu", least);
+	else
+		rm_buf_printf(&b, "%zu positions: cut texts with rm-tokenize "
+			      "-l %zu, or with -m or -t MODEL, which keep to "
+			      "its positions", most, most);
+	rm_fail("%s", rm_buf_text(&b));
+	rm_buf_fini(&b);
+	return -1;
+}
+
+int rm_subset_check_lengths(const struct rm_subset *s, size_t least,
+			    size_t most)
+{
+	struct rm_example e;
+
+	for (size_t i = 0; (least || most) && i < s->n; i++) {
+		if (rm_subset_get(s, i, &e) < 0)
+			return -1;
+		for (size_t j = 0; j < 2; j++) {
+			size_t n = (e.prompt.len + e.response[j].len) /
+				sizeof(int32_t);
+
+			if (n < least || (most && n > most))
+				return fail_length(s, i, e.pick[j], n, least,
+						   most);
+		}
 	}
 	return 0;
 }
 
 void rm_subset_name(const struct rm_subset *s, size_t i, struct rm_buf *out)
 {
-	const struct example *e = &s->data->example[s->example[i]];
-	struct rm_slice prompt, id;
-	struct group g;
+	struct rm_example e;
 
-	if (unpack(s->data, e->group, &g, &prompt, &id) < 0)
+	if (rm_subset_get(s, i, &e) < 0)
 		return;
-	rm_buf_printf(out, "record %llu", (unsigned long long)g.record);
-	if (id.len > 0) {
+	rm_buf_printf(out, "record %llu", (unsigned long long)e.record);
+	if (e.id.len > 0) {
 		rm_buf_puts(out, " (");
-		rm_buf_append(out, id.data, id.len);
+		rm_buf_append(out, e.id.data, e.id.len);
 		rm_buf_putc(out, ')');
 	}
 }

@@ -79,12 +79,29 @@ void rm_subset_fini(struct rm_subset *s);
  */
 int rm_subset_batch(const struct rm_subset *s, const size_t *order, size_t n,
 		    enum rm_prompt prompt_as, struct rm_batch *batch);
+/* What example i of the subset is made of; slices are ids, little-endian. */
+struct rm_example {
+	uint64_t record, key;
+	struct rm_slice prompt, response[2], id;
+	size_t pick[2];		/* which responses of the record they are */
+};
+
+/* 0 / -1; valid until the next call that looks into this dataset. */
+int rm_subset_get(const struct rm_subset *s, size_t i, struct rm_example *e);
+
 /* Their targets[n]. */
 void rm_subset_targets(const struct rm_subset *s, const size_t *order,
 		       size_t n, struct rm_target *targets);
 /* How many tokens each of them is in such a batch: tokens[n]. */
 int rm_subset_tokens(const struct rm_subset *s, const size_t *order, size_t n,
 		     enum rm_prompt prompt_as, size_t *tokens);
+
+/*
+ * Whether every text, a response with its prompt, has at least `least` tokens
+ * and at most `most`; 0: any number.  The message names record and response.
+ */
+int rm_subset_check_lengths(const struct rm_subset *s, size_t least,
+			    size_t most);
 
 /* "record 17 (ID)" of example i of the subset, for messages. */
 void rm_subset_name(const struct rm_subset *s, size_t i, struct rm_buf *out);

@@ -124,6 +124,20 @@ static int check_only(const json_t *v, const struct rm_config_key *k)
 	return -1;
 }
 
+static int read_dropout(struct rm_arch *a, const json_t *v,
+			const struct rm_config_key *k)
+{
+	double p = v ? json_number_value(v) : k->otherwise;
+
+	if (v && !(json_is_number(v) && p >= 0 && p < 1))
+		return rm_fail("%s is no number from 0 to below 1", k->key);
+	if (p < 0)
+		return 0;
+	a->drops[k->offset] = true;
+	a->dropout[k->offset] = p;
+	return 0;
+}
+
 static int read_key(struct rm_arch *a, const json_t *config,
 		    const struct rm_config_key *k)
 {
@@ -141,6 +155,8 @@ static int read_key(struct rm_arch *a, const json_t *config,
 		return read_activation(v, k, member);
 	case RM_CONFIG_ONLY_TYPE:
 		return check_only(v, k);
+	case RM_CONFIG_DROPOUT_TYPE:
+		return read_dropout(a, v, k);
 	case RM_CONFIG_END:
 	default:
 		return 0;
@@ -255,32 +271,31 @@ static int fill_in(struct rm_arch *a)
 	return 0;
 }
 
-static int find_family(const json_t *config)
+const struct rm_family_kind *rm_family_find(const char *model_type)
 {
-	const char *type;
 	struct rm_buf b = {0};
 
-	if (rm_json_get_string(config, "model_type", "config.json",
-			       &type) < 0)
-		return -1;
-	for (int i = 0; rm_family_kinds[i]; i++)
-		if (strcmp(rm_family_kinds[i]->model_type, type) == 0)
-			return i;
+	for (size_t i = 0; rm_family_kinds[i]; i++)
+		if (strcmp(rm_family_kinds[i]->model_type, model_type) == 0)
+			return rm_family_kinds[i];
 	rm_join_names(&b, rm_family_names());
-	rm_fail("model_type \"%s\" is not computed here; there are %s", type,
-		rm_buf_text(&b) ? rm_buf_text(&b) : "");
+	rm_fail("model_type \"%s\" is not computed here; there are %s",
+		model_type, rm_buf_text(&b) ? rm_buf_text(&b) : "");
 	rm_buf_fini(&b);
-	return -1;
+	return NULL;
 }
 
 int rm_arch_init(struct rm_arch *a, const json_t *config)
 {
-	int i = find_family(config);
 	const struct rm_family_kind *f;
+	const char *type;
 
-	if (i < 0)
+	if (rm_json_get_string(config, "model_type", "config.json",
+			       &type) < 0)
 		return -1;
-	f = rm_family_kinds[i];
+	f = rm_family_find(type);
+	if (!f)
+		return -1;
 	*a = f->arch;
 	a->family = f;
 	for (const struct rm_tensor_name *t = f->tensors; t->name; t++)
@@ -295,6 +310,17 @@ int rm_arch_init(struct rm_arch *a, const json_t *config)
 	if ((f->finish && f->finish(a, config) < 0) || fill_in(a) < 0)
 		return -1;
 	return check_sizes(a);
+}
+
+int rm_arch_dropout(const struct rm_arch *a, double p,
+		    double rate[RM_DROP_SITES])
+{
+	if (isnan(p) && a->layer_drop > 0)
+		return rm_fail("layerdrop %g is not computed here",
+			       a->layer_drop);
+	for (size_t i = 0; i < RM_DROP_SITES; i++)
+		rate[i] = !a->drops[i] ? 0 : isnan(p) ? a->dropout[i] : p;
+	return 0;
 }
 
 /* ---- tensors ---- */
@@ -532,6 +558,9 @@ int rm_family_rope(struct rm_arch *a, const json_t *config,
 	if (!(rotary > 0 && rotary <= 1))
 		return rm_fail("a partial rotary factor not within 0 and 1");
 	a->rotary = (size_t)((double)D * rotary);
+	if (D && a->rotary == 0)
+		return rm_fail("a partial rotary factor of %g leaves none of "
+			       "the %zu numbers of a head", rotary, D);
 	return status;
 }
 

@@ -26,6 +26,7 @@
 #define RM_FAMILY_H
 
 #include "json.h"
+#include "spec.h"
 
 /* What a tensor is for, with the shape of its weight. */
 enum rm_slot {
@@ -70,6 +71,22 @@ enum rm_tensor_flags {
 	RM_TRANSPOSED = 2,	/* stored [inputs, outputs] */
 	RM_NOT_FIRST = 4,	/* layer 0 lacks it */
 	RM_PAD_FIXED = 8	/* the row of the pad id is not trained */
+};
+
+/*
+ * Where a family's class drops numbers in training, in the order of the way
+ * there.
+ */
+enum rm_dropout_site {
+	RM_DROP_EMBEDDINGS,	/* [T, C] rows of the first layer */
+	RM_DROP_RELATIVE,	/* [2 span, C] in each layer */
+	RM_DROP_ATTENTION,	/* weights, after the softmax */
+	RM_DROP_ATTENTION_OUT,	/* [T, C] what attention adds */
+	RM_DROP_FFN,		/* [T, I] what RM_DOWN reads */
+	RM_DROP_FFN_OUT,	/* [T, C] what the feed-forward part adds */
+	RM_DROP_HEAD_DENSE,	/* [n, C] what RM_HEAD_DENSE reads */
+	RM_DROP_HEAD_OUT,	/* [n, C] what RM_HEAD_OUT reads */
+	RM_DROP_SITES
 };
 
 /* A row of a family's tensors: % stands for the layer. */
@@ -134,7 +151,13 @@ struct rm_arch {
 
 	enum rm_pooling pooling;
 	int32_t pad;		/* -1: none */
+	bool small_ends;	/* new: what adds to x over sqrt(2 L) */
 	size_t head_activation;	/* after RM_HEAD_DENSE */
+
+	/* In training: which sites there are, and their rates. */
+	bool drops[RM_DROP_SITES];
+	double dropout[RM_DROP_SITES];
+	double layer_drop;	/* of whole layers: not computed here */
 
 	struct rm_tensor_name slot[RM_SLOTS]; /* name NULL: not there */
 };
@@ -143,13 +166,16 @@ struct rm_arch {
 
 enum rm_config_type {
 	RM_CONFIG_END, RM_CONFIG_SIZE_TYPE, RM_CONFIG_REAL_TYPE,
-	RM_CONFIG_FLAG_TYPE, RM_CONFIG_ACT_TYPE, RM_CONFIG_ONLY_TYPE
+	RM_CONFIG_FLAG_TYPE, RM_CONFIG_ACT_TYPE, RM_CONFIG_ONLY_TYPE,
+	RM_CONFIG_DROPOUT_TYPE
 };
 
 /*
  * A key of config.json into a member of struct rm_arch.  A missing key, or
  * null, is `otherwise`, as in the family's class; for _ONLY the text of the
- * one JSON value that is computed here.
+ * one JSON value that is computed here.  _DROPOUT is the rate of a site, of
+ * which several may have one key; _DROPOUT_OVER one that, where it is there,
+ * stands for what an earlier row said of the site.
  */
 struct rm_config_key {
 	enum rm_config_type type;
@@ -173,6 +199,10 @@ struct rm_config_key {
 	  otherwise }
 #define RM_CONFIG_ONLY(key, value) \
 	{ RM_CONFIG_ONLY_TYPE, key, 0, 0, value }
+#define RM_CONFIG_DROPOUT(key, site, otherwise) \
+	{ RM_CONFIG_DROPOUT_TYPE, key, site, otherwise, NULL }
+#define RM_CONFIG_DROPOUT_OVER(key, site) \
+	{ RM_CONFIG_DROPOUT_TYPE, key, site, -1, NULL }
 
 struct rm_family_kind {
 	const char *model_type;
@@ -186,9 +216,41 @@ struct rm_family_kind {
 	 */
 	const char *const *ignored;
 	struct rm_arch arch;		/* what no key says */
+	/*
+	 * What the config.json of a new model says beside its numbers, where
+	 * the class's defaults are not what the family is known for: a JSON
+	 * object; NULL: nothing.
+	 */
+	const char *usual;
 	/* What keys say together; NULL: nothing. */
 	int (*finish)(struct rm_arch *a, const json_t *config);
 };
+
+/* ---- a new one ---- */
+
+/* What is chosen of a new model; 0 where the family has its own way. */
+struct rm_family_choice {
+	size_t family;			/* of rm_family_names */
+	size_t layers, hidden, heads, kv_heads, ffn, max_length;
+};
+
+/* What a new model takes from its tokenizer; -1: it has no such token. */
+struct rm_family_tokens {
+	size_t vocab;
+	int32_t pad, bos, eos;
+};
+
+/* The keys of a rm_family_choice. */
+extern const struct rm_key rm_family_choice_keys[];
+
+/*
+ * config.json of a new model, which the caller owns: the numbers of the
+ * family's keys as they were chosen, else as its class has them by default.
+ * Numbers that do not go together, or not with the family, are an error that
+ * names them.
+ */
+json_t *rm_family_config(const struct rm_family_choice *choice,
+			 const struct rm_family_tokens *tokens);
 
 /* ---- using them ---- */
 
@@ -196,6 +258,15 @@ struct rm_family_kind {
 int rm_arch_init(struct rm_arch *a, const json_t *config);
 /* The families' model_types, in order; ends in NULL. */
 const char *const *rm_family_names(void);
+/* The family of that model_type; NULL with a message that lists them. */
+const struct rm_family_kind *rm_family_find(const char *model_type);
+
+/*
+ * Rates of dropout of a run that trains it: p at every site that there is, or
+ * for a NaN those that its config.json states.
+ */
+int rm_arch_dropout(const struct rm_arch *a, double p,
+		    double rate[RM_DROP_SITES]);
 
 /* Append the name of a tensor of a slot that is there. */
 void rm_arch_name(const struct rm_arch *a, enum rm_slot slot, size_t layer,

@@ -25,6 +25,7 @@ struct rm_head {
 	struct rm_params *params;	/* borrowed */
 	size_t dim;			/* C, of the hidden rows */
 	size_t columns;			/* K, set by the kind */
+	const double *dropout;		/* native's, as a backbone's */
 	rm_real *scores;		/* [n_leaves, K] of the last forward */
 	size_t cap_scores;
 	void *self;			/* the kind's own */

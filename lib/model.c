@@ -52,6 +52,32 @@ static int count_vocab(struct rm_model *m)
 	       rm_wrap("the stream's tokenizer") : 0;
 }
 
+static bool is_named(const json_t *part, const char *name)
+{
+	const char *its = json_string_value(json_object_get(part, "name"));
+
+	return its && strcmp(its, name) == 0;
+}
+
+const char *rm_model_usual_head(const json_t *backbone)
+{
+	return is_named(backbone, RM_MODEL_TRANSFORMER) ? RM_MODEL_NATIVE :
+							  "linear";
+}
+
+int rm_model_check_parts(const json_t *backbone, const json_t *head)
+{
+	bool native = is_named(head, RM_MODEL_NATIVE);
+
+	if (is_named(backbone, RM_MODEL_TRANSFORMER) == native)
+		return 0;
+	return rm_fail("head %s does not stand on backbone %s: %s",
+		       json_string_value(json_object_get(head, "name")),
+		       json_string_value(json_object_get(backbone, "name")),
+		       native ? "it is a transformer's" :
+		       "a transformer has its family's own, native");
+}
+
 struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
 			      const struct rm_header *origin,
 			      const struct rm_model_training *training)
@@ -65,9 +91,11 @@ struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
 	m->objective = json_null();
 	m->calibration = json_null();
 	m->pooling = RM_MODEL_POOLING;
-	m->recorded = true;
-	if (take_origin(m, origin) == 0 && count_vocab(m) == 0 &&
-	    rm_model_build(m) == 0 && rm_model_alloc(m, training) == 0)
+	m->recorded = m->made_new = true;
+	if (rm_model_check_parts(backbone, head) == 0 &&
+	    take_origin(m, origin) == 0 && count_vocab(m) == 0 &&
+	    rm_model_describe_new(m) == 0 && rm_model_build(m) == 0 &&
+	    rm_model_alloc(m, training) == 0)
 		return m;
 	rm_model_free(m);
 	return NULL;
@@ -90,6 +118,31 @@ void rm_model_free(struct rm_model *m)
 	free(m);
 }
 
+/* No step moves the row of the pad id: nothing, as in Transformers. */
+static void clear_pad(struct rm_model *m)
+{
+	const struct rm_arch *a = m->arch;
+	struct rm_buf name = {0};
+	int i = -1;
+
+	if (a->pad < 0 || !(a->slot[RM_TOKENS].flags & RM_PAD_FIXED))
+		return;
+	rm_arch_name(a, RM_TOKENS, 0, ".weight", &name);
+	if (rm_buf_text(&name))
+		i = rm_params_find(&m->params, (char *)name.data);
+	if (i >= 0)
+		memset(m->params.param[i].value + (size_t)a->pad * a->embed,
+		       0, a->embed * sizeof(rm_real));
+	rm_buf_fini(&name);
+}
+
+void rm_model_init(struct rm_model *m, uint64_t seed)
+{
+	rm_params_init(&m->params, seed);
+	if (m->arch)
+		clear_pad(m);
+}
+
 void rm_model_init_head(struct rm_model *m, uint64_t seed)
 {
 	for (size_t i = m->first_of_head; i < m->n_tensors; i++)
@@ -99,6 +152,17 @@ void rm_model_init_head(struct rm_model *m, uint64_t seed)
 int rm_model_init_lora(struct rm_model *m, uint64_t seed)
 {
 	return rm_lora_start(&m->params, seed);
+}
+
+int rm_model_set_dropout(struct rm_model *m, double p)
+{
+	if (!m->arch)
+		return rm_fail("dropout of this model is its head's, which "
+			       "stays as it is");
+	if (rm_arch_dropout(m->arch, p, m->dropout) < 0)
+		return -1;
+	m->backbone->dropout = m->head->dropout = m->dropout;
+	return 0;
 }
 
 void rm_model_set_objective(struct rm_model *m, const json_t *objective)

@@ -46,6 +46,8 @@ struct rm_model {
 	/* config.json of a transformer as it stood; NULL: ours. */
 	json_t *config;
 	struct rm_arch *arch;		/* what it says */
+	bool made_new;			/* by rm_model_new, not loaded */
+	double dropout[RM_DROP_SITES];	/* its rates in training */
 	/* False without rm.json: origin has the tokenizer's files alone. */
 	bool recorded;
 	/* The checkpoint had no head: its rows are zero until
@@ -87,9 +89,15 @@ struct rm_model_training {
 
 extern const struct rm_model_training rm_model_train_all;
 
+/* The head that a backbone has where none is named. */
+const char *rm_model_usual_head(const json_t *backbone);
+/* Whether these parts, as they are parsed, make a model. */
+int rm_model_check_parts(const json_t *backbone, const json_t *head);
+
 /*
  * A new model of these parts for the tokenizer, policy and history of a
- * stream.  Its parameters are allocated but zero: rm_params_init.  `training`
+ * stream; a transformer is described by a config.json then, as if it had been
+ * loaded.  Its parameters are allocated but zero: rm_model_init.  `training`
  * makes room for gradients of what is trained, NULL for none.  A pattern
  * without a parameter is an error, and so is nothing left to train.
  */
@@ -98,8 +106,17 @@ struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
 			      const struct rm_model_training *training);
 void rm_model_free(struct rm_model *m);
 
+/* Initial values of a new model; the same for the same seed. */
+void rm_model_init(struct rm_model *m, uint64_t seed);
+
 /* Whether nothing of the backbone is trained. */
 bool rm_model_is_frozen(const struct rm_model *m);
+
+/*
+ * Dropout of a transformer from now on, in training: p at every site that its
+ * family has, or for a NaN the rates that config.json states; none before.
+ */
+int rm_model_set_dropout(struct rm_model *m, double p);
 
 /* Take over the loss's configuration (borrowed). */
 void rm_model_set_objective(struct rm_model *m, const json_t *objective);

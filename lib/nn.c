@@ -79,35 +79,14 @@ int rm_linear_backward(rm_real *dx, rm_real *dw, rm_real *db,
 
 /* ---- dropout ---- */
 
-/* 0, or 1 / (1 - p): what element c of row t is multiplied with. */
-static rm_real keep(const struct rm_dropout *d, size_t t, size_t c, size_t C)
+struct rm_mask rm_dropout_mask(const struct rm_dropout *d, uint64_t row)
 {
-	uint64_t index = (d->first_row + t) * C + c;
-	if (d->p <= 0)
-		return 1;
-	double u = rm_random_uniform(d->seed ^ (d->layer << 32),
-				     RM_RANDOM_DROPOUT, d->step, index);
+	uint64_t bits = rm_random(d->seed ^ (d->layer << 32),
+				  RM_RANDOM_DROPOUT, d->step, row);
 
-	return u < d->p ? 0 : (rm_real)(1 / (1 - d->p));
-}
-
-void rm_dropout_forward(rm_real *y, const rm_real *x, size_t T, size_t C,
-			const struct rm_dropout *d)
-{
-	if (d->p <= 0) {
-		memmove(y, x, T * C * sizeof(*y));
-		return;
-	}
-	for (size_t t = 0; t < T; t++)
-		for (size_t c = 0; c < C; c++)
-			y[t * C + c] = x[t * C + c] * keep(d, t, c, C);
-}
-
-/* y = x keep:  dx += dy keep */
-void rm_dropout_backward(rm_real *dx, const rm_real *dy, size_t T, size_t C,
-			 const struct rm_dropout *d)
-{
-	for (size_t t = 0; t < T; t++)
-		for (size_t c = 0; c < C; c++)
-			dx[t * C + c] += dy[t * C + c] * keep(d, t, c, C);
+	return (struct rm_mask){
+		.start = (uint32_t)bits, .turn = (uint32_t)(bits >> 32),
+		.below = (uint32_t)(d->p * 0x1p32),
+		.by = (rm_real)(1 / (1 - d->p))
+	};
 }

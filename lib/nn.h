@@ -13,6 +13,7 @@
 
 #include "gemm.h"
 #include "op.h"
+#include "vector.h"
 
 /* y[T, O] = x[T, I] w[O, I]' + b[O]; b may be NULL. */
 int rm_linear_forward(rm_real *y, const rm_real *x, const rm_real *w,
@@ -25,22 +26,26 @@ int rm_linear_backward(rm_real *dx, rm_real *dw, rm_real *db,
 
 /*
  * What a dropout mask depends on: not on how a step is cut into
- * micro-batches, since row r of the call is row `first_row + r` of the step.
- * `layer` tells apart the masks of one step.
+ * micro-batches, since row t of the call is row `first_row + t` of the step,
+ * or first_row + row[t].  `layer` tells apart the masks of one step.
  */
 struct rm_dropout {
-	double p;		/* share of the inputs set to zero */
+	double p;		/* share of the inputs set to zero, below 1 */
 	uint64_t seed, step, layer, first_row;
+	const size_t *row;	/* NULL: in order */
 };
 
 /*
- * y[T, C] = x keep / (1 - p); keep is made again in backward.  y may be x.
- * Srivastava et al., JMLR 15, 2014, in its inverted form.
+ * y[T, C] = x keep / (1 - p); keep is made again in backward.  y may be x:
+ * so forward also takes a gradient back in its place.  Srivastava et al.,
+ * JMLR 15, 2014, in its inverted form.
  */
 void rm_dropout_forward(rm_real *y, const rm_real *x, size_t T, size_t C,
 			const struct rm_dropout *d);
 void rm_dropout_backward(rm_real *dx, const rm_real *dy, size_t T, size_t C,
 			 const struct rm_dropout *d);
+/* The mask of one row of the step, for rm_vec_keep. */
+struct rm_mask rm_dropout_mask(const struct rm_dropout *d, uint64_t row);
 
 /* ---- what stands between a transformer's products ---- */
 

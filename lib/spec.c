@@ -74,11 +74,16 @@ static const struct rm_key *find_key(const char *what,
 
 /* ---- one value ---- */
 
+static const char *const *choices_of(const struct rm_key *key)
+{
+	return key->names ? key->names() : key->choices;
+}
+
 static int unknown_choice(const struct rm_key *key, const char *text)
 {
 	struct rm_buf b = {0};
 
-	rm_join_names(&b, key->choices);
+	rm_join_names(&b, choices_of(key));
 	char *list = rm_buf_text(&b);
 	rm_fail("unknown %s %s; there are %s", key->name, text,
 		list ? list : "");
@@ -88,8 +93,10 @@ static int unknown_choice(const struct rm_key *key, const char *text)
 
 static int choice_index(const struct rm_key *key, const char *text)
 {
-	for (int i = 0; key->choices[i]; i++)
-		if (!strcmp(key->choices[i], text))
+	const char *const *choices = choices_of(key);
+
+	for (int i = 0; choices[i]; i++)
+		if (!strcmp(choices[i], text))
 			return i;
 	return unknown_choice(key, text);
 }
@@ -389,7 +396,7 @@ static void list_range(struct rm_buf *out, const struct rm_key *key)
 			      rm_format_double(key->max, max));
 		break;
 	case RM_KEY_TYPE_CHOICE:
-		rm_join_names(out, key->choices);
+		rm_join_names(out, choices_of(key));
 		break;
 	case RM_KEY_TYPE_LIST:
 		rm_buf_printf(out, "X/Y/..., each %s to %s",

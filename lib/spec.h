@@ -45,32 +45,39 @@ struct rm_key {
 	const char *fallback;		/* the default, as one would type it */
 	const char *help;
 	const char *const *choices;	/* ends in NULL */
+	/* Or these, where the choices are a table that the build makes. */
+	const char *const *(*names)(void);
 };
 
 #define RM_KEY_FLAG(name, type, member, fallback, help) \
 	{ RM_KEY_TYPE_FLAG, name, offsetof(type, member), 0, 1, fallback, \
-	  help, NULL }
+	  help, NULL, NULL }
 #define RM_KEY_SIZE(name, type, member, min, max, fallback, help) \
 	{ RM_KEY_TYPE_SIZE, name, offsetof(type, member), min, max, \
-	  fallback, help, NULL }
+	  fallback, help, NULL, NULL }
 #define RM_KEY_DOUBLE(name, type, member, min, max, fallback, help) \
 	{ RM_KEY_TYPE_DOUBLE, name, offsetof(type, member), min, max, \
-	  fallback, help, NULL }
+	  fallback, help, NULL, NULL }
 #define RM_KEY_CHOICE(name, type, member, choices, fallback, help) \
 	{ RM_KEY_TYPE_CHOICE, name, offsetof(type, member), 0, 0, fallback, \
-	  help, choices }
+	  help, choices, NULL }
+#define RM_KEY_NAMES(name, type, member, names, fallback, help) \
+	{ RM_KEY_TYPE_CHOICE, name, offsetof(type, member), 0, 0, fallback, \
+	  help, NULL, names }
 #define RM_KEY_LIST(name, type, member, min, max, fallback, help) \
 	{ RM_KEY_TYPE_LIST, name, offsetof(type, member), min, max, \
-	  fallback, help, NULL }
+	  fallback, help, NULL, NULL }
 #define RM_KEY_END \
-	{ RM_KEY_TYPE_END, NULL, 0, 0, 0, NULL, NULL, NULL }
+	{ RM_KEY_TYPE_END, NULL, 0, 0, 0, NULL, NULL, NULL, NULL }
 
 /* What can be chosen: its name, one line of help, its keys (may be NULL). */
 struct rm_spec {
 	const char *name;
 	const char *help;
 	const struct rm_key *keys;
-	bool pretrained;	/* only from a pretrained model's directory */
+	/* Beside its keys it needs "config", the config.json of a family of
+	 * transformers. */
+	bool described;
 };
 
 /*

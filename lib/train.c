@@ -3,6 +3,7 @@
 
 #include "train/checkpoint.h"
 #include "train/feed.h"
+#include "train/order.h"
 
 #include <errno.h>
 #include <math.h>
@@ -13,7 +14,7 @@
 /* Examples that the baseline is taken of. */
 #define BASELINE_EXAMPLES 4096
 /* Pairs of a validation pass that are looked at together. */
-#define VALID_BATCH 256
+#define VALID_BATCH 1024
 
 /* One run. */
 struct loop {
@@ -27,7 +28,7 @@ struct loop {
 	struct rm_feed feed, valid_feed;
 	struct rm_target *targets;	/* [o->batch] */
 	rm_real *dscores;		/* [2 * o->batch, K] */
-	size_t *order;			/* [train->n] of this epoch */
+	struct rm_epoch epoch;
 	uint64_t per_epoch, total, warmup;	/* steps */
 	struct rm_progression at;
 	struct rm_checkpoint checkpoint;
@@ -44,18 +45,29 @@ struct rm_train_options rm_train_defaults(void)
 	};
 }
 
+/*
+ * What is new has all to learn, and nothing that a step could spoil; nor can
+ * one of low rank spoil much.
+ */
+static double usual_rate(const struct rm_model *m)
+{
+	if (m->backbone->kind->light)
+		return rm_optim_defaults().lr;
+	if (m->params.n > m->n_tensors)
+		return 5e-4;
+	return m->made_new ? 3e-4 : 5e-5;
+}
+
 void rm_train_complete(struct rm_train_options *o, const struct rm_model *m)
 {
 	bool light = m->backbone->kind->light;
-	bool thin = m->params.n > m->n_tensors;
 
 	if (o->epochs == 0)
 		o->epochs = light ? 5 : 3;
 	if (o->batch == 0)
 		o->batch = light ? 64 : 16;
 	if (isnan(o->optim.lr))
-		o->optim.lr = light ? rm_optim_defaults().lr :
-			      thin ? 5e-4 : 5e-5;
+		o->optim.lr = usual_rate(m);
 	if (isnan(o->warmup))
 		o->warmup = light ? 0 : .1;
 }
@@ -65,12 +77,6 @@ void rm_train_complete(struct rm_train_options *o, const struct rm_model *m)
 static double mean(double sum, double n)
 {
 	return n > 0 ? sum / n : (double)NAN;
-}
-
-static void identity(size_t *order, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		order[i] = i;
 }
 
 /* One run of pairs, in batches. */
@@ -119,10 +125,10 @@ int rm_train_evaluate(struct rm_model *m, const struct rm_loss *loss,
 		      struct rm_train_report *report)
 {
 	struct rm_feed f;
-	int status;
+	int status = rm_feed_init(&f, m, examples, false, 0);
 
-	rm_feed_init(&f, m, examples, rm_feed_limit(m, 0));
-	status = evaluate(&f, loss, report);
+	if (status == 0)
+		status = evaluate(&f, loss, report);
 	rm_feed_fini(&f);
 	return status;
 }
@@ -157,7 +163,7 @@ static int take_baseline(struct loop *l)
 	       sizeof(*l->dscores));
 	for (size_t i = 0; i < end; i += n) {
 		n = RM_MIN(end - i, l->o->batch);
-		rm_subset_targets(l->train, l->order + i, n, l->targets);
+		rm_subset_targets(l->train, l->epoch.order + i, n, l->targets);
 		if (rm_loss_forward(l->loss, l->targets, n, l->dscores, 1,
 				    NULL, &sums) < 0)
 			return -1;
@@ -216,9 +222,8 @@ static int accumulate(struct loop *l, const size_t *order, size_t n,
 
 	rm_subset_targets(l->train, order, n, l->targets);
 	weight = rm_loss_weight(l->loss, l->targets, n);
-	f->batch.train = true;
-	f->batch.seed = (uint64_t)l->o->seed;
-	f->batch.step = l->at.step;
+	f->seed = (uint64_t)l->o->seed;
+	f->step = l->at.step;
 	if (rm_feed_start(f, order, n) < 0)
 		return -1;
 	*tokens = 0;
@@ -264,7 +269,7 @@ static int step(struct loop *l)
 {
 	size_t start = (size_t)(l->at.step % l->per_epoch) * l->o->batch;
 	size_t n = RM_MIN(l->train->n - start, l->o->batch);
-	const size_t *order = l->order + start;
+	const size_t *order = l->epoch.order + start;
 	struct rm_loss_sums sums = {0};
 	struct rm_train_report r = {
 		.pairs = n, .lr = l->o->optim.lr *
@@ -294,11 +299,7 @@ static bool epoch_ends(const struct loop *l)
 
 static void begin_epoch(struct loop *l)
 {
-	identity(l->order, l->train->n);
-	if (l->o->in_order)
-		return;
-	rm_shuffle(l->order, l->train->n, (uint64_t)l->o->seed,
-		   RM_RANDOM_SHUFFLE, l->at.step / l->per_epoch);
+	rm_epoch_begin(&l->epoch, l->at.step / l->per_epoch);
 }
 
 static int validate(struct loop *l)
@@ -450,14 +451,14 @@ static json_t *settings_of(const struct loop *l)
 {
 	const struct rm_train_options *o = l->o;
 	json_t *optim = settings_of_optim(o);
-	json_t *s = json_pack("{s:O, s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:I,"
+	json_t *s = json_pack("{s:O, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I,"
 			      " s:I, s:I}",
 			      "loss", o->loss,
 			      "epochs", (json_int_t)o->epochs,
 			      "batch", (json_int_t)o->batch,
 			      "micro_tokens", (json_int_t)l->feed.limit,
 			      "precision", precision_of(l),
-			      "in_order", o->in_order,
+			      "shuffle", rm_train_shuffle_names[o->shuffle],
 			      "patience", (json_int_t)o->patience,
 			      "valid_steps", (json_int_t)o->valid_steps,
 			      "seed", (json_int_t)o->seed,
@@ -476,16 +477,24 @@ static json_t *settings_of(const struct loop *l)
 	return s;
 }
 
+static int init_feeds(struct loop *l)
+{
+	if (rm_feed_init(&l->feed, l->m, l->train, true,
+			 l->o->micro_tokens) < 0)
+		return -1;
+	return l->valid ? rm_feed_init(&l->valid_feed, l->m, l->valid, false,
+				       0) : 0;
+}
+
 static int set_up(struct loop *l)
 {
 	const struct rm_train_options *o = l->o;
 	struct rm_params *params = &l->m->params;
-	size_t limit = rm_feed_limit(l->m, o->micro_tokens);
 	size_t K = l->m->head->columns;
 	json_t *settings;
 
-	rm_feed_init(&l->feed, l->m, l->train, limit);
-	rm_feed_init(&l->valid_feed, l->m, l->valid, limit);
+	if (init_feeds(l) < 0)
+		return -1;
 	settings = settings_of(l);
 	l->checkpoint = (struct rm_checkpoint){
 		.dir = o->checkpoint, .params = params,
@@ -500,8 +509,9 @@ static int set_up(struct loop *l)
 	l->loss = rm_loss_new(o->loss, K);
 	l->targets = rm_calloc(o->batch, sizeof(*l->targets));
 	l->dscores = rm_calloc(2 * o->batch * K, sizeof(*l->dscores));
-	l->order = rm_malloc(l->train->n, sizeof(*l->order));
-	if (!l->loss || !l->targets || !l->dscores || !l->order)
+	if (!l->loss || !l->targets || !l->dscores ||
+	    rm_epoch_init(&l->epoch, l->train, o->shuffle,
+			  (uint64_t)o->seed) < 0)
 		return -1;
 	if (l->valid) {
 		l->checkpoint.best = rm_malloc(rm_params_state_size(params),
@@ -511,26 +521,39 @@ static int set_up(struct loop *l)
 	}
 	l->optim = rm_optim_new(params, &o->optim);
 	l->checkpoint.optim = l->optim;
-	identity(l->order, l->train->n);
 	return l->optim ? 0 : -1;
 }
 
-uint64_t rm_train_rows(const struct rm_model *m,
-		       const struct rm_subset *train,
-		       const struct rm_subset *valid)
+static int add_row_bytes(struct rm_model *m, const struct rm_subset *s,
+			 uint64_t *bytes)
 {
-	uint64_t pairs = train->n + (valid ? valid->n : 0);
+	struct rm_feed f;
+	int status = rm_feed_init(&f, m, s, false, 0);
 
-	return rm_model_is_frozen(m) ?
-	       pairs * 2 * m->backbone->dim * sizeof(rm_real) : 0;
+	if (status == 0)
+		*bytes += rm_feed_row_bytes(&f);
+	rm_feed_fini(&f);
+	return status;
+}
+
+int rm_train_rows(struct rm_model *m, const struct rm_subset *train,
+		  const struct rm_subset *valid, uint64_t *bytes)
+{
+	*bytes = 0;
+	if (!rm_model_is_frozen(m))
+		return 0;
+	if (add_row_bytes(m, train, bytes) < 0)
+		return -1;
+	return valid ? add_row_bytes(m, valid, bytes) : 0;
 }
 
 /* Rows that no step changes are computed before the first. */
 static int keep_rows(struct loop *l)
 {
-	uint64_t bytes = rm_train_rows(l->m, l->train, l->valid);
+	uint64_t bytes = rm_feed_row_bytes(&l->feed) +
+		(l->valid ? rm_feed_row_bytes(&l->valid_feed) : 0);
 
-	if (bytes == 0 || bytes > l->o->memory)
+	if (!l->feed.frozen || bytes > l->o->memory)
 		return 0;
 	if (rm_feed_keep(&l->feed) < 0)
 		return -1;
@@ -547,7 +570,7 @@ static void tear_down(struct loop *l)
 	rm_feed_fini(&l->valid_feed);
 	free(l->targets);
 	free(l->dscores);
-	free(l->order);
+	rm_epoch_fini(&l->epoch);
 }
 
 static int conclude(struct loop *l)

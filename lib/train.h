@@ -29,10 +29,24 @@ struct rm_train_report {
 	uint64_t step, total;	/* steps done; in all */
 	double epoch;		/* epochs done */
 	double loss, accuracy;	/* mean; NaN if nothing was compared */
-	uint64_t pairs, tokens;	/* of the step or the pass */
+	/* Of the step or the pass; tokens of both texts of each pair, whether
+	 * they were computed once or several times. */
+	uint64_t pairs, tokens;
 	/* A step only: */
 	double lr, grad_norm;
 };
+
+/* In which order an epoch goes through the pairs. */
+enum rm_train_shuffle {
+	RM_SHUFFLE_PAIRS,
+	/* Pairs of one key, that is of one prompt, stand together, so that
+	 * steps compute each of their texts once. */
+	RM_SHUFFLE_GROUPS,
+	RM_SHUFFLE_NONE		/* as the stream has them, in every epoch */
+};
+
+/* "pairs", "groups", "none", NULL */
+extern const char *const rm_train_shuffle_names[];
 
 struct rm_train_options {
 	const json_t *loss;	/* as rm_loss_parse gives it */
@@ -40,8 +54,8 @@ struct rm_train_options {
 	size_t batch;		/* pairs a step */
 	/*
 	 * A step is cut into batches of whole pairs of at most so many
-	 * tokens, whose gradients add up: memory does not grow with `batch`.
-	 * 0: as the backbone needs it, 4096 or no limit.
+	 * tokens that are computed, whose gradients add up: memory does not
+	 * grow with `batch`.  0: as the backbone needs it, 4096 or no limit.
 	 */
 	size_t micro_tokens;
 	enum rm_precision precision;	/* of a transformer's products */
@@ -52,7 +66,7 @@ struct rm_train_options {
 	/* Passes without a lower validation loss that end it; 0: never. */
 	size_t patience;
 	int64_t seed;
-	bool in_order;		/* no shuffling: as the stream has them */
+	enum rm_train_shuffle shuffle;
 	/*
 	 * Bytes that hidden rows of a backbone that is not trained may take;
 	 * they are then computed once (rm_train_rows).
@@ -80,7 +94,7 @@ struct rm_train_options rm_train_defaults(void);
 /*
  * What is open (0 epochs or batch, a lr or warmup that is NaN) as suits the
  * model: n-grams take 5 epochs of 64 pairs at a rate of .001, a transformer 3
- * of 16 at 5e-5 after a warm-up of a tenth.
+ * of 16 at 5e-5, a new one at 3e-4, after a warm-up of a tenth.
  */
 void rm_train_complete(struct rm_train_options *o, const struct rm_model *m);
 
@@ -115,13 +129,12 @@ int rm_train(struct rm_model *m, const struct rm_subset *train,
 	     struct rm_train_result *result);
 
 /*
- * Bytes of the hidden rows of all examples, if the backbone is frozen; 0 if
- * it is trained.  Up to options.memory they are kept, beyond it computed
- * again in every epoch, which changes no bit.
+ * Bytes of the hidden rows of all distinct texts, if the backbone is frozen;
+ * 0 if it is trained.  Up to options.memory they are kept, beyond it computed
+ * again in every epoch, which changes no bit.  0 / -1.
  */
-uint64_t rm_train_rows(const struct rm_model *m,
-		       const struct rm_subset *train,
-		       const struct rm_subset *valid);
+int rm_train_rows(struct rm_model *m, const struct rm_subset *train,
+		  const struct rm_subset *valid, uint64_t *bytes);
 
 /*
  * Whether a run with these options may begin: refuses, unless force or

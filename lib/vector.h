@@ -36,6 +36,35 @@ typedef int64_t rm_ivec __attribute__((vector_size(RM_LANES * 8)));
 #else
 typedef int32_t rm_ivec __attribute__((vector_size(RM_LANES * 4)));
 #endif
+typedef uint32_t rm_uvec __attribute__((vector_size(RM_LANES * 4)));
+
+/* What dropout does to a row: nn.h makes it. */
+struct rm_mask {
+	uint32_t start, turn;	/* the row's random bits */
+	uint32_t below;		/* a column whose hash is below it is dropped */
+	rm_real by;		/* others are multiplied with it */
+};
+
+/*
+ * keep: 0 or mask->by, what columns [c, c + RM_LANES) are multiplied with.
+ * The hash is C. Wellons' lowbias32 (Prospecting for Hash Functions, 2018)
+ * of a counter, with half of the row's bits where it starts and half in the
+ * middle, so that no two rows go through the same numbers.
+ */
+RM_INLINE void rm_vec_keep(rm_vec *keep, const struct rm_mask *mask,
+			   uint32_t c)
+{
+	const rm_uvec lane = { 0, 1, 2, 3, 4, 5, 6, 7 };
+	const rm_vec none = {0}, by = none + mask->by;
+	rm_uvec h = (lane + c) * 0x9e3779b9u + mask->start;
+	rm_ivec kept;
+
+	h = (h ^ h >> 16) * 0x7feb352du ^ mask->turn;
+	h = (h ^ h >> 15) * 0x846ca68bu;
+	h ^= h >> 16;
+	kept = __builtin_convertvector(h >= mask->below, rm_ivec);
+	*keep = RM_VEC_PICK(rm_ivec, kept, by, none);
+}
 
 /* x = max(x, y) */
 RM_INLINE void rm_vec_max(rm_vec *x, const rm_vec *y)

@@ -17,15 +17,16 @@
 
 static struct {
 	const char *output, *base, *backbone, *head, *loss, *valid, *schedule;
-	const char *dropout, *log, *precision;
+	const char *dropout, *log, *precision, *shuffle;
 	struct rm_strings freeze, lora_targets;
-	double layer_decay, lora_alpha;
+	double layer_decay, lora_alpha, rate;
 	size_t lora, log_steps, threads, memory, max_record;
 	bool force, no_history, quiet, recompute;
 	struct rm_train_options train;
 } o = {
-	.backbone = "bag", .head = "linear", .loss = "bt",
+	.backbone = "bag", .loss = "bt",
 	.valid = "0", .schedule = "linear", .precision = "auto",
+	.shuffle = "pairs",
 	.layer_decay = 1, .log_steps = 10,
 	.threads = 1, .memory = (size_t)1 << 30,
 	.max_record = RM_MAX_RECORD
@@ -39,7 +40,8 @@ static const struct rm_option options[] = {
 	RM_OPT_STRING(0, "backbone", &o.backbone, "NAME[:k=v,...]",
 		      "ids into hidden rows; list explains them"),
 	RM_OPT_STRING(0, "head", &o.head, "NAME[:k=v,...]",
-		      "hidden rows into rewards; list explains them"),
+		      "hidden rows into rewards; list explains them [linear, "
+		      "of a transformer native]"),
 	RM_OPT_STRING(0, "loss", &o.loss, "NAME[:k=v,...]",
 		      "what is made small; list explains them"),
 	RM_OPT_STRING(0, "valid", &o.valid, "STREAM|FRACTION",
@@ -56,11 +58,13 @@ static const struct rm_option options[] = {
 		    "keep less of the way there: less memory, more time"),
 	RM_OPT_PRECISION(&o.precision),
 	RM_OPT_DOUBLE(0, "lr", &o.train.optim.lr, 0, 1e9, "X",
-		      "peak learning rate [0.001, of a transformer 5e-05]"),
+		      "peak learning rate [0.001, of a transformer 5e-05, of "
+		      "a new one 0.0003]"),
 	RM_OPT_STRING(0, "schedule", &o.schedule, "NAME",
 		      "course of the learning rate; list explains them"),
-	RM_OPT_FLAG(0, "no-shuffle", &o.train.in_order,
-		    "pairs in the order of the stream, in every epoch"),
+	RM_OPT_CHOICE(0, "shuffle", &o.shuffle, "WHAT",
+		      "what stands in random order in an epoch; none: pairs as "
+		      "in the stream", rm_train_shuffle_names),
 	RM_OPT_DOUBLE(0, "warmup", &o.train.warmup, 0, 1, "F",
 		      "share of the steps over which the rate rises [0, of a "
 		      "transformer 0.1]"),
@@ -77,8 +81,8 @@ static const struct rm_option options[] = {
 		      "changes count X / R times; 0: twice"),
 	RM_OPT_LIST(0, "lora-targets", &o.lora_targets, "GLOB,...",
 		    "of those matrices these alone"),
-	RM_OPT_STRING(0, "dropout", &o.dropout, "P",
-		      "dropout of the head"),
+	RM_OPT_STRING(0, "dropout", &o.dropout, "P|config",
+		      "dropout: of a transformer, or the head's alone"),
 	RM_OPT_DOUBLE(0, "clip", &o.train.optim.clip, 0, 1e9, "X",
 		      "largest norm of the gradient; 0: no clipping"),
 	RM_OPT_SIZE(0, "patience", &o.train.patience, 0, 1e6, "N",
@@ -253,25 +257,58 @@ struct run {
 	struct rm_reader *in;
 	struct rm_dataset *data, *valid_data;
 	struct rm_subset train, valid;
-	bool has_valid;
+	bool has_valid, drops_inside;
 	struct rm_model *model;
 	struct monitor monitor;
 	struct rm_train_result result;
 };
 
+static enum rm_train_shuffle chosen_shuffle(void)
+{
+	size_t i = 0;
+
+	while (strcmp(rm_train_shuffle_names[i], o.shuffle) != 0)
+		i++;
+	return (enum rm_train_shuffle)i;
+}
+
+/*
+ * Of a base or a new transformer, its rate, NaN for config.json's; else the
+ * head's key.
+ */
+static int parse_dropout(struct run *r)
+{
+	const char *head = json_string_value(json_object_get(r->head, "name"));
+
+	if (!o.dropout)
+		return 0;
+	r->drops_inside = o.base || strcmp(head, "native") == 0;
+	if (!r->drops_inside)
+		return rm_head_set(r->head, "dropout", o.dropout);
+	if (strcmp(o.dropout, "config") != 0)
+		return rm_parse_double(o.dropout, 0, .95, &o.rate);
+	o.rate = (double)NAN;
+	return 0;
+}
+
 /* What the options name; a wrong name or value is wrong usage. */
 static int parse_parts(struct run *r)
 {
 	r->backbone = rm_backbone_parse(o.backbone);
-	r->head = rm_head_parse(o.head);
+	if (!r->backbone)
+		return -1;
+	r->head = rm_head_parse(o.head ? o.head :
+				rm_model_usual_head(r->backbone));
 	r->loss = rm_loss_parse(o.loss);
 	o.train.schedule = rm_schedule_find(o.schedule);
-	if (!r->backbone || !r->head || !r->loss || !o.train.schedule)
+	if (!r->head || !r->loss || !o.train.schedule ||
+	    rm_model_check_parts(r->backbone, r->head) < 0)
 		return -1;
-	if (o.dropout && rm_head_set(r->head, "dropout", o.dropout) < 0)
+	if (parse_dropout(r) < 0)
 		return -1;
 	o.train.loss = r->loss;
 	o.train.precision = rm_cli_precision(o.precision);
+	o.train.shuffle = chosen_shuffle();
 	return 0;
 }
 
@@ -351,7 +388,7 @@ static int new_model(struct run *r)
 				rm_reader_header(r->in), &how);
 	if (!r->model)
 		return rm_wrap("%s", rm_reader_name(r->in));
-	rm_params_init(&r->model->params, (uint64_t)o.train.seed);
+	rm_model_init(r->model, (uint64_t)o.train.seed);
 	b = r->model->backbone;
 	if (!rm_backbone_wants_observe(b))
 		return 0;
@@ -385,6 +422,19 @@ static int load_base(struct run *r)
 	return 0;
 }
 
+/* Before hours are spent: whether the model can read every text. */
+static int check_lengths(const struct run *r)
+{
+	const struct rm_backbone *b = r->model->backbone;
+	const char *in = rm_reader_name(r->in);
+
+	if (rm_subset_check_lengths(&r->train, b->least, b->most) < 0)
+		return rm_wrap("%s", in);
+	if (rm_subset_check_lengths(&r->valid, b->least, b->most) < 0)
+		return rm_wrap("%s", r->valid_data ? o.valid : in);
+	return 0;
+}
+
 static json_t *list_of(const struct rm_strings *s)
 {
 	json_t *list = json_array();
@@ -394,15 +444,30 @@ static json_t *list_of(const struct rm_strings *s)
 	return list;
 }
 
+static json_t *rates_of(const struct rm_model *m)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < RM_DROP_SITES; i++)
+		json_array_append_new(list, json_real(m->dropout[i]));
+	return list;
+}
+
 static int make_model(struct run *r)
 {
-	if ((o.base ? load_base(r) : new_model(r)) < 0)
+	if ((o.base ? load_base(r) : new_model(r)) < 0 ||
+	    check_lengths(r) < 0)
+		return -1;
+	if (r->drops_inside && rm_model_set_dropout(r->model, o.rate) < 0)
+		return rm_wrap("%s", o.base ? o.base : "--dropout");
+	/* As they will be when it scores. */
+	if (rm_model_set_types(r->model, r->model->origin.policy) < 0)
 		return -1;
 	rm_train_complete(&o.train, r->model);
 	r->model->backbone->recompute = o.recompute;
 	rm_model_set_objective(r->model, r->loss);
 	r->settings = json_pack("{s:O, s:O, s:s, s:s, s:s, s:o, s:f, s:I, "
-				"s:f, s:o, s:s}",
+				"s:f, s:o, s:o, s:s}",
 		"backbone", r->model->backbone_config,
 		"head", r->model->head_config,
 		"base", o.base ? rm_model_fingerprint(r->model).hex : "none",
@@ -412,7 +477,7 @@ static int make_model(struct run *r)
 		"freeze", list_of(&o.freeze), "layer_decay", o.layer_decay,
 		"lora", (json_int_t)o.lora, "lora_alpha", o.lora_alpha,
 		"lora_targets", list_of(&o.lora_targets),
-		"version", RM_VERSION);
+		"dropout", rates_of(r->model), "version", RM_VERSION);
 	o.train.settings = r->settings;
 	return r->settings ? 0 : rm_fail("out of memory");
 }
@@ -471,16 +536,19 @@ static void warn_of_data(const struct run *r)
 			    c->missing == 1 ? "" : "s");
 }
 
-static void note_rows(const struct run *r)
+static int note_rows(const struct run *r)
 {
-	uint64_t bytes = rm_train_rows(r->model, &r->train, r->has_valid ?
-				       &r->valid : NULL);
+	uint64_t bytes;
 
+	if (rm_train_rows(r->model, &r->train, r->has_valid ? &r->valid :
+			  NULL, &bytes) < 0)
+		return -1;
 	if (bytes > o.memory)
 		rm_cli_note(&tool, "the backbone is frozen, but its rows "
 			    "take %llu bytes, more than --memory: they are "
 			    "computed in every epoch",
 			    (unsigned long long)bytes);
+	return 0;
 }
 
 static void warn_of_result(const struct run *r)
@@ -591,7 +659,8 @@ static int run(struct run *r, int argc, char **argv, int first)
 		return -1;
 	if (!o.quiet) {
 		warn_of_data(r);
-		note_rows(r);
+		if (note_rows(r) < 0)
+			return -1;
 	}
 	if (train(r) < 0)
 		return -1;
@@ -620,7 +689,7 @@ static void list_parts(void)
 
 	if (strcmp(o.backbone, list) == 0)
 		rm_backbone_list(&b);
-	else if (strcmp(o.head, list) == 0)
+	else if (o.head && strcmp(o.head, list) == 0)
 		rm_head_list(&b);
 	else if (strcmp(o.loss, list) == 0)
 		rm_loss_list(&b);
@@ -637,10 +706,9 @@ static void check_usage(int argc, int first)
 {
 	if (!o.output)
 		rm_cli_usage(&tool, "-o MODEL is needed");
-	if (o.base && (strcmp(o.backbone, "bag") != 0 ||
-		       strcmp(o.head, "linear") != 0 || o.dropout))
-		rm_cli_usage(&tool, "--backbone, --head and --dropout are "
-			     "the base's: leave them out with --base");
+	if (o.base && (strcmp(o.backbone, "bag") != 0 || o.head))
+		rm_cli_usage(&tool, "--backbone and --head are the base's: "
+			     "leave them out with --base");
 	if (o.lora > 0 && !o.base)
 		rm_cli_usage(&tool, "--lora changes a pretrained model: it "
 			     "needs --base");

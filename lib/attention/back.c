@@ -1,7 +1,8 @@
 /*
  * The way back through attention.  Weights are computed again from lse:
  * P = exp(S - lse); then dV = P' dY, dP = dY V', dS = P (dP - sum(dY Y)),
- * dQ = dS K, dK = dS' Q, as in FlashAttention.
+ * dQ = dS K, dK = dS' Q, as in FlashAttention.  Under dropout dV and dP have
+ * its mask, and the sum is still that of P dP.
  *
  * All texts of a tree that share a head of keys are one piece of work: what
  * adds to a row's gradient does so in one order.
@@ -37,6 +38,7 @@ static void load_block(const struct pair *p, const struct back *b,
 	size_t first = p->text->row + p->i0 - p->text->n_before;
 
 	load_rows(p, p->s->q, c->q, p->head);
+	load_masks(p);
 	load_rows(p, rows->dy, (struct rm_heads){ b->dy, c->ldy, D },
 		  p->head);
 	memset(rows->dq, 0, BLOCK * c->W * sizeof(*rows->dq));
@@ -190,6 +192,7 @@ static void meet(const struct pair *p, const struct back *b,
 {
 	struct scratch *s = p->s;
 	size_t D = p->c->a->dim, W = p->c->W;
+	bool drops = p->c->a->dropout.p > 0;
 
 	load_turned(p, s->kt, p->c->k);
 	load_turned(p, s->v, p->c->v);
@@ -201,8 +204,13 @@ static void meet(const struct pair *p, const struct back *b,
 		       BLOCK, p->wide);
 		scores(rows->ds + r * BLOCK, BLOCK, rows->dy + r * W, W, D,
 		       s->v, BLOCK, p->wide);
-		for (size_t i = r; i < r + ROWS; i++)
+		for (size_t i = r; i < r + ROWS; i++) {
+			if (drops)
+				drop(p, i, rows->ds + i * BLOCK);
 			row_back(p, rows, i);
+			if (drops)
+				drop(p, i, rows->p + i * BLOCK);
+		}
 		add_values(rows->dq + r * W, rows->ds + r * BLOCK, s->k, W,
 			   p->wide);
 	}

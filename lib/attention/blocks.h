@@ -30,6 +30,7 @@ struct scratch {
 	rm_real *pos;		/* [D, SPREAD] rows of positions, turned */
 	rm_real *c2p, *p2c;	/* [BLOCK, SPREAD] by distance */
 	rm_real max[BLOCK], sum[BLOCK];
+	struct rm_mask mask[BLOCK];
 };
 
 struct call {
@@ -270,6 +271,33 @@ RM_INLINE void finish_scores(const struct pair *p, size_t r, rm_real *s)
 		s[j] = -INFINITY;
 	for (size_t j = to > p->j0 ? to - p->j0 : 0; j < p->wide; j++)
 		s[j] = -INFINITY;
+}
+
+/* ---- dropout ---- */
+
+/* The masks of the block's queries, and of what fills up the last ROWS. */
+static inline void load_masks(const struct pair *p)
+{
+	const struct rm_dropout *d = &p->c->a->dropout;
+	size_t first = p->text->row + p->i0 - p->text->n_before;
+	size_t n = (p->n_q + ROWS - 1) / ROWS * ROWS;
+
+	for (size_t r = 0; d->p > 0 && r < n; r++)
+		p->s->mask[r] = rm_dropout_mask(d, (d->first_row + first + r) *
+						p->c->a->heads + p->head);
+}
+
+/* w[wide], of query r, by what its mask keeps. */
+RM_INLINE void drop(const struct pair *p, size_t r, rm_real *w)
+{
+	for (size_t j = 0; j < p->wide; j += LANES) {
+		rm_vec x, keep;
+
+		rm_vec_keep(&keep, &p->s->mask[r], (uint32_t)(p->j0 + j));
+		memcpy(&x, w + j, sizeof(x));
+		x *= keep;
+		memcpy(w + j, &x, sizeof(x));
+	}
 }
 
 /* The activation of soft caps. */

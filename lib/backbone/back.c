@@ -102,6 +102,16 @@ static int norm_back_set(const struct rm_run *r, rm_real *dx,
 
 /* ---- halves of a layer ---- */
 
+/* The gradient dt[rows, C] of what a half adds, before it was dropped. */
+static const rm_real *drop_back(const struct rm_run *r, size_t i,
+				enum rm_dropout_site site, const rm_real *dt)
+{
+	if (rm_transformer_dropout(r->p, i, site).p <= 0)
+		return dt;
+	rm_transformer_drop(r, i, site, r->s->t, dt, r->p->t->arch.hidden);
+	return r->s->t;
+}
+
 /*
  * t = ffn(h), h[rows, C]: dh from dt, or added to it.  dh may be dt.
  */
@@ -116,8 +126,10 @@ static int feed_back(struct rm_run *r, size_t i, const rm_real *dt,
 	struct rm_space *s = r->s;
 	size_t I = t->arch.ffn;
 
+	dt = drop_back(r, i, RM_DROP_FFN_OUT, dt);
 	if (product_back(r, &l->down, dt, k->g, s->dg, false) < 0)
 		return -1;
+	rm_transformer_drop(r, i, RM_DROP_FFN, s->dg, s->dg, I);
 	if (t->gated)
 		rm_gate_backward(s->df, s->dg, k->f, l->up.all_bias, f,
 				 r->rows, I);
@@ -172,9 +184,13 @@ static int turn_back(const struct rm_run *r, size_t i)
 				      t->kv_head, D, &n, r->rows);
 }
 
-/* One matrix that relative positions went through, as keys or queries. */
+/*
+ * One matrix that relative positions x went through, as keys or queries: dx
+ * from dy.
+ */
 static int project_back(const struct rm_run *r, const struct rm_layer *l,
-			enum rm_slot slot, const rm_real *d)
+			enum rm_slot slot, const rm_real *dy,
+			const rm_real *x, rm_real *dx)
 {
 	const struct rm_backbone *b = r->p->b;
 	const struct rm_transformer *t = r->p->t;
@@ -183,25 +199,38 @@ static int project_back(const struct rm_run *r, const struct rm_layer *l,
 	int w = l->weight[slot];
 
 	if (b->params->param[w].lora &&
-	    rm_lora_backward(b->params, (size_t)w, rows, d, HD, t->relative,
+	    rm_lora_backward(b->params, (size_t)w, rows, dy, HD, x,
 			     t->precision) < 0)
 		return -1;
-	return rm_linear_backward(t->d_relative, rm_gradient(b, w),
-				  rm_gradient(b, l->bias[slot]), d,
-				  t->relative, rm_value(b, w), rows, C, HD);
+	return rm_linear_backward(dx, rm_gradient(b, w),
+				  rm_gradient(b, l->bias[slot]), dy, x,
+				  rm_value(b, w), rows, C, HD);
 }
 
-static int relative_back(const struct rm_run *r, const struct rm_layer *l)
+static int relative_back(const struct rm_run *r, size_t i)
 {
-	const struct rm_arch *a = &r->p->t->arch;
+	const struct rm_transformer *t = r->p->t;
+	const struct rm_arch *a = &t->arch;
+	const struct rm_layer *l = &t->layer[i];
+	const rm_real *x = rm_transformer_relative(r->p, i);
+	bool drops = x != t->relative;
+	rm_real *dx = drops ? t->d_dropped : t->d_relative;
+	struct rm_dropout d = rm_transformer_dropout(r->p, i,
+						     RM_DROP_RELATIVE);
 
+	if (drops)
+		memset(dx, 0, 2 * a->span * a->hidden * sizeof(*dx));
 	if (l->pos_key && project_back(r, l, a->share_key ? RM_K : RM_POS_KEY,
-				       l->d_pos_key) < 0)
+				       l->d_pos_key, x, dx) < 0)
 		return -1;
-	if (!l->pos_query)
-		return 0;
-	return project_back(r, l, a->share_key ? RM_Q : RM_POS_QUERY,
-			    l->d_pos_query);
+	if (l->pos_query && project_back(r, l, a->share_key ? RM_Q :
+					 RM_POS_QUERY, l->d_pos_query, x,
+					 dx) < 0)
+		return -1;
+	if (drops)
+		rm_dropout_backward(t->d_relative, dx, 2 * a->span,
+				    a->hidden, &d);
+	return 0;
 }
 
 /* da[T, H D] into dqkv, before heads are turned back. */
@@ -211,7 +240,7 @@ static int attention_back(const struct rm_run *r, size_t i, const rm_real *da)
 	const struct rm_arch *a = &t->arch;
 	const struct rm_layer *l = &t->layer[i];
 	const struct rm_tape *k = &r->s->tape[i];
-	struct rm_attention at = rm_transformer_attention(t, i);
+	struct rm_attention at = rm_transformer_attention(r, i);
 	size_t W = t->qkv_width, HD = a->heads * a->head_dim;
 	size_t n = 2 * a->span * HD;
 	const struct rm_attention_grad to = {
@@ -231,7 +260,7 @@ static int attention_back(const struct rm_run *r, size_t i, const rm_real *da)
 		(struct rm_heads){ k->qkv + t->v_at, W, t->kv_head }, &at,
 		r->s->text, r->n_texts) < 0)
 		return -1;
-	return relative_back(r, l);
+	return relative_back(r, i);
 }
 
 /*
@@ -250,6 +279,7 @@ static int attend_back(struct rm_run *r, size_t i, const rm_real *dt,
 	size_t HD = a->heads * a->head_dim;
 	rm_real *da = s->da;
 
+	dt = drop_back(r, i, RM_DROP_ATTENTION_OUT, dt);
 	if (product_back(r, &l->out, dt, picked ? s->pa : s->tape[i].a,
 			 picked ? s->dqkv : da, false) < 0)
 		return -1;
@@ -258,6 +288,7 @@ static int attend_back(struct rm_run *r, size_t i, const rm_real *dt,
 		unpick(r, s->spare, s->d, a->hidden);
 		exchange(s);
 		r->rows = r->c->rows;
+		r->row = NULL;
 	}
 	if (attention_back(r, i, da) < 0 || turn_back(r, i) < 0)
 		return -1;
@@ -451,6 +482,8 @@ static int embed_back(struct rm_run *r)
 	bool apart = t->arch.in_before_positions;
 	struct embedding e = { .r = r, .width = t->arch.hidden };
 
+	rm_transformer_drop(r, 0, RM_DROP_EMBEDDINGS, s->d, s->d,
+			    t->arch.hidden);
 	rm_transformer_each_row(r, touch_rows, r);
 	if (o->weight[RM_EMBED_NORM] >= 0) {
 		if (norm_back_set(r, s->spare, s->d, s->x0, o,

@@ -329,7 +329,7 @@ static int need_spaces(struct rm_transformer *t)
 }
 
 /* Longest text of the batch; each has a token, and positions for all. */
-static int check_texts(const struct rm_transformer *t,
+static int check_texts(const struct rm_backbone *b,
 		       const struct rm_batch *batch, size_t *longest)
 {
 	*longest = 0;
@@ -337,15 +337,14 @@ static int check_texts(const struct rm_transformer *t,
 		const struct rm_segment *s = &batch->segment[batch->leaf[i]];
 		size_t n = rm_segment_at(batch, s) + s->length;
 
-		if (n == 0)
+		if (n < b->least)
 			return rm_fail("text %zu of the batch has no tokens",
 				       i + 1);
-		if (t->arch.slot[RM_POSITIONS].name &&
-		    n > t->arch.max_length)
+		if (b->most && n > b->most)
 			return rm_fail("text %zu of the batch has %zu tokens "
 				       "and the model %zu positions: cut "
 				       "texts with rm-tokenize -l", i + 1, n,
-				       t->arch.max_length);
+				       b->most);
 		*longest = RM_MAX(*longest, n);
 	}
 	return 0;
@@ -360,10 +359,11 @@ int rm_transformer_forward(struct rm_backbone *b,
 
 	if (!t->ready)
 		return rm_fail("the model's parameters are not taken over");
-	if (check_texts(t, batch, &longest) < 0 || need_spaces(t) < 0 ||
+	if (check_texts(b, batch, &longest) < 0 || need_spaces(t) < 0 ||
 	    need_rope(t, false, longest) < 0 ||
 	    need_rope(t, true, longest) < 0 ||
-	    need_buckets(t, longest) < 0 || cut_chunks(t, batch) < 0 ||
+	    need_buckets(t, longest) < 0 ||
+	    rm_transformer_positions(&p) < 0 || cut_chunks(t, batch) < 0 ||
 	    rm_backbone_rows(b, t->every_row ? batch->n_tokens :
 			     batch->n_leaves, batch->train) < 0)
 		return -1;

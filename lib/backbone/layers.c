@@ -117,8 +117,18 @@ static void norm(struct rm_run *r, rm_real *y, const rm_real *x,
 	rm_norm_forward(y, x, &n, r->rows, r->p->t->arch.hidden);
 }
 
-/* The first layer's x. */
-static int embed_all(struct rm_run *r)
+void rm_transformer_drop(const struct rm_run *r, size_t i,
+			 enum rm_dropout_site site, rm_real *y,
+			 const rm_real *x, size_t n)
+{
+	struct rm_dropout d = rm_transformer_dropout(r->p, i, site);
+
+	d.row = r->row;
+	rm_dropout_forward(y, x, r->rows, n, &d);
+}
+
+/* The first layer's x, before dropout. */
+static int embed_rows(struct rm_run *r)
 {
 	const struct rm_transformer *t = r->p->t;
 	struct rm_space *s = r->s;
@@ -135,6 +145,17 @@ static int embed_all(struct rm_run *r)
 		memcpy(s->x0, s->tape->x,
 		       r->rows * t->arch.hidden * sizeof(*s->x0));
 	norm(r, s->tape->x, s->tape->x, t->outer, RM_EMBED_NORM);
+	return 0;
+}
+
+static int embed_all(struct rm_run *r)
+{
+	rm_real *x = r->s->tape->x;
+
+	if (embed_rows(r) < 0)
+		return -1;
+	rm_transformer_drop(r, 0, RM_DROP_EMBEDDINGS, x, x,
+			    r->p->t->arch.hidden);
 	return 0;
 }
 
@@ -187,9 +208,10 @@ static void turn(struct rm_run *r, const struct rm_layer *l,
 			r->s->position, rope->cos, rope->sin, r->rows);
 }
 
-struct rm_attention rm_transformer_attention(const struct rm_transformer *t,
+struct rm_attention rm_transformer_attention(const struct rm_run *r,
 					     size_t i)
 {
+	const struct rm_transformer *t = r->p->t;
 	const struct rm_arch *a = &t->arch;
 	const struct rm_layer *l = &t->layer[i];
 	size_t HD = a->heads * a->head_dim;
@@ -200,7 +222,8 @@ struct rm_attention rm_transformer_attention(const struct rm_transformer *t,
 					       (double)(i + 1) : 1)),
 		.softcap = (rm_real)a->softcap,
 		.causal = a->causal,
-		.window = a->sliding[i] ? a->window : 0
+		.window = a->sliding[i] ? a->window : 0,
+		.dropout = rm_transformer_dropout(r->p, i, RM_DROP_ATTENTION)
 	};
 
 	if (l->pos_key)
@@ -254,7 +277,7 @@ static int attend(struct rm_run *r, size_t i, const rm_real *h,
 	const struct rm_arch *a = &t->arch;
 	const struct rm_layer *l = &t->layer[i];
 	const struct rm_tape *k = &r->s->tape[i];
-	struct rm_attention at = rm_transformer_attention(t, i);
+	struct rm_attention at = rm_transformer_attention(r, i);
 	size_t W = t->qkv_width, HD = a->heads * a->head_dim;
 	const rm_real *y = k->a;
 
@@ -276,6 +299,7 @@ static int attend(struct rm_run *r, size_t i, const rm_real *h,
 		pick(r, r->s->pa, k->a, HD);
 		pick(r, r->s->px, k->x, a->hidden);
 		r->rows = r->n_pick;
+		r->row = r->s->pick;
 		y = r->s->pa;
 		*x = r->s->px;
 	}
@@ -299,23 +323,38 @@ static int feed(struct rm_run *r, size_t i, const rm_real *h)
 	else
 		rm_bias_activation_forward(k->g, k->f, l->up.all_bias, f,
 					   r->rows, t->inner);
+	rm_transformer_drop(r, i, RM_DROP_FFN, k->g, k->g, t->arch.ffn);
 	return apply(r, &l->down, k->g, r->s->t);
+}
+
+/* t = dropout(t + bias), if there is any; the bias that is still to add. */
+static const rm_real *drop(struct rm_run *r, size_t i,
+			   enum rm_dropout_site site, const rm_real *bias)
+{
+	size_t C = r->p->t->arch.hidden;
+	rm_real *t = r->s->t;
+
+	if (rm_transformer_dropout(r->p, i, site).p <= 0)
+		return bias;
+	rm_bias_activation_forward(t, t, bias, NULL, r->rows, C);
+	rm_transformer_drop(r, i, site, t, t, C);
+	return NULL;
 }
 
 /* x = norm(x + attention(x)); x = norm(x + ffn(x)) */
 static int layer_after(struct rm_run *r, const struct rm_layer *l, size_t i)
 {
 	const struct rm_tape *k = &r->s->tape[i];
-	const rm_real *x;
+	const rm_real *x, *bias;
 
 	if (attend(r, i, k->x, &x) < 0)
 		return -1;
-	add_norm(r, k->mid, k->s1, x, r->s->t, l->out.all_bias, l,
-		 RM_ATTENTION_NORM);
+	bias = drop(r, i, RM_DROP_ATTENTION_OUT, l->out.all_bias);
+	add_norm(r, k->mid, k->s1, x, r->s->t, bias, l, RM_ATTENTION_NORM);
 	if (feed(r, i, k->mid) < 0)
 		return -1;
-	add_norm(r, k->y, k->s2, k->mid, r->s->t, l->down.all_bias, l,
-		 RM_FFN_NORM);
+	bias = drop(r, i, RM_DROP_FFN_OUT, l->down.all_bias);
+	add_norm(r, k->y, k->s2, k->mid, r->s->t, bias, l, RM_FFN_NORM);
 	return 0;
 }
 
@@ -339,15 +378,15 @@ static void add(struct rm_run *r, rm_real *y, const rm_real *x,
 static int layer_before(struct rm_run *r, const struct rm_layer *l, size_t i)
 {
 	const struct rm_tape *k = &r->s->tape[i];
-	const rm_real *x;
+	const rm_real *x, *bias;
 
 	if (attend(r, i, normed(r, l, k), &x) < 0)
 		return -1;
-	add_norm(r, k->h2, k->mid, x, r->s->t, l->out.all_bias, l,
-		 RM_FFN_NORM);
+	bias = drop(r, i, RM_DROP_ATTENTION_OUT, l->out.all_bias);
+	add_norm(r, k->h2, k->mid, x, r->s->t, bias, l, RM_FFN_NORM);
 	if (feed(r, i, k->h2) < 0)
 		return -1;
-	add(r, k->y, k->mid, l->down.all_bias);
+	add(r, k->y, k->mid, drop(r, i, RM_DROP_FFN_OUT, l->down.all_bias));
 	return 0;
 }
 
@@ -361,10 +400,10 @@ static int layer_parallel(struct rm_run *r, const struct rm_layer *l,
 	if (attend(r, i, normed(r, l, k), &x) < 0)
 		return -1;
 	norm(r, k->h2, x, l, RM_FFN_NORM);
-	add(r, k->mid, x, l->out.all_bias);
+	add(r, k->mid, x, drop(r, i, RM_DROP_ATTENTION_OUT, l->out.all_bias));
 	if (feed(r, i, k->h2) < 0)
 		return -1;
-	add(r, k->y, k->mid, l->down.all_bias);
+	add(r, k->y, k->mid, drop(r, i, RM_DROP_FFN_OUT, l->down.all_bias));
 	return 0;
 }
 

@@ -12,17 +12,26 @@
  */
 #include "backbone/transformer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- setting up ---- */
+
+/* Transformers' initial values, as its classes have them by default. */
+static double deviation(const struct rm_arch *a, enum rm_slot slot)
+{
+	if (a->small_ends && (slot == RM_ATTENTION_OUT || slot == RM_DOWN))
+		return .02 / sqrt(2 * (double)a->layers);
+	return .02;
+}
 
 static int add_tensor(struct rm_backbone *b, enum rm_slot slot, size_t layer,
 		      const char *suffix, bool bias)
 {
 	struct rm_transformer *t = b->self;
 	struct rm_param p = { .trainable = true, .init = RM_INIT_NORMAL,
-			      .init_scale = .02 };
+			      .init_scale = deviation(&t->arch, slot) };
 	struct rm_buf name = {0};
 	int i;
 
@@ -137,6 +146,20 @@ static void set_products(struct rm_transformer *t)
 	set_product(t, &t->last, t->outer, last, 1);
 }
 
+static json_t *transformer_describe(const struct rm_spec *spec,
+				    const json_t *config,
+				    const struct rm_family_tokens *tokens)
+{
+	struct rm_family_choice choice;
+	json_t *described = NULL;
+
+	if (rm_spec_fill("backbone", spec, config, &choice) == 0)
+		described = rm_family_config(&choice, tokens);
+	if (!described)
+		rm_wrap("backbone transformer");
+	return described;
+}
+
 /* {"name": "transformer", "config": config.json, "pool": "native"|"none"} */
 static int transformer_init(struct rm_backbone *b, const json_t *config,
 			    size_t vocab)
@@ -148,8 +171,8 @@ static int transformer_init(struct rm_backbone *b, const json_t *config,
 		return -1;
 	b->self = t;
 	if (!json_object_get(config, "config"))
-		return rm_fail("backbone transformer comes from a pretrained "
-			       "model's directory");
+		return rm_fail("backbone transformer: no config.json "
+			       "describes it");
 	if (rm_json_opt_string(config, "pool", "backbone", "native",
 			       &pool) < 0 ||
 	    rm_arch_init(&t->arch, json_object_get(config, "config")) < 0)
@@ -166,6 +189,8 @@ static int transformer_init(struct rm_backbone *b, const json_t *config,
 	b->dim = t->arch.slot[RM_EMBED_OUT].name ? t->arch.embed :
 						   t->arch.hidden;
 	b->prompt = t->arch.causal ? RM_PROMPT_SHARED : RM_PROMPT_COPIED;
+	b->least = 1;
+	b->most = t->arch.slot[RM_POSITIONS].name ? t->arch.max_length : 0;
 	if (add_parameters(b) < 0)
 		return -1;
 	set_products(t);
@@ -202,6 +227,8 @@ static void transformer_fini(struct rm_backbone *b)
 	product_fini(&t->last);
 	free(t->relative);
 	free(t->d_relative);
+	free(t->dropped);
+	free(t->d_dropped);
 	rm_transformer_chunks_fini(t);
 	free(t->layer);
 	free(t);
@@ -257,22 +284,25 @@ static int pack(const struct rm_backbone *b, struct rm_product *p,
 	return rm_gemm_pack(&p->back, &w, RM_BACK, precision);
 }
 
-/* Rows of relative positions through one of a layer's matrices. */
-static int project(struct rm_backbone *b, const struct rm_layer *l,
-		   enum rm_slot slot, rm_real **y, rm_real **d)
+static int need(rm_real **x, size_t n)
+{
+	if (!*x)
+		*x = rm_malloc(n, sizeof(**x));
+	return *x ? 0 : -1;
+}
+
+/* Rows x of relative positions through one of a layer's matrices. */
+static int project(const struct rm_backbone *b, const struct rm_layer *l,
+		   enum rm_slot slot, const rm_real *x, rm_real **y,
+		   rm_real **d)
 {
 	const struct rm_transformer *t = b->self;
 	const struct rm_arch *a = &t->arch;
 	size_t HD = a->heads * a->head_dim, n = 2 * a->span * HD;
 
-	if (!*y)
-		*y = rm_malloc(n, sizeof(**y));
-	if (!*d && t->lowest < a->layers)
-		*d = rm_malloc(n, sizeof(**d));
-	if (!*y || (t->lowest < a->layers && !*d))
+	if (need(y, n) < 0 || (t->lowest < a->layers && need(d, n) < 0))
 		return -1;
-	return rm_linear_forward(*y, t->relative,
-				 rm_value(b, l->weight[slot]),
+	return rm_linear_forward(*y, x, rm_value(b, l->weight[slot]),
 				 rm_value(b, l->bias[slot]), 2 * a->span,
 				 a->hidden, HD, RM_ROWS_ALONE);
 }
@@ -291,19 +321,57 @@ struct rm_norm rm_transformer_norm(const struct rm_backbone *b,
 	};
 }
 
+const rm_real *rm_transformer_relative(const struct rm_pass *p, size_t i)
+{
+	const struct rm_transformer *t = p->t;
+	struct rm_dropout d = rm_transformer_dropout(p, i, RM_DROP_RELATIVE);
+
+	if (d.p <= 0)
+		return t->relative;
+	rm_dropout_forward(t->dropped, t->relative, 2 * t->arch.span,
+			   t->arch.hidden, &d);
+	return t->dropped;
+}
+
+int rm_transformer_positions(const struct rm_pass *p)
+{
+	struct rm_transformer *t = p->t;
+	const struct rm_arch *a = &t->arch;
+	bool whole = rm_transformer_dropout(p, 0, RM_DROP_RELATIVE).p <= 0;
+	size_t n = 2 * a->span * a->hidden;
+
+	if (!t->relative || (whole && t->positions_whole))
+		return 0;
+	if (!whole && (need(&t->dropped, n) < 0 || need(&t->d_dropped, n) < 0))
+		return -1;
+	for (size_t i = 0; i < a->layers; i++) {
+		struct rm_layer *l = &t->layer[i];
+		const rm_real *x = rm_transformer_relative(p, i);
+
+		if ((a->c2p && project(p->b, l, a->share_key ? RM_K :
+				       RM_POS_KEY, x, &l->pos_key,
+				       &l->d_pos_key) < 0) ||
+		    (a->p2c && project(p->b, l, a->share_key ? RM_Q :
+				       RM_POS_QUERY, x, &l->pos_query,
+				       &l->d_pos_query) < 0))
+			return -1;
+	}
+	t->positions_whole = whole;
+	return 0;
+}
+
 static int pack_relative(struct rm_backbone *b)
 {
+	static const struct rm_batch scoring;
 	struct rm_transformer *t = b->self;
 	const struct rm_arch *a = &t->arch;
+	const struct rm_pass p = { .b = b, .t = t, .batch = &scoring };
 	size_t n = 2 * a->span * a->hidden;
 
 	if (t->outer->weight[RM_RELATIVE] < 0)
 		return 0;
-	if (!t->relative)
-		t->relative = rm_malloc(n, sizeof(*t->relative));
-	if (!t->d_relative && t->lowest < a->layers)
-		t->d_relative = rm_malloc(n, sizeof(*t->d_relative));
-	if (!t->relative || (t->lowest < a->layers && !t->d_relative))
+	if (need(&t->relative, n) < 0 ||
+	    (t->lowest < a->layers && need(&t->d_relative, n) < 0))
 		return -1;
 	memcpy(t->relative, rm_value(b, t->outer->weight[RM_RELATIVE]),
 	       n * sizeof(*t->relative));
@@ -314,17 +382,8 @@ static int pack_relative(struct rm_backbone *b)
 		rm_norm_forward(t->relative, t->relative, &norm, 2 * a->span,
 				a->hidden);
 	}
-	for (size_t i = 0; i < a->layers; i++) {
-		struct rm_layer *l = &t->layer[i];
-
-		if ((a->c2p && project(b, l, a->share_key ? RM_K : RM_POS_KEY,
-				       &l->pos_key, &l->d_pos_key) < 0) ||
-		    (a->p2c && project(b, l, a->share_key ? RM_Q :
-				       RM_POS_QUERY, &l->pos_query,
-				       &l->d_pos_query) < 0))
-			return -1;
-	}
-	return 0;
+	t->positions_whole = false;
+	return rm_transformer_positions(&p);
 }
 
 static bool any_trained(const struct rm_backbone *b, const struct rm_layer *l,
@@ -380,7 +439,10 @@ static int transformer_ready(struct rm_backbone *b,
 /* ---- the kind ---- */
 
 const struct rm_backbone_kind rm_backbone_transformer = {
-	.spec = { "transformer", "a pretrained transformer", NULL, true },
+	.spec = { "transformer", "layers of attention that begin with random "
+		  "values; --base begins with a pretrained model's",
+		  rm_family_choice_keys, true },
+	.describe = transformer_describe,
 	.init = transformer_init,
 	.ready = transformer_ready,
 	.forward = rm_transformer_forward,

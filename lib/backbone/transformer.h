@@ -107,6 +107,8 @@ struct rm_transformer {
 	bool trains_embeddings;
 	enum rm_precision precision;
 	rm_real *relative, *d_relative;	/* [2 span, C] normed; NULL: none */
+	rm_real *dropped, *d_dropped;	/* the same as a layer reads them */
+	bool positions_whole;		/* pos_key, pos_query are of relative */
 	bool every_row;			/* do not pool */
 	size_t qkv_width, inner;	/* (H + 2 G) D; of f */
 	size_t q_head, kv_head, k_at, v_at; /* where heads stand in qkv */
@@ -145,6 +147,7 @@ struct rm_run {
 	 * that goes on, rows 0, 1 ... from then.  0: all rows go on.
 	 */
 	size_t n_pick;
+	const size_t *row;	/* in the chunk, of each; NULL: in order */
 };
 
 /* This parameter's gradient; NULL for -1, and if it is frozen. */
@@ -175,6 +178,30 @@ static inline size_t rm_segment_at(const struct rm_batch *batch,
 		batch->segment[s->parent].length;
 }
 
+/*
+ * Dropout at a site of layer i.  Masks go by the token's place in the step;
+ * p is 0 where nothing is dropped.
+ */
+static inline struct rm_dropout
+rm_transformer_dropout(const struct rm_pass *p, size_t i,
+		       enum rm_dropout_site site)
+{
+	const struct rm_batch *batch = p->batch;
+
+	return (struct rm_dropout){
+		.p = batch->train && p->b->dropout ? p->b->dropout[site] : 0,
+		.seed = batch->seed, .step = batch->step,
+		/* Those of layer 0 come after the head's. */
+		.layer = (i + 1) * RM_DROP_SITES + site,
+		.first_row = site == RM_DROP_RELATIVE ? 0 : batch->first_token
+	};
+}
+
+/* transformer.c: relative positions through the layers, for this batch. */
+int rm_transformer_positions(const struct rm_pass *p);
+/* transformer.c: the rows of relative positions that layer i reads. */
+const rm_real *rm_transformer_relative(const struct rm_pass *p, size_t i);
+
 /* transformer.c: the norm of a slot that is there. */
 struct rm_norm rm_transformer_norm(const struct rm_backbone *b,
 				   const struct rm_layer *l,
@@ -185,8 +212,12 @@ int rm_transformer_run(struct rm_run *r, const rm_real **y);
 /* layers.c: one layer again, from its tape's x. */
 int rm_transformer_layer(struct rm_run *r, size_t i);
 /* layers.c: attention of layer i. */
-struct rm_attention rm_transformer_attention(const struct rm_transformer *t,
+struct rm_attention rm_transformer_attention(const struct rm_run *r,
 					     size_t i);
+/* layers.c: y[rows, n] = dropout(x) at a site of layer i; y may be x. */
+void rm_transformer_drop(const struct rm_run *r, size_t i,
+			 enum rm_dropout_site site, rm_real *y,
+			 const rm_real *x, size_t n);
 /* layers.c: which row of RM_POSITIONS a token of the run has. */
 struct rm_place {
 	size_t id, type, position;

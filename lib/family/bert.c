@@ -19,11 +19,31 @@
 	RM_CONFIG_REAL("layer_norm_eps", eps, 1e-12),			\
 	RM_CONFIG_ACT("hidden_act", activation, "gelu"),		\
 	RM_CONFIG_ONLY("position_embedding_type", "\"absolute\""),	\
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_EMBEDDINGS, .1),\
+	RM_CONFIG_DROPOUT("attention_probs_dropout_prob",		\
+			  RM_DROP_ATTENTION, .1),			\
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_ATTENTION_OUT,	\
+			  .1),						\
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_FFN_OUT, .1),	\
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_HEAD_OUT, .1),	\
+	RM_CONFIG_DROPOUT_OVER("classifier_dropout", RM_DROP_HEAD_OUT)
+
+/* Its head drops what it reads as well. */
+#define ROBERTA_KEYS(vocabulary)					\
+	KEYS(vocabulary),						\
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_HEAD_DENSE, .1),\
+	RM_CONFIG_DROPOUT_OVER("classifier_dropout", RM_DROP_HEAD_DENSE),\
 	{ .type = RM_CONFIG_END }
 
-static const struct rm_config_key bert_keys[] = { KEYS(30522) };
-static const struct rm_config_key roberta_keys[] = { KEYS(50265) };
-static const struct rm_config_key xlm_roberta_keys[] = { KEYS(30522) };
+static const struct rm_config_key bert_keys[] = {
+	KEYS(30522),
+	{ .type = RM_CONFIG_END }
+};
+
+static const struct rm_config_key roberta_keys[] = { ROBERTA_KEYS(50265) };
+static const struct rm_config_key xlm_roberta_keys[] = {
+	ROBERTA_KEYS(30522)
+};
 
 #define TENSORS(base)							\
 	{ RM_TOKENS, base ".embeddings.word_embeddings", RM_PAD_FIXED },	\

@@ -24,6 +24,15 @@ static const struct rm_config_key keys[] = {
 	RM_CONFIG_ACT("pooler_hidden_act", head_activation, "gelu"),
 	RM_CONFIG_FLAG("share_att_key", share_key, 0),
 	RM_CONFIG_ONLY("conv_kernel_size", "0"),
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_EMBEDDINGS, .1),
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_RELATIVE, .1),
+	RM_CONFIG_DROPOUT("attention_probs_dropout_prob", RM_DROP_ATTENTION,
+			  .1),
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_ATTENTION_OUT, .1),
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_FFN_OUT, .1),
+	RM_CONFIG_DROPOUT("pooler_dropout", RM_DROP_HEAD_DENSE, 0),
+	RM_CONFIG_DROPOUT("hidden_dropout_prob", RM_DROP_HEAD_OUT, .1),
+	RM_CONFIG_DROPOUT_OVER("cls_dropout", RM_DROP_HEAD_OUT),
 	{ .type = RM_CONFIG_END }
 };
 
@@ -134,6 +143,7 @@ static int finish(struct rm_arch *a, const json_t *config)
 		a->c2p = a->p2c = false;
 		a->span = 0;
 		rm_family_without(a, RM_RELATIVE);
+		a->drops[RM_DROP_RELATIVE] = false;
 	}
 	if (!a->c2p || a->share_key)
 		rm_family_without(a, RM_POS_KEY);
@@ -150,6 +160,13 @@ static int finish(struct rm_arch *a, const json_t *config)
 	return 0;
 }
 
+/* As in version 3, but that every distance is its own: by default its class
+ * has no relative positions at all. */
+static const char usual[] =
+	"{\"relative_attention\": true, \"pos_att_type\": \"p2c|c2p\", "
+	"\"share_att_key\": true, \"norm_rel_ebd\": \"layer_norm\", "
+	"\"position_biased_input\": false}";
+
 const struct rm_family_kind rm_family_deberta_v2 = {
 	.model_type = "deberta-v2",
 	.class = "DebertaV2ForSequenceClassification",
@@ -158,5 +175,6 @@ const struct rm_family_kind rm_family_deberta_v2 = {
 	.tensors = tensors,
 	.ignored = ignored,
 	.arch = { .order = RM_NORM_AFTER, .pooling = RM_POOL_FIRST },
+	.usual = usual,
 	.finish = finish
 };

@@ -11,6 +11,10 @@ static const struct rm_config_key keys[] = {
 	RM_CONFIG_SIZE("hidden_dim", ffn, 3072),
 	RM_CONFIG_SIZE("max_position_embeddings", positions, 512),
 	RM_CONFIG_ACT("activation", activation, "gelu"),
+	RM_CONFIG_DROPOUT("dropout", RM_DROP_EMBEDDINGS, .1),
+	RM_CONFIG_DROPOUT("attention_dropout", RM_DROP_ATTENTION, .1),
+	RM_CONFIG_DROPOUT("dropout", RM_DROP_FFN_OUT, .1),
+	RM_CONFIG_DROPOUT("seq_classif_dropout", RM_DROP_HEAD_OUT, .2),
 	{ .type = RM_CONFIG_END }
 };
 

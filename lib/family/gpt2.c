@@ -14,6 +14,10 @@ static const struct rm_config_key keys[] = {
 	RM_CONFIG_REAL("layer_norm_epsilon", eps, 1e-5),
 	RM_CONFIG_ACT("activation_function", activation, "gelu_new"),
 	RM_CONFIG_FLAG("scale_attn_by_inverse_layer_idx", scale_by_layer, 0),
+	RM_CONFIG_DROPOUT("embd_pdrop", RM_DROP_EMBEDDINGS, .1),
+	RM_CONFIG_DROPOUT("attn_pdrop", RM_DROP_ATTENTION, .1),
+	RM_CONFIG_DROPOUT("resid_pdrop", RM_DROP_ATTENTION_OUT, .1),
+	RM_CONFIG_DROPOUT("resid_pdrop", RM_DROP_FFN_OUT, .1),
 	{ .type = RM_CONFIG_END }
 };
 
@@ -53,6 +57,7 @@ const struct rm_family_kind rm_family_gpt2 = {
 	.tensors = tensors,
 	.ignored = ignored,
 	.arch = { .causal = true, .order = RM_NORM_BEFORE,
+		  .small_ends = true,
 		  .pooling = RM_POOL_LAST, .pad = -1 },
 	.finish = finish
 };

@@ -13,6 +13,10 @@ static const struct rm_config_key keys[] = {
 	RM_CONFIG_SIZE("max_position_embeddings", max_length, 2048),
 	RM_CONFIG_REAL("layer_norm_eps", eps, 1e-5),
 	RM_CONFIG_ACT("hidden_act", activation, "gelu"),
+	RM_CONFIG_DROPOUT("hidden_dropout", RM_DROP_EMBEDDINGS, 0),
+	RM_CONFIG_DROPOUT("attention_dropout", RM_DROP_ATTENTION, 0),
+	RM_CONFIG_DROPOUT("hidden_dropout", RM_DROP_ATTENTION_OUT, 0),
+	RM_CONFIG_DROPOUT("hidden_dropout", RM_DROP_FFN_OUT, 0),
 	{ .type = RM_CONFIG_END }
 };
 

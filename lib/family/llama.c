@@ -16,7 +16,8 @@
 	RM_CONFIG_SIZE("num_hidden_layers", layers, l),			\
 	RM_CONFIG_SIZE("num_attention_heads", heads, h),		\
 	RM_CONFIG_SIZE("max_position_embeddings", max_length, p),	\
-	RM_CONFIG_REAL("rms_norm_eps", eps, 1e-6)
+	RM_CONFIG_REAL("rms_norm_eps", eps, 1e-6),			\
+	RM_CONFIG_DROPOUT("attention_dropout", RM_DROP_ATTENTION, 0)
 
 static const struct rm_config_key llama_keys[] = {
 	KEYS(32000, 4096, 11008, 32, 32, 2048),

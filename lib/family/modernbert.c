@@ -16,6 +16,11 @@ static const struct rm_config_key keys[] = {
 	RM_CONFIG_REAL("norm_eps", eps, 1e-5),
 	RM_CONFIG_ACT("hidden_activation", activation, "gelu"),
 	RM_CONFIG_ACT("classifier_activation", head_activation, "gelu"),
+	RM_CONFIG_DROPOUT("embedding_dropout", RM_DROP_EMBEDDINGS, 0),
+	RM_CONFIG_DROPOUT("attention_dropout", RM_DROP_ATTENTION, 0),
+	RM_CONFIG_DROPOUT("attention_dropout", RM_DROP_ATTENTION_OUT, 0),
+	RM_CONFIG_DROPOUT("mlp_dropout", RM_DROP_FFN, 0),
+	RM_CONFIG_DROPOUT("classifier_dropout", RM_DROP_HEAD_OUT, 0),
 	{ .type = RM_CONFIG_END }
 };
 
@@ -147,6 +152,9 @@ const struct rm_family_kind rm_family_modernbert = {
 	.keys = keys,
 	.tensors = tensors,
 	.ignored = ignored,
-	.arch = { .order = RM_NORM_BEFORE, .pooling = RM_POOL_FIRST },
+	.arch = { .order = RM_NORM_BEFORE, .pooling = RM_POOL_FIRST,
+		  .small_ends = true },
+	/* Its class has ids of its own tokenizer for these. */
+	.usual = "{\"cls_token_id\": null, \"sep_token_id\": null}",
 	.finish = finish
 };

@@ -14,6 +14,10 @@ static const struct rm_config_key keys[] = {
 	RM_CONFIG_SIZE("max_position_embeddings", positions, 2048),
 	RM_CONFIG_ACT("activation_function", activation, "relu"),
 	RM_CONFIG_ONLY("layer_norm_elementwise_affine", "true"),
+	RM_CONFIG_DROPOUT("attention_dropout", RM_DROP_ATTENTION, 0),
+	RM_CONFIG_DROPOUT("dropout", RM_DROP_ATTENTION_OUT, .1),
+	RM_CONFIG_DROPOUT("dropout", RM_DROP_FFN_OUT, .1),
+	RM_CONFIG_REAL("layerdrop", layer_drop, 0),
 	{ .type = RM_CONFIG_END }
 };
 

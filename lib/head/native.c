@@ -6,7 +6,8 @@
  *	s = w f(v x + a) + b		BERT, RoBERTa, DistilBERT, DeBERTa
  *	s = w norm(f(v x + a)) + b	ModernBERT
  *
- * of the pooled row x.  Which, and the names of its tensors, come from
+ * of the pooled row x, with dropout in training of what v and w read.  Which,
+ * where, and the names of its tensors, come from
  * "config" in its configuration: the family's config.json.
  */
 #include "family.h"
@@ -20,8 +21,9 @@
 struct native {
 	struct rm_arch arch;
 	int weight[RM_SLOTS], bias[RM_SLOTS];	/* -1: none */
-	/* [n, C] each: v x + a, through f, through the norm; gradients. */
-	rm_real *u, *f, *h, *dh, *df;
+	/* [n, C] each: what v reads, v x + a, through f, through the norm;
+	 * gradients. */
+	rm_real *x, *u, *f, *h, *dh, *df;
 	size_t cap;				/* of rows */
 };
 
@@ -58,7 +60,7 @@ static int native_init(struct rm_head *h, const json_t *config)
 		return -1;
 	h->self = n;
 	if (!json_object_get(config, "config"))
-		return rm_fail("head native is a pretrained transformer's");
+		return rm_fail("head native is a transformer's own");
 	if (rm_arch_init(&n->arch, json_object_get(config, "config")) < 0)
 		return -1;
 	h->columns = n->arch.labels;
@@ -101,12 +103,13 @@ static struct rm_norm norm_of(const struct rm_head *h)
 
 static void free_rows(struct native *n)
 {
+	free(n->x);
 	free(n->u);
 	free(n->f);
 	free(n->h);
 	free(n->dh);
 	free(n->df);
-	n->u = n->f = n->h = n->dh = n->df = NULL;
+	n->x = n->u = n->f = n->h = n->dh = n->df = NULL;
 	n->cap = 0;
 }
 
@@ -115,37 +118,57 @@ static int need_rows(struct native *n, size_t rows, size_t C)
 	if (rows <= n->cap)
 		return 0;
 	free_rows(n);
+	n->x = rm_malloc(rows, C * sizeof(*n->x));
 	n->u = rm_malloc(rows, C * sizeof(*n->u));
 	n->f = rm_malloc(rows, C * sizeof(*n->f));
 	n->h = rm_malloc(rows, C * sizeof(*n->h));
 	n->dh = rm_malloc(rows, C * sizeof(*n->dh));
 	n->df = rm_malloc(rows, C * sizeof(*n->df));
-	if (!n->u || !n->f || !n->h || !n->dh || !n->df)
+	if (!n->x || !n->u || !n->f || !n->h || !n->dh || !n->df)
 		return -1;
 	n->cap = rows;
 	return 0;
 }
 
-/* h = norm(f(v x + a)), f where there is no norm. */
-static int inner_forward(struct rm_head *h, const struct rm_hidden *hidden,
-			 const rm_real **x)
+static struct rm_dropout dropout_of(const struct rm_head *h,
+				    const struct rm_batch *batch,
+				    enum rm_dropout_site site)
+{
+	return (struct rm_dropout){
+		.p = batch->train && h->dropout ? h->dropout[site] : 0,
+		.seed = batch->seed, .step = batch->step, .layer = site,
+		.first_row = batch->first_leaf
+	};
+}
+
+/* What the last product reads: h, or f where there is no norm. */
+static rm_real *inner(const struct native *n)
+{
+	return n->weight[RM_HEAD_NORM] < 0 ? n->f : n->h;
+}
+
+/* h = norm(f(v x + a)) */
+static int inner_forward(struct rm_head *h, const struct rm_batch *batch,
+			 const struct rm_hidden *hidden)
 {
 	struct native *n = h->self;
 	size_t T = hidden->n, C = h->dim;
 	struct rm_norm norm = norm_of(h);
+	struct rm_dropout in = dropout_of(h, batch, RM_DROP_HEAD_DENSE);
+	struct rm_dropout out = dropout_of(h, batch, RM_DROP_HEAD_OUT);
 
-	if (need_rows(n, T, C) < 0 ||
-	    rm_linear_forward(n->u, hidden->value,
+	if (need_rows(n, T, C) < 0)
+		return -1;
+	rm_dropout_forward(n->x, hidden->value, T, C, &in);
+	if (rm_linear_forward(n->u, n->x,
 			      value(h, n->weight[RM_HEAD_DENSE]),
 			      value(h, n->bias[RM_HEAD_DENSE]), T, C, C,
 			      RM_ROWS_ALONE) < 0)
 		return -1;
 	rm_activations[n->arch.head_activation].forward(n->f, n->u, T * C);
-	*x = n->f;
-	if (n->weight[RM_HEAD_NORM] < 0)
-		return 0;
-	rm_norm_forward(n->h, n->f, &norm, T, C);
-	*x = n->h;
+	if (n->weight[RM_HEAD_NORM] >= 0)
+		rm_norm_forward(n->h, n->f, &norm, T, C);
+	rm_dropout_forward(inner(n), inner(n), T, C, &out);
 	return 0;
 }
 
@@ -153,25 +176,27 @@ static int native_forward(struct rm_head *h, const struct rm_batch *batch,
 			  const struct rm_hidden *hidden)
 {
 	struct native *n = h->self;
-	const rm_real *x = hidden->value;
+	bool dense = n->weight[RM_HEAD_DENSE] >= 0;
 
-	(void)batch;
-	if (n->weight[RM_HEAD_DENSE] >= 0 &&
-	    inner_forward(h, hidden, &x) < 0)
+	if (dense && inner_forward(h, batch, hidden) < 0)
 		return -1;
-	return rm_linear_forward(h->scores, x,
+	return rm_linear_forward(h->scores, dense ? inner(n) : hidden->value,
 				 value(h, n->weight[RM_HEAD_OUT]),
 				 value(h, n->bias[RM_HEAD_OUT]), hidden->n,
 				 h->dim, h->columns, RM_ROWS_ALONE);
 }
 
 /* dh, of what the last product reads, into the parameters inside and dx. */
-static int inner_backward(struct rm_head *h, struct rm_hidden *hidden)
+static int inner_backward(struct rm_head *h, const struct rm_batch *batch,
+			  struct rm_hidden *hidden)
 {
 	struct native *n = h->self;
 	size_t T = hidden->n, C = h->dim;
 	struct rm_norm norm = norm_of(h);
+	struct rm_dropout in = dropout_of(h, batch, RM_DROP_HEAD_DENSE);
+	struct rm_dropout out = dropout_of(h, batch, RM_DROP_HEAD_OUT);
 
+	rm_dropout_forward(n->dh, n->dh, T, C, &out);
 	memset(n->df, 0, T * C * sizeof(*n->df));
 	if (n->weight[RM_HEAD_NORM] >= 0) {
 		if (rm_norm_backward(n->df,
@@ -184,31 +209,33 @@ static int inner_backward(struct rm_head *h, struct rm_hidden *hidden)
 	}
 	rm_activations[n->arch.head_activation].backward(n->df, n->dh, n->u,
 							 T * C);
-	return rm_linear_backward(hidden->grad,
-				  gradient(h, n->weight[RM_HEAD_DENSE]),
-				  gradient(h, n->bias[RM_HEAD_DENSE]), n->df,
-				  hidden->value,
-				  value(h, n->weight[RM_HEAD_DENSE]), T, C, C);
+	/* From here on dh is the gradient of x. */
+	memset(n->dh, 0, T * C * sizeof(*n->dh));
+	if (rm_linear_backward(n->dh, gradient(h, n->weight[RM_HEAD_DENSE]),
+			       gradient(h, n->bias[RM_HEAD_DENSE]), n->df,
+			       n->x, value(h, n->weight[RM_HEAD_DENSE]), T, C,
+			       C) < 0)
+		return -1;
+	rm_dropout_backward(hidden->grad, n->dh, T, C, &in);
+	return 0;
 }
 
 static int native_backward(struct rm_head *h, const struct rm_batch *batch,
 			   struct rm_hidden *hidden, const rm_real *dscores)
 {
 	struct native *n = h->self;
-	bool inner = n->weight[RM_HEAD_DENSE] >= 0;
-	const rm_real *x = !inner ? hidden->value :
-		n->weight[RM_HEAD_NORM] >= 0 ? n->h : n->f;
+	bool dense = n->weight[RM_HEAD_DENSE] >= 0;
 
-	(void)batch;
-	if (inner)
+	if (dense)
 		memset(n->dh, 0, hidden->n * h->dim * sizeof(*n->dh));
-	if (rm_linear_backward(inner ? n->dh : hidden->grad,
+	if (rm_linear_backward(dense ? n->dh : hidden->grad,
 			       gradient(h, n->weight[RM_HEAD_OUT]),
-			       gradient(h, n->bias[RM_HEAD_OUT]), dscores, x,
+			       gradient(h, n->bias[RM_HEAD_OUT]), dscores,
+			       dense ? inner(n) : hidden->value,
 			       value(h, n->weight[RM_HEAD_OUT]), hidden->n,
 			       h->dim, h->columns) < 0)
 		return -1;
-	return inner ? inner_backward(h, hidden) : 0;
+	return dense ? inner_backward(h, batch, hidden) : 0;
 }
 
 static void native_fini(struct rm_head *h)
@@ -222,8 +249,8 @@ static void native_fini(struct rm_head *h)
 }
 
 const struct rm_head_kind rm_head_native = {
-	.spec = { "native", "a pretrained transformer's own head", NULL,
-		  true },
+	.spec = { "native", "a transformer's own head, as its family has it",
+		  NULL, true },
 	.init = native_init,
 	.forward = native_forward,
 	.backward = native_backward,

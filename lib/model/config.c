@@ -49,6 +49,16 @@ int rm_model_parse_config(struct rm_model *m, json_t *config)
 	return parse_family(m, config);
 }
 
+/* The id that the policy has for a kind of token; -1: none. */
+static int32_t policy_id(const struct rm_model *m, const char *key)
+{
+	const json_t *id = json_object_get(m->origin.policy, key);
+
+	return json_is_integer(id) && json_integer_value(id) >= 0 &&
+	       (size_t)json_integer_value(id) < m->vocab ?
+	       (int32_t)json_integer_value(id) : -1;
+}
+
 int rm_model_set_pooling(struct rm_model *m, const char *name)
 {
 	if (strcmp(name, RM_MODEL_POOLING) != 0)
@@ -100,6 +110,32 @@ static int set_regression(json_t *config)
 		return -1;
 	return set_label(config);
 }
+
+/* ---- a new one ---- */
+
+int rm_model_describe_new(struct rm_model *m)
+{
+	const struct rm_family_tokens tokens = {
+		.vocab = m->vocab, .pad = policy_id(m, "pad_id"),
+		.bos = policy_id(m, "bos_id"), .eos = policy_id(m, "eos_id")
+	};
+	json_t *config, *chosen = m->backbone_config;
+	int status;
+
+	if (rm_backbone_describe(chosen, &tokens, &config) < 0)
+		return -1;
+	if (!config)
+		return 0;
+	m->backbone_config = NULL;
+	status = set_label(config);
+	if (status == 0)
+		status = rm_model_parse_config(m, config);
+	json_decref(chosen);
+	json_decref(config);
+	return status;
+}
+
+/* ---- what stands in a directory ---- */
 
 static bool has_head(const struct rm_arch *arch, const struct rm_weights *w)
 {
@@ -163,13 +199,7 @@ json_t *rm_model_save_config(const json_t *as_it_was,
 /* The family's, else the policy's; -1 if neither has one. */
 static int32_t pad_of(const struct rm_model *m)
 {
-	const json_t *id = json_object_get(m->origin.policy, "pad_id");
-
-	if (m->arch->pad >= 0)
-		return m->arch->pad;
-	return json_is_integer(id) && json_integer_value(id) >= 0 &&
-	       (size_t)json_integer_value(id) < m->vocab ?
-	       (int32_t)json_integer_value(id) : -1;
+	return m->arch->pad >= 0 ? m->arch->pad : policy_id(m, "pad_id");
 }
 
 /* Transformers can load it: its family's own head. */

@@ -65,6 +65,11 @@ int rm_model_alloc(struct rm_model *m, const struct rm_model_training *t);
 
 /* What the model is, from the object of config.json (borrowed). */
 int rm_model_parse_config(struct rm_model *m, json_t *config);
+/*
+ * Of a new transformer, the config.json that describes it, for its tokenizer
+ * and policy; of other models nothing.
+ */
+int rm_model_describe_new(struct rm_model *m);
 int rm_model_set_pooling(struct rm_model *m, const char *name);
 /* The most tokens that config's positions allow; 0: any number. */
 size_t rm_model_positions(const json_t *config);

@@ -80,6 +80,7 @@ struct job {
 	const struct rm_activation *f;
 	const uint32_t *position;
 	const rm_real *cosine, *sine;
+	const struct rm_dropout *dropout;
 	size_t T, C;
 	size_t ld, heads, stride;
 };
@@ -504,6 +505,72 @@ void rm_gate_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
 			 .T = T, .C = I };
 
 	share(&j, gate_back_block);
+}
+
+/* ---- dropout ---- */
+
+/* y = x keep, or added to it. */
+RM_INLINE void drop_row(rm_real *y, const rm_real *x,
+			const struct rm_mask *mask, bool add, size_t C)
+{
+	rm_vec v, keep, to = {0};
+	size_t c = 0;
+
+	for (; c + RM_LANES <= C; c += RM_LANES) {
+		rm_vec_keep(&keep, mask, (uint32_t)c);
+		memcpy(&v, x + c, sizeof(v));
+		if (add)
+			memcpy(&to, y + c, sizeof(to));
+		v = v * keep + to;
+		memcpy(y + c, &v, sizeof(v));
+	}
+	rm_vec_keep(&keep, mask, (uint32_t)c);
+	for (size_t k = c; k < C; k++)
+		y[k] = x[k] * keep[k - c] + (add ? y[k] : 0);
+}
+
+RM_INLINE void drop_rows(const struct job *j, size_t i, bool add)
+{
+	const struct rm_dropout *d = j->dropout;
+
+	for (size_t t = i * BLOCK; t < end_of(j, i); t++) {
+		struct rm_mask mask = rm_dropout_mask(d, d->first_row +
+						      (d->row ? d->row[t] : t));
+
+		drop_row(j->y + t * j->C, j->x + t * j->C, &mask, add, j->C);
+	}
+}
+
+RM_VECTOR_FMA
+static void drop_block(void *arg, size_t i)
+{
+	drop_rows(arg, i, false);
+}
+
+RM_VECTOR_FMA
+static void drop_back_block(void *arg, size_t i)
+{
+	drop_rows(arg, i, true);
+}
+
+void rm_dropout_forward(rm_real *y, const rm_real *x, size_t T, size_t C,
+			const struct rm_dropout *d)
+{
+	struct job j = { .y = y, .x = x, .dropout = d, .T = T, .C = C };
+
+	if (d->p > 0)
+		share(&j, drop_block);
+	else if (y != x)
+		memcpy(y, x, T * C * sizeof(*y));
+}
+
+/* y = x keep:  dx += dy keep */
+void rm_dropout_backward(rm_real *dx, const rm_real *dy, size_t T, size_t C,
+			 const struct rm_dropout *d)
+{
+	struct job j = { .y = dx, .x = dy, .dropout = d, .T = T, .C = C };
+
+	share(&j, drop_back_block);
 }
 
 /* ---- positions ---- */

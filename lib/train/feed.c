@@ -9,60 +9,67 @@
  * be fast, and few enough to stay near them.
  */
 #define LIMIT 4096
+/*
+ * Without a way back a row a text is all that stays, and few cuts are better:
+ * a text on both sides of one is computed twice.
+ */
+#define LIMIT_FORWARD 65536
 
-/* Examples that are looked at together when rows are kept. */
-#define KEEP_TOGETHER 256
-
-size_t rm_feed_limit(const struct rm_model *m, size_t asked)
+static bool drops(const struct rm_model *m)
 {
-	return asked || m->backbone->kind->light ? asked : LIMIT;
+	for (size_t i = 0; i < RM_DROP_SITES; i++)
+		if (m->dropout[i] > 0)
+			return true;
+	return false;
 }
 
-void rm_feed_init(struct rm_feed *f, struct rm_model *m,
-		  const struct rm_subset *subset, size_t limit)
+int rm_feed_init(struct rm_feed *f, struct rm_model *m,
+		 const struct rm_subset *subset, bool train, size_t limit)
 {
+	bool light = m->backbone->kind->light;
+
 	*f = (struct rm_feed){
-		.m = m, .subset = subset, .limit = limit,
+		.m = m, .subset = subset, .train = train, .limit = limit,
 		.frozen = rm_model_is_frozen(m)
 	};
+	if (limit == 0 && !light)
+		f->limit = train ? LIMIT : LIMIT_FORWARD;
+	/*
+	 * A light backbone is faster than finding equal texts, and under
+	 * dropout no two are equal.
+	 */
+	f->shares = f->frozen || (!light && !(train && drops(m)));
+	return f->shares ? rm_texts_init(&f->texts, subset,
+					 m->backbone->prompt) : 0;
 }
 
 void rm_feed_fini(struct rm_feed *f)
 {
+	rm_texts_fini(&f->texts);
 	rm_batch_fini(&f->batch);
 	free(f->tokens);
+	free(f->own.value);
 	free(f->own.grad);
-	free(f->rows);
 	free(f->kept);
-	free(f->kept_tokens);
 	*f = (struct rm_feed){0};
 }
 
 /* ---- the run ---- */
-
-/* What is kept is cut as it would be if it were not: the same sums. */
-static int count_tokens(struct rm_feed *f)
-{
-	if (f->limit == 0)
-		return 0;
-	if (rm_grow(&f->tokens, &f->cap_tokens, f->n_order,
-		    sizeof(*f->tokens)) < 0)
-		return -1;
-	if (!f->kept)
-		return rm_subset_tokens(f->subset, f->order, f->n_order,
-					f->m->backbone->prompt, f->tokens);
-	for (size_t i = 0; i < f->n_order; i++)
-		f->tokens[i] = f->kept_tokens[f->order[i]];
-	return 0;
-}
 
 int rm_feed_start(struct rm_feed *f, const size_t *order, size_t n)
 {
 	f->order = order;
 	f->n_order = n;
 	f->at = f->n = f->n_tokens = 0;
-	f->batch.first_leaf = f->batch.first_token = 0;
-	return count_tokens(f);
+	f->pairs = (struct rm_batch){
+		.train = f->train, .seed = f->seed, .step = f->step
+	};
+	if (f->shares || f->limit == 0)
+		return 0;
+	if (rm_grow(&f->tokens, &f->cap_tokens, n, sizeof(*f->tokens)) < 0)
+		return -1;
+	return rm_subset_tokens(f->subset, order, n, f->m->backbone->prompt,
+				f->tokens);
 }
 
 /* How many of the pairs from `at` on make one batch. */
@@ -78,83 +85,97 @@ static size_t fit(const struct rm_feed *f)
 	return end - f->at;
 }
 
-/* All that a head needs to know of rows that are kept. */
-static void make_rows_batch(struct rm_feed *f)
+/* The same where texts are shared: they are chosen, and count once. */
+static size_t fit_shared(struct rm_feed *f)
 {
-	struct rm_batch *b = &f->batch;
+	size_t sum = 0, end = f->at;
+	struct rm_texts *t = &f->texts;
 
-	rm_batch_clear(b);
-	b->n_groups = f->n;
-	b->n_leaves = 2 * f->n;
-	f->n_tokens = 0;
-	for (size_t i = 0; i < f->n; i++)
-		f->n_tokens += f->kept_tokens[f->order[f->at + i]];
+	rm_texts_clear(t);
+	for (; end < f->n_order; end++) {
+		const uint32_t *two = &t->of[2 * f->order[end]];
+		size_t more = rm_texts_missing(t, two, 2);
+
+		if (f->limit > 0 && end > f->at && sum + more > f->limit)
+			break;
+		sum += more;
+		rm_texts_choose(t, two[0]);
+		rm_texts_choose(t, two[1]);
+	}
+	return end - f->at;
 }
 
 static int make_batch(struct rm_feed *f)
 {
-	if (f->kept) {
-		make_rows_batch(f);
+	if (!f->shares) {
+		if (rm_subset_batch(f->subset, f->order + f->at, f->n,
+				    f->m->backbone->prompt, &f->batch) < 0)
+			return -1;
+		f->n_tokens = f->batch.n_tokens;
 		return 0;
 	}
-	if (rm_subset_batch(f->subset, f->order + f->at, f->n,
-			    f->m->backbone->prompt, &f->batch) < 0)
-		return -1;
-	f->n_tokens = f->batch.n_tokens;
-	return 0;
+	f->n_tokens = 0;
+	for (size_t i = 0; i < f->n; i++)
+		f->n_tokens += rm_texts_pair_tokens(&f->texts,
+						    f->order[f->at + i]);
+	return f->kept ? 0 : rm_texts_batch(&f->texts, &f->batch);
 }
 
 int rm_feed_next(struct rm_feed *f)
 {
+	struct rm_batch *p = &f->pairs;
+
 	f->at += f->n;
-	f->batch.first_leaf += 2 * f->n;
-	f->batch.first_token += f->n_tokens;
-	f->n = fit(f);
+	p->first_leaf += 2 * f->n;
+	p->first_token += f->n_tokens;
+	f->n = f->shares ? fit_shared(f) : fit(f);
 	if (f->n == 0)
 		return 0;
-	return make_batch(f) < 0 ? -1 : 1;
+	p->n_groups = f->n;
+	p->n_leaves = 2 * f->n;
+	if (make_batch(f) < 0)
+		return -1;
+	/* A frozen backbone computes as it scores: nothing for a way back. */
+	f->batch.train = f->train && !f->frozen;
+	f->batch.seed = p->seed;
+	f->batch.step = p->step;
+	f->batch.first_leaf = p->first_leaf;
+	f->batch.first_token = p->first_token;
+	return 1;
 }
 
-/* ---- rows of a frozen backbone ---- */
+/* ---- rows of texts, rows of pairs ---- */
 
-static size_t row_size(const struct rm_feed *f)
+/* [n, C], one row a text. */
+static const rm_real *rows_of(const struct rm_hidden *h)
 {
-	return f->m->backbone->dim;
+	if (h && !h->pooled)
+		return rm_fail_null("the backbone gives a row a token: texts "
+				    "cannot share one");
+	return h ? h->value : NULL;
 }
 
-static rm_real *gather_kept(struct rm_feed *f)
+/* The row of leaf i of the pairs among those kept, or computed. */
+static size_t row_of(const struct rm_feed *f, size_t i)
 {
-	size_t pair = 2 * row_size(f);
+	uint32_t text = f->texts.of[2 * f->order[f->at + i / 2] + i % 2];
 
-	if (rm_grow(&f->rows, &f->cap_rows, f->n * pair,
-		    sizeof(*f->rows)) < 0)
-		return NULL;
-	for (size_t i = 0; i < f->n; i++)
-		memcpy(f->rows + i * pair,
-		       f->kept + f->order[f->at + i] * pair,
-		       pair * sizeof(*f->rows));
-	return f->rows;
+	return f->kept ? text : f->texts.row[text];
 }
 
-/* Of the backbone as it scores: no dropout, nothing left for backward. */
-static struct rm_hidden *compute_rows(struct rm_feed *f)
-{
-	bool train = f->batch.train;
-	struct rm_hidden *hidden;
-
-	f->batch.train = false;
-	hidden = rm_model_hidden(f->m, &f->batch);
-	f->batch.train = train;
-	return hidden;
-}
-
-/* The head's backward wants a gradient to add to: it goes nowhere. */
-static int make_gradient(struct rm_feed *f)
+/* Room for the rows of the pairs and, on a way back, zeros to add to. */
+static int need_rows(struct rm_feed *f)
 {
 	struct rm_hidden *h = &f->own;
-	size_t size = h->n * h->dim;
+	size_t size;
 
-	if (!f->batch.train)
+	h->n = 2 * f->n;
+	h->dim = f->m->backbone->dim;
+	h->pooled = true;
+	size = h->n * h->dim;
+	if (rm_grow(&h->value, &f->cap_rows, size, sizeof(*h->value)) < 0)
+		return -1;
+	if (!f->train)
 		return 0;
 	if (rm_grow(&h->grad, &f->cap_grad, size, sizeof(*h->grad)) < 0)
 		return -1;
@@ -162,91 +183,101 @@ static int make_gradient(struct rm_feed *f)
 	return 0;
 }
 
-static struct rm_hidden *frozen_rows(struct rm_feed *f)
+static struct rm_hidden *gather(struct rm_feed *f)
 {
-	struct rm_hidden *own = &f->own;
+	const rm_real *from = f->kept ? f->kept : rows_of(f->computed);
+	size_t C = f->m->backbone->dim;
 
-	if (f->kept) {
-		own->value = gather_kept(f);
-		own->n = 2 * f->n;
-		own->dim = row_size(f);
-		own->pooled = true;
-	} else {
-		const struct rm_hidden *h = compute_rows(f);
+	if (!from || need_rows(f) < 0)
+		return NULL;
+	for (size_t i = 0; i < f->own.n; i++)
+		memcpy(f->own.value + i * C, from + row_of(f, i) * C,
+		       C * sizeof(*from));
+	return &f->own;
+}
 
-		own->value = h ? h->value : NULL;
-		own->n = h ? h->n : 0;
-		own->dim = h ? h->dim : 0;
-		own->pooled = h && h->pooled;
+/* The gradient of a row is the sum of what it was in all pairs, in order. */
+static void scatter(struct rm_feed *f)
+{
+	size_t C = f->own.dim;
+
+	for (size_t i = 0; i < f->own.n; i++) {
+		rm_real *to = f->computed->grad + row_of(f, i) * C;
+		const rm_real *from = f->own.grad + i * C;
+
+		for (size_t c = 0; c < C; c++)
+			to[c] += from[c];
 	}
-	return own->value && make_gradient(f) == 0 ? own : NULL;
 }
 
 /* ---- keeping them ---- */
 
-/* The rows and lengths of a run of examples into their places. */
-static int keep_run(struct rm_feed *f, const size_t *order, size_t n,
-		    rm_real *rows, uint32_t *tokens)
+uint64_t rm_feed_row_bytes(const struct rm_feed *f)
 {
-	size_t count[KEEP_TOGETHER], pair = 2 * row_size(f);
-	int got;
+	return (uint64_t)f->texts.n * f->m->backbone->dim * sizeof(*f->kept);
+}
 
-	if (rm_subset_tokens(f->subset, order, n, f->m->backbone->prompt,
-			     count) < 0 || rm_feed_start(f, order, n) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		tokens[order[i]] = (uint32_t)count[i];
-	while ((got = rm_feed_next(f)) > 0) {
-		const struct rm_hidden *h = compute_rows(f);
+/* As many texts from `first` on as make one batch. */
+static size_t choose_run(struct rm_texts *t, size_t first)
+{
+	size_t sum = 0, end = first;
 
-		if (!h)
-			return -1;
-		if (!h->pooled)
-			return rm_fail("the backbone gives a row a token: "
-				       "none can be kept");
-		memcpy(rows + order[f->at] * pair, h->value,
-		       f->n * pair * sizeof(*rows));
+	rm_texts_clear(t);
+	for (; end < t->n; end++) {
+		uint32_t text = (uint32_t)end;
+		size_t more = rm_texts_missing(t, &text, 1);
+
+		if (end > first && sum + more > LIMIT_FORWARD)
+			break;
+		sum += more;
+		rm_texts_choose(t, text);
 	}
-	return got;
+	return end - first;
 }
 
 int rm_feed_keep(struct rm_feed *f)
 {
-	size_t order[KEEP_TOGETHER], n, N = f->subset->n;
-	rm_real *rows = rm_malloc(N, 2 * row_size(f) * sizeof(*rows));
-	uint32_t *tokens = rm_malloc(N, sizeof(*tokens));
-	int status = rows && tokens ? 0 : -1;
+	size_t C = f->m->backbone->dim, n;
+	rm_real *rows = rm_malloc(f->texts.n, C * sizeof(*rows));
 
-	for (size_t i = 0; i < N && status == 0; i += n) {
-		n = RM_MIN(N - i, (size_t)KEEP_TOGETHER);
-		for (size_t j = 0; j < n; j++)
-			order[j] = i + j;
-		status = keep_run(f, order, n, rows, tokens);
+	for (size_t i = 0; rows && i < f->texts.n; i += n) {
+		const rm_real *from = NULL;
+
+		n = choose_run(&f->texts, i);
+		f->batch.train = false;
+		if (rm_texts_batch(&f->texts, &f->batch) == 0)
+			from = rows_of(rm_model_hidden(f->m, &f->batch));
+		if (!from) {
+			free(rows);
+			return -1;
+		}
+		memcpy(rows + i * C, from, n * C * sizeof(*rows));
 	}
-	if (status == 0) {
-		f->kept = rows;
-		f->kept_tokens = tokens;
-		return 0;
-	}
-	free(rows);
-	free(tokens);
-	return -1;
+	f->kept = rows;
+	return rows ? 0 : -1;
 }
 
 /* ---- forward and backward ---- */
 
 const rm_real *rm_feed_forward(struct rm_feed *f)
 {
-	f->hidden = f->frozen ? frozen_rows(f) :
-		    rm_model_hidden(f->m, &f->batch);
-	return f->hidden ? rm_head_forward(f->m->head, &f->batch,
+	if (!f->kept) {
+		f->computed = rm_model_hidden(f->m, &f->batch);
+		if (!f->computed)
+			return NULL;
+	}
+	f->hidden = f->shares ? gather(f) : f->computed;
+	return f->hidden ? rm_head_forward(f->m->head, &f->pairs,
 					   f->hidden) : NULL;
 }
 
 int rm_feed_backward(struct rm_feed *f, const rm_real *dscores)
 {
-	if (rm_head_backward(f->m->head, &f->batch, f->hidden, dscores) < 0)
+	if (rm_head_backward(f->m->head, &f->pairs, f->hidden, dscores) < 0)
 		return -1;
-	return f->frozen ? 0 : rm_backbone_backward(f->m->backbone,
-						    &f->batch);
+	if (f->frozen)
+		return 0;
+	if (f->shares)
+		scatter(f);
+	return rm_backbone_backward(f->m->backbone, &f->batch);
 }

@@ -3,12 +3,15 @@
  * validation pass, in memory that does not grow with it.
  *
  * A run of examples is cut, in its order, into batches of whole pairs of at
- * most `limit` tokens; a pair that is longer stands alone.  The rows of a
- * frozen backbone, which dropout does not touch, may be kept: the same bits
- * from memory.  The feed owns its batch and rows, the model and the subset
- * are borrowed.
+ * most so many tokens; a pair that is longer stands alone.  A text that is in
+ * several pairs of a batch is computed once, where computing is dear: the
+ * head sees its row in each of them, and the gradients of those add up.  The
+ * rows of a frozen backbone, which dropout does not touch, may be kept: the
+ * same bits from memory.  The feed owns its batch and rows, the model and the
+ * subset are borrowed.
  *
- *	rm_feed_init(&f, m, subset, rm_feed_limit(m, 0));
+ *	rm_feed_init(&f, m, subset, true, 0);
+ *	f.seed = 1; f.step = 0;
  *	rm_feed_start(&f, order, n);
  *	while ((got = rm_feed_next(&f)) > 0) {
  *		scores = rm_feed_forward(&f);	of order f.at to f.at + f.n
@@ -22,40 +25,49 @@
 
 #include "dataset.h"
 #include "model.h"
+#include "train/texts.h"
 
 struct rm_feed {
 	struct rm_model *m;
 	const struct rm_subset *subset;
+	bool train;			/* there is a way back */
 	size_t limit;			/* tokens of a batch; 0: any number */
 	bool frozen;			/* the backbone is not trained */
+	bool shares;			/* equal texts are computed once */
+	struct rm_texts texts;		/* if it shares */
 
-	/* The run. */
+	/* The run; seed and step are the user's, for dropout. */
+	uint64_t seed, step;
 	const size_t *order;
 	size_t n_order;
-	size_t *tokens;			/* [n_order] if there is a limit */
+	size_t *tokens;			/* [n_order] if counted beforehand */
 	size_t cap_tokens;
 
 	/* The batch at hand: examples order[at, at + n). */
-	size_t at, n, n_tokens;
-	struct rm_batch batch;		/* train, seed and step are the user's */
-	struct rm_hidden *hidden;
+	size_t at, n;
+	size_t n_tokens;		/* as if no text were shared */
+	struct rm_batch batch;		/* as the backbone sees it */
+	struct rm_batch pairs;		/* as the head does: numbers alone */
+	struct rm_hidden *computed;	/* rows of the one */
+	struct rm_hidden *hidden;	/* and of the other */
 
-	/* A frozen backbone's rows: of the batch, and of all examples. */
+	/* Rows of the pairs, if the backbone's are shared or kept. */
 	struct rm_hidden own;
-	rm_real *rows;			/* [2 * n, C] of the batch, if kept */
 	size_t cap_rows, cap_grad;
-	rm_real *kept;			/* [2 * subset->n, C] or NULL */
-	uint32_t *kept_tokens;		/* [subset->n] of each pair */
+	rm_real *kept;			/* [texts.n, C] or NULL */
 };
 
-/* The limit that is meant by what a user asked for; 0: the kind's own. */
-size_t rm_feed_limit(const struct rm_model *m, size_t asked);
-
-void rm_feed_init(struct rm_feed *f, struct rm_model *m,
-		  const struct rm_subset *subset, size_t limit);
+/*
+ * To train, or to look at scores alone; limit 0: as suits that and the
+ * backbone.  0 / -1, rm_feed_fini is owed in any case.
+ */
+int rm_feed_init(struct rm_feed *f, struct rm_model *m,
+		 const struct rm_subset *subset, bool train, size_t limit);
 void rm_feed_fini(struct rm_feed *f);
 
-/* Keep the rows of all examples, as the model is now; it must be frozen. */
+/* Bytes of the rows of all texts. */
+uint64_t rm_feed_row_bytes(const struct rm_feed *f);
+/* Keep them, as the model is now; its backbone must be frozen. */
 int rm_feed_keep(struct rm_feed *f);
 
 /* Begin a run of examples order[0..n), which stays the caller's. */
@@ -64,7 +76,7 @@ int rm_feed_start(struct rm_feed *f, const size_t *order, size_t n);
 int rm_feed_next(struct rm_feed *f);
 /* Scores [2 n, K] of the batch, valid until the next call. */
 const rm_real *rm_feed_forward(struct rm_feed *f);
-/* Adds to the gradients of all that is trained; batch.train was set. */
+/* Adds to the gradients of all that is trained. */
 int rm_feed_backward(struct rm_feed *f, const rm_real *dscores);
 
 #endif

@@ -49,8 +49,8 @@ types() {
 	rm-view -H "$1" | jq -r '.policy.types // [0, 0] | join(",")'
 }
 
-# ours PRECISION: {"tokens_per_s", "rss_mb"} of rm-train, start and end of the
-# program included, the faster of two runs.
+# ours PRECISION STREAM: {"tokens_per_s", "rss_mb"} of rm-train, start and end
+# of the program included, the faster of two runs.
 ours() {
 	local i t0 t1
 	for i in 1 2; do
@@ -58,7 +58,7 @@ ours() {
 		/usr/bin/time -f %M -o "$work/memory" rm-train -q \
 			-@ "$threads" -b "$dir" -o "$work/model" --epochs 1 \
 			--batch $batch --lr 1e-5 --weight-decay .01 --clip 1 \
-			--precision "$1" "$work/in.rms" >&2
+			--precision "$1" "$2" >&2
 		t1=${EPOCHREALTIME/,/.}
 		jq -n -c --argjson n "$n" --argjson t0 "$t0" \
 			--argjson t1 "$t1" --argjson m "$(cat "$work/memory")" \
@@ -89,6 +89,19 @@ theirs() {
 		"$name" "$version"
 }
 
+# What it is worth that a pair's prompt is computed once: the same texts, a
+# copy of it in each.
+shared() {
+	local together alone
+	rm-view --header "$work/in.rms" | jq -c 'if .responses then
+		.prompt as $p | .responses |= map($p + .) | .prompt = []
+		else . end' | rm-view -S -o "$work/alone.rms"
+	together=$(jq .tokens_per_s "$work/fp32.json")
+	alone=$(ours fp32 "$work/alone.rms" | jq .tokens_per_s)
+	row "causal: gain of the shared prompt, fp32" \
+		"$(calc "$together / $alone")" 1.35 times higher goal
+}
+
 # speed NAME LENGTH DIR: all rows of one model.
 speed() {
 	local model=$1 dir=$3 n types way what
@@ -97,12 +110,13 @@ speed() {
 	n=$(tokens "$work/in.jsonl")
 	types=$(types "$work/in.rms")
 	for what in fp32 bf16; do
-		ours $what > "$work/$what.json"
+		ours $what "$work/in.rms" > "$work/$what.json"
 	done
 	row "$model: gain of rm-train's bf16" \
 		"$(jq .tokens_per_s "$work/bf16.json")" \
 		"$(jq .tokens_per_s "$work/fp32.json")" tokens/s higher \
 		"rm-train fp32"
+	[ "$model" != causal ] || shared
 	[ "$units$model" = causal ] ||
 		theirs "TRL as it comes, bf16" "$trl" --mode trl \
 			--precision bf16
@@ -146,7 +160,7 @@ curve() {
 		return 0
 	}
 	rm-train -q -@ "$threads" -b "$dir" -o "$work/model" --epochs 2 \
-		--no-shuffle "${how[@]}" --precision fp32 \
+		--shuffle none "${how[@]}" --precision fp32 \
 		--log "$work/curve.log" --log-steps 1 "$work/curve.rms" >&2
 	for what in loss grad_norm; do
 		jq ".$what" "$work/trl.$steps" > "$work/theirs"

@@ -145,13 +145,30 @@ static double score(const struct input *in, size_t qi, size_t kj, size_t i,
 	return s;
 }
 
+/* What the weights of query i are multiplied with: dropout of ones. */
+static void keeps(const struct rm_attention *a,
+		  const struct rm_attention_text *t, size_t i, size_t h,
+		  rm_real *keep)
+{
+	struct rm_dropout d = a->dropout;
+	size_t n = t->n_before + t->n;
+
+	d.first_row = (d.first_row + t->row + i - t->n_before) * a->heads + h;
+	for (size_t j = 0; j < n; j++)
+		keep[j] = 1;
+	rm_dropout_forward(keep, keep, 1, n, &d);
+}
+
 static void twin(const struct input *in, const struct rm_attention_text *t,
 		 size_t i, size_t h, double *y)
 {
 	const struct rm_attention *a = &in->a;
 	size_t n = t->n_before + t->n, g = h / (a->heads / a->kv_heads);
 	double most = -INFINITY, sum = 0;
+	rm_real keep[256];
 
+	assert_true(n <= RM_COUNT(keep));
+	keeps(a, t, i, h, keep);
 	for (size_t d = 0; d < a->dim; d++)
 		y[d] = 0;
 	for (int pass = 0; pass < 2; pass++)
@@ -169,6 +186,7 @@ static void twin(const struct input *in, const struct rm_attention_text *t,
 			}
 			s = exp(s - most);
 			sum += s;
+			s *= (double)keep[j];
 			for (size_t d = 0; d < a->dim; d++)
 				y[d] += s * (double)at(v_of(in), row, g)[d];
 		}
@@ -201,12 +219,19 @@ static void check(const struct input *in, const struct rm_attention_text *t)
 
 /* ---- the tests ---- */
 
+#define DROPOUT { .p = .3, .seed = 1, .step = 2, .layer = 3, .first_row = 4 }
+
 static const struct rm_attention kinds[] = {
 	{ .heads = 2, .kv_heads = 2 },
 	{ .heads = 2, .kv_heads = 2, .causal = true },
 	{ .heads = 4, .kv_heads = 2, .causal = true, .window = 9 },
 	{ .heads = 3, .kv_heads = 1, .window = 70 },
 	{ .heads = 2, .kv_heads = 1, .causal = true, .softcap = 2 },
+	{ .heads = 2, .kv_heads = 2, .dropout = DROPOUT },
+	{ .heads = 4, .kv_heads = 2, .causal = true, .window = 9,
+	  .dropout = DROPOUT },
+	{ .heads = 2, .kv_heads = 1, .causal = true, .softcap = 2,
+	  .dropout = DROPOUT },
 };
 
 static void test_twin(void **state)
@@ -277,6 +302,39 @@ static void test_before(void **state)
 	assert_memory_equal(in.y + R * HD, copy.y, P * HD * sizeof(rm_real));
 	end(&in);
 	end(&copy);
+}
+
+/* Over many masks the mean is what is there without any. */
+static void test_mean_of_dropout(void **state)
+{
+	enum { STEPS = 2000, T = 70, D = 8 };
+	struct rm_attention a = { .heads = 1, .kv_heads = 1, .dim = D,
+				  .scale = .3f };
+	const struct rm_attention_text t = { .n = T };
+	double mean[T * D] = {0}, square[T * D] = {0}, chi = 0;
+	rm_real plain[T * D];
+	struct input in;
+
+	(void)state;
+	start(&in, a, T);
+	run(&in, &t, 1);
+	memcpy(plain, in.y, sizeof(plain));
+	in.a.dropout = (struct rm_dropout){ .p = .3, .seed = 1 };
+	for (; in.a.dropout.step < STEPS; in.a.dropout.step++) {
+		run(&in, &t, 1);
+		for (size_t i = 0; i < T * D; i++) {
+			mean[i] += (double)in.y[i] / STEPS;
+			square[i] += (double)in.y[i] * (double)in.y[i] / STEPS;
+		}
+	}
+	for (size_t i = 0; i < T * D; i++) {
+		double z = mean[i] - (double)plain[i];
+
+		chi += z * z * STEPS / (square[i] - mean[i] * mean[i]);
+	}
+	/* Of variance 2 / (T D) and more, as numbers of a row go together. */
+	assert_true(fabs(chi / (T * D) - 1) < .25);
+	end(&in);
 }
 
 /* Alone and among others, by one to three threads. */
@@ -484,6 +542,7 @@ int main(void)
 		cmocka_unit_test(test_twin),
 		cmocka_unit_test(test_positions),
 		cmocka_unit_test(test_before),
+		cmocka_unit_test(test_mean_of_dropout),
 		cmocka_unit_test(test_same_bits),
 		cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_low),

@@ -215,7 +215,7 @@ static void test_same_bits(void **state)
 {
 	(void)state;
 	for (size_t i = 0; rm_backbone_specs()[i]; i++)
-		if (!rm_backbone_specs()[i]->pretrained)
+		if (!rm_backbone_specs()[i]->described)
 			check_same_bits(rm_backbone_specs()[i]->name);
 	check_same_bits("bag:dim=16,rows=1k");
 	check_same_bits("bag:dim=5,tf=count,norm=mean");

@@ -245,6 +245,8 @@ static void test_hashes_are_xxh3(void **state)
 	assert_true(rm_hash64("", 0) == 0x2d06800538d394c2u);
 	assert_string_equal(rm_fingerprint("", 0).hex,
 			    "99aa06d3014798d86001c324468d497f");
+	assert_true(rm_hash128("", 0).high == 0x99aa06d3014798d8u);
+	assert_true(rm_hash128("", 0).low == 0x6001c324468d497fu);
 }
 
 int main(void)

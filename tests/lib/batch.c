@@ -93,6 +93,36 @@ static void test_empty(void **state)
 	rm_batch_fini(&b);
 }
 
+/* A group to which its second response comes later is the same group. */
+static void test_more(void **state)
+{
+	static const enum rm_prompt how[] = {
+		RM_PROMPT_NONE, RM_PROMPT_SHARED, RM_PROMPT_COPIED
+	};
+	const struct rm_slice r[] = { ids(first, 2), ids(second, 1) };
+	struct rm_batch a = {0}, b = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * RM_COUNT(how); i++) {
+		struct rm_slice p = i % 2 ? none : ids(prompt, 3);
+
+		assert_int_equal(rm_batch_add(&a, p, r, 2, how[i / 2]), 0);
+		assert_int_equal(rm_batch_add(&b, p, r, 1, how[i / 2]), 0);
+		assert_int_equal(rm_batch_add_more(&b, p, r[1], how[i / 2]),
+				 0);
+	}
+	assert_int_equal(a.n_tokens, b.n_tokens);
+	assert_memory_equal(a.ids, b.ids, a.n_tokens * sizeof(*a.ids));
+	assert_int_equal(a.n_segments, b.n_segments);
+	assert_memory_equal(a.segment, b.segment,
+			    a.n_segments * sizeof(*a.segment));
+	assert_int_equal(a.n_leaves, b.n_leaves);
+	assert_memory_equal(a.leaf, b.leaf, a.n_leaves * sizeof(*a.leaf));
+	assert_int_equal(a.n_groups, b.n_groups);
+	rm_batch_fini(&a);
+	rm_batch_fini(&b);
+}
+
 /* Ids may stand at any address, as they do in a record. */
 static void test_unaligned(void **state)
 {
@@ -134,6 +164,7 @@ int main(void)
 		cmocka_unit_test(test_copied_prompt),
 		cmocka_unit_test(test_no_prompt),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_more),
 		cmocka_unit_test(test_unaligned),
 		cmocka_unit_test(test_negative_id),
 	};

@@ -77,6 +77,52 @@ static void test_batch(void **state)
 	rm_dataset_free(d);
 }
 
+static void refused(const struct rm_subset *s, size_t least, size_t most,
+		    const char *message)
+{
+	assert_int_equal(rm_subset_check_lengths(s, least, most), -1);
+	if (!strstr(rm_error(), message))
+		fail_msg("\"%s\" has no \"%s\"", rm_error(), message);
+}
+
+static void test_lengths(void **state)
+{
+	char *path = made_path("pairs");
+	struct rm_subset all = {0};
+	struct rm_example e;
+	struct rm_dataset *d;
+	size_t longest = 0, at = 0, side = 0;
+	char message[128];
+
+	(void)state;
+	made_pairs(path, 20, 1);
+	d = read_made(path, 1 << 20);
+	assert_int_equal(rm_subset_all(&all, d), 0);
+	for (size_t i = 0; i < all.n; i++) {
+		assert_int_equal(rm_subset_get(&all, i, &e), 0);
+		assert_int_equal(e.record, i + 1);
+		for (size_t j = 0; j < 2; j++) {
+			size_t n = (e.prompt.len + e.response[j].len) / 4;
+
+			if (n > longest) {
+				longest = n;
+				at = i + 1;
+				side = j + 1;
+			}
+		}
+	}
+	assert_int_equal(rm_subset_check_lengths(&all, 0, 0), 0);
+	assert_int_equal(rm_subset_check_lengths(&all, 1, longest), 0);
+	snprintf(message, sizeof(message), "record %zu (made:%zu): response "
+		 "%zu has %zu tokens", at, at, side, longest);
+	refused(&all, 1, longest - 1, message);
+	snprintf(message, sizeof(message), "rm-tokenize -l %zu", longest - 1);
+	refused(&all, 1, longest - 1, message);
+	refused(&all, longest + 1, 0, "record 1 (made:1): response 1 has");
+	rm_subset_fini(&all);
+	rm_dataset_free(d);
+}
+
 /* Ids in memory and ids in a file are the same ids. */
 static void test_spilled(void **state)
 {
@@ -202,6 +248,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_spilled),
 		cmocka_unit_test(test_fingerprint_sees_content),
 		cmocka_unit_test(test_split),

@@ -205,7 +205,7 @@ static void each(const struct rm_spec *const *specs,
 	for (size_t i = 0; specs[i]; i++) {
 		size_t n = strlen(specs[i]->name);
 
-		if (specs[i]->pretrained)
+		if (specs[i]->described)
 			continue;
 		fn(specs[i]->name, arg);
 		for (size_t v = 0; v < RM_COUNT(variants); v++)
@@ -522,7 +522,7 @@ static void with_backbone(const char *backbone, const void *arg)
 {
 	(void)arg;
 	for (size_t i = 0; rm_head_specs()[i]; i++)
-		if (!rm_head_specs()[i]->pretrained)
+		if (!rm_head_specs()[i]->described)
 			with_head(rm_head_specs()[i]->name, backbone);
 }
 

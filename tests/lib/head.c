@@ -106,7 +106,7 @@ static void test_same_bits(void **state)
 	(void)state;
 	fill();
 	for (size_t i = 0; rm_head_specs()[i]; i++)
-		if (!rm_head_specs()[i]->pretrained)
+		if (!rm_head_specs()[i]->described)
 			check_same_bits(rm_head_specs()[i]->name);
 }
 
@@ -144,7 +144,7 @@ static void test_dropout(void **state)
 	(void)state;
 	fill();
 	for (size_t i = 0; rm_head_specs()[i]; i++)
-		if (!rm_head_specs()[i]->pretrained)
+		if (!rm_head_specs()[i]->described)
 			check_dropout(rm_head_specs()[i]->name);
 }
 

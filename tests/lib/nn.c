@@ -82,6 +82,8 @@ static void test_dropout(void **state)
 static void test_dropout_keys(void **state)
 {
 	enum { T = 400, C = 50 };
+	static const size_t picked[] = { 399, 17, 17, 200 };
+	static const size_t picked_from_10[] = { 389, 7, 7, 190 };
 	rm_real x[T * C], y[T * C], z[T * C];
 	struct rm_dropout d = { .p = .5, .seed = 1, .step = 2 };
 
@@ -96,6 +98,16 @@ static void test_dropout_keys(void **state)
 	}
 	rm_threads_set(1);
 	assert_memory_equal(y, z, sizeof(y));
+	/* Rows that are picked keep their masks. */
+	for (size_t i = 0; i < RM_COUNT(picked); i++)
+		memcpy(z + i * C, x + picked[i] * C, C * sizeof(*z));
+	d.first_row = 10;
+	d.row = picked_from_10;
+	rm_dropout_forward(z, z, RM_COUNT(picked), C, &d);
+	for (size_t i = 0; i < RM_COUNT(picked); i++)
+		assert_memory_equal(z + i * C, y + picked[i] * C,
+				    C * sizeof(*z));
+	d.row = NULL;
 	d.first_row = 0;
 	d.layer = 1;
 	rm_dropout_forward(z, x, T, C, &d);
@@ -106,6 +118,63 @@ static void test_dropout_keys(void **state)
 	assert_memory_not_equal(y, z, sizeof(y));
 }
 
+/* Within four standard errors of `share` of n. */
+static void near_share(double p, const char *what, size_t is, size_t n,
+		       double share)
+{
+	double error = sqrt(share * (1 - share) / (double)n);
+
+	if (fabs((double)is / (double)n - share) > 4 * error)
+		fail_msg("p %g: %s: %zu of %zu, not %g", p, what, is, n,
+			 share);
+}
+
+/*
+ * Each number is dropped with probability p, whatever befell its neighbours:
+ * in a row, in the row below, in the next layer and step, and under the next
+ * seed.
+ */
+static void check_spread(double p)
+{
+	enum { T = 500, C = 384 };
+	struct rm_dropout d = { .p = p, .seed = 1, .step = 2 }, other[3];
+	rm_real *x = rm_malloc(5, T * C * sizeof(*x)), *y = x + T * C;
+	size_t zeros = 0, right = 0, below = 0, both[3] = {0};
+
+	assert_non_null(x);
+	for (size_t i = 0; i < T * C; i++)
+		x[i] = 1;
+	other[0] = other[1] = other[2] = d;
+	other[0].layer++;
+	other[1].step++;
+	other[2].seed++;
+	for (size_t k = 0; k < 3; k++)
+		rm_dropout_forward(y + (k + 1) * T * C, x, T, C, &other[k]);
+	rm_dropout_forward(y, x, T, C, &d);
+	for (size_t i = 0; i < T * C; i++) {
+		zeros += y[i] == 0;
+		right += i % C && y[i] == 0 && y[i - 1] == 0;
+		below += i >= C && y[i] == 0 && y[i - C] == 0;
+		for (size_t k = 0; k < 3; k++)
+			both[k] += y[i] == 0 && y[i + (k + 1) * T * C] == 0;
+	}
+	near_share(p, "dropped", zeros, T * C, p);
+	near_share(p, "with the last", right, T * (C - 1), p * p);
+	near_share(p, "with that above", below, (T - 1) * C, p * p);
+	for (size_t k = 0; k < 3; k++)
+		near_share(p, "in another mask", both[k], T * C, p * p);
+	free(x);
+}
+
+static void test_dropout_spread(void **state)
+{
+	(void)state;
+	check_spread(.01);
+	check_spread(.1);
+	check_spread(.5);
+	check_spread(.95);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +182,7 @@ int main(void)
 		cmocka_unit_test(test_linear_rows),
 		cmocka_unit_test(test_dropout),
 		cmocka_unit_test(test_dropout_keys),
+		cmocka_unit_test(test_dropout_spread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

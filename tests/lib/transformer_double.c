@@ -1,10 +1,12 @@
 /*
  * Gradients of every stored family's shape by central differences: random
  * weights, texts that share prompts where the family can; of all parameters,
- * and of low-rank changes of the layers' matrices.
+ * and of low-rank changes of the layers' matrices; without dropout, and under
+ * the masks of one step.
  */
 #include "test.h"
 
+#include "family.h"
 #include "head.h"
 #include "lora.h"
 
@@ -21,6 +23,8 @@
 #define SOME 4
 
 struct net {
+	struct rm_arch arch;
+	double dropout[RM_DROP_SITES];
 	struct rm_params params;
 	struct rm_backbone *b;
 	struct rm_head *h;
@@ -68,6 +72,7 @@ static void open_net(struct net *n, const char *dir, size_t rank)
 			     config);
 	head = json_pack("{s:s, s:O}", "name", "native", "config", config);
 	*n = (struct net){0};
+	assert_int_equal(rm_arch_init(&n->arch, config), 0);
 	n->b = rm_backbone_new(backbone, (size_t)json_integer_value(
 		json_object_get(config, "vocab_size")), &n->params);
 	n->h = n->b ? rm_head_new(head, n->b->dim, &n->params) : NULL;
@@ -166,9 +171,10 @@ static size_t steepest(const struct rm_param *p, size_t part)
 	return best;
 }
 
-static void check(struct net *n, const char *dir, const struct rm_param *p)
+static void check(struct net *n, const char *dir, const struct rm_param *p,
+		  size_t parts)
 {
-	for (size_t part = 0; part < SOME; part++) {
+	for (size_t part = 0; part < parts; part++) {
 		size_t k = steepest(p, part);
 		rm_real before = p->value[k];
 		double up, down, d;
@@ -185,23 +191,46 @@ static void check(struct net *n, const char *dir, const struct rm_param *p)
 	}
 }
 
-static void check_all(const char *dir, size_t rank)
+/* `parts` of each parameter that is trained: all of them, or under `rank`. */
+static void check_net(struct net *n, const char *dir, size_t rank,
+		      size_t parts)
 {
-	struct net net;
 	size_t checked = 0;
 
-	open_net(&net, dir, rank);
-	fill(&net);
-	value(&net);
-	backward(&net);
-	for (size_t p = 0; p < net.params.n; p++) {
-		if (!net.params.param[p].grad)
+	fill(n);
+	value(n);
+	backward(n);
+	for (size_t p = 0; p < n->params.n; p++) {
+		if (!n->params.param[p].grad)
 			continue;
-		check(&net, dir, &net.params.param[p]);
+		check(n, dir, &n->params.param[p], parts);
 		checked++;
 	}
-	assert_true(checked == net.params.n || rank > 0);
-	close_net(&net);
+	assert_true(checked == n->params.n || rank > 0);
+}
+
+static void plain(const char *dir, size_t rank)
+{
+	struct net n;
+
+	open_net(&n, dir, rank);
+	check_net(&n, dir, rank, SOME);
+	close_net(&n);
+}
+
+static void dropped(const char *dir, size_t rank)
+{
+	struct net n;
+
+	open_net(&n, dir, rank);
+	assert_int_equal(rm_arch_dropout(&n.arch, .2, n.dropout), 0);
+	n.b->dropout = n.h->dropout = n.dropout;
+	n.b->recompute = true;
+	n.batch.seed = 4;
+	n.batch.step = 3;
+	n.batch.first_token = 20;
+	check_net(&n, dir, rank, 1);
+	close_net(&n);
 }
 
 static void test_differences(void **state)
@@ -216,10 +245,12 @@ static void test_differences(void **state)
 
 		snprintf(dir, sizeof(dir), STORED "/%s", names[i]->d_name);
 		if (!strchr(names[i]->d_name, '.')) {
-			check_all(dir, 0);
-			check_all(dir, 2);
+			plain(dir, 0);
+			plain(dir, 2);
 			/* More than are summed at once. */
-			check_all(dir, 11);
+			plain(dir, 11);
+			dropped(dir, 0);
+			dropped(dir, 2);
 			done++;
 		}
 		free(names[i]);

@@ -134,8 +134,8 @@ accuracy() {
 }
 
 @test "pairs in the order of the stream" {
-	rm-train -q --no-history -o a --no-shuffle pairs.rms
-	rm-train -q --no-history -o b --no-shuffle -s 7 pairs.rms
+	rm-train -q --no-history -o a --shuffle none pairs.rms
+	rm-train -q --no-history -o b --shuffle none -s 7 pairs.rms
 	rm-train -q --no-history -o c pairs.rms
 	for m in a b c; do
 		rm-score --no-history -q -m $m test.rms | rm-view |
@@ -147,9 +147,9 @@ accuracy() {
 	assert_failure
 	rm-train -q -o m --checkpoint state --checkpoint-steps 2 pairs.rms
 	run rm-train -q -o m --checkpoint state --checkpoint-steps 2 --resume \
-		--no-shuffle pairs.rms
+		--shuffle none pairs.rms
 	assert_failure 1
-	assert_output --partial "another in_order"
+	assert_output --partial "another shuffle"
 }
 
 @test "ids in a temporary file give the same model" {
@@ -349,17 +349,88 @@ changed() {
 	cmp a/model.safetensors b/model.safetensors
 }
 
+@test "dropout inside a transformer: same bytes however computed, and resumed" {
+	toy > toy.rms
+	how=(-q --no-history --force -b "$(stored bert)" --epochs 3 --lr 1e-3
+	     --batch 8)
+	rm-train "${how[@]}" -o none toy.rms
+	rm-train "${how[@]}" -o zero --dropout 0 toy.rms
+	cmp none/model.safetensors zero/model.safetensors
+	rm-train "${how[@]}" -o a --dropout .1 -@ 1 toy.rms
+	run cmp none/model.safetensors a/model.safetensors
+	assert_failure
+	rm-train "${how[@]}" -o b --dropout .1 -@ 3 --recompute toy.rms
+	cmp a/model.safetensors b/model.safetensors
+	# What its config.json states for all places.
+	rm-train "${how[@]}" -o b --dropout config toy.rms
+	cmp a/model.safetensors b/model.safetensors
+	cmp a/config.json none/config.json
+	rm-train "${how[@]}" -o b --dropout .1 -s 2 toy.rms
+	run cmp a/model.safetensors b/model.safetensors
+	assert_failure
+	how+=(-o b --checkpoint state --checkpoint-steps 8)
+	rm-train "${how[@]}" --dropout .1 toy.rms
+	run rm-train "${how[@]}" --dropout .2 --resume toy.rms
+	assert_failure 1
+	assert_output --partial "another dropout"
+	rm-train "${how[@]}" --dropout config --resume toy.rms
+	cmp a/model.safetensors b/model.safetensors
+}
+
+@test "under dropout a transformer learns, and validates without" {
+	toy > toy.rms
+	how=(-q --no-history --force --epochs 8 --lr 1e-2 --dropout .1)
+	for family in roberta gpt2 deberta_v3 modernbert; do
+		rm-train "${how[@]}" -b "$(stored $family)" -o m toy.rms
+		rm-score -q --force -m m toy.rms > s.rms
+		run bash -c "rm-view s.rms | jq -s 'map(select(.reward[0] > .reward[1])) | length > 36'"
+		assert_output true
+	done
+	# At a rate of 0 all passes are one, whatever a step drops.
+	rm-train "${how[@]}" -b "$(stored gpt2)" -o m --lr 0 --patience 0 \
+		--valid toy.rms --log log --log-steps 1 toy.rms
+	run jq -s 'map(.valid_loss // empty) | length == 8 and (unique | length) == 1' log
+	assert_output true
+	run jq -s 'map(.loss // empty) | unique | length > 4' log
+	assert_output true
+}
+
+@test "a dropout that there is not is refused" {
+	toy > toy.rms
+	run rm-train -q -o m --force -b "$(stored bert)" --dropout 1 toy.rms
+	assert_failure 2
+	run rm-train -q -o m --force -b "$(stored bert)" --dropout much toy.rms
+	assert_failure 2
+	run rm-train -q -o m --dropout config pairs.rms
+	assert_failure 2
+	rm-train -q -o base --epochs 1 pairs.rms
+	run rm-train -q -o m -b base --dropout .1 pairs.rms
+	assert_failure 1
+	assert_output --partial "base: dropout of this model is its head's"
+	cp -r "$(stored opt)" opt
+	chmod -R u+w opt
+	jq '.layerdrop = .1' opt/config.json > c.json
+	mv c.json opt/config.json
+	run rm-train -q -o m --force -b opt --dropout config toy.rms
+	assert_failure 1
+	assert_output --partial "opt: layerdrop 0.1 is not computed here"
+	[ ! -e m ]
+}
+
 @test "how a step is cut changes a transformer by rounding alone" {
 	toy > toy.rms
 	how=(-q --no-history --force -b "$(stored llama)" --epochs 1 --batch 20
 	     --log log --log-steps 1)
-	rm-train "${how[@]}" -o a toy.rms
-	jq '.loss, .grad_norm' log > whole
-	rm-train "${how[@]}" -o b --micro-tokens 40 toy.rms
-	run bash -c "paste whole <(jq '.loss, .grad_norm' log) |
-		awk '{ d = \$1 / \$2 - 1; if (d > 1e-4 || d < -1e-4) bad++ }
-		END { print NR == 4 && !bad ? \"near\" : \"far\" }'"
-	assert_output near
+	for rate in 0 .3; do
+		rm-train "${how[@]}" -o a --dropout $rate toy.rms
+		jq '.loss, .grad_norm' log > whole
+		rm-train "${how[@]}" -o b --dropout $rate --micro-tokens 40 \
+			toy.rms
+		run bash -c "paste whole <(jq '.loss, .grad_norm' log) |
+			awk '{ d = \$1 / \$2 - 1; if (d > 1e-4 || d < -1e-4) bad++ }
+			END { print NR == 4 && !bad ? \"near\" : \"far\" }'"
+		assert_output near
+	done
 }
 
 @test "a frozen transformer has a head trained, or some of its layers" {
@@ -432,14 +503,312 @@ changed() {
 	[ ! -e m ]
 }
 
-@test "a text longer than a transformer's positions is refused by name" {
-	jq -n -c '{ id: "long", prompt: [],
-		responses: [[range(200) | 7], [8, 9]], rank: [0, 1] }' |
-		rm-view -S > long.rms
-	run rm-train -q --force -b "$(stored roberta)" -o m long.rms
+# lists: groups of four responses, the same kind of text as in toy.
+lists() {
+	jq -n -c 'range(12) as $i | { id: "\($i)", key: $i,
+		prompt: [range(3) | (. * 7 + $i * 3) % 50 + 8],
+		responses: [range(4) as $k | [range(4 + $k) |
+			(. * 5 + $i + 11 * $k) % 20 + 8 + 5 * $k]],
+		rank: [0, 1, 2, 3] }' | rm-view -S
+}
+
+@test "a transformer learns the same from groups and from their pairs" {
+	lists > lists.rms
+	rm-pair -q lists.rms > split.rms
+	for family in bert llama; do
+		for shuffle in pairs groups none; do
+			for from in lists split; do
+				rm-train -q --no-history --force --epochs 2 \
+					-b "$(stored $family)" --batch 8 \
+					--shuffle $shuffle -o $from $from.rms
+			done
+			cmp lists/model.safetensors split/model.safetensors
+			mv lists $family.$shuffle
+		done
+	done
+	for shuffle in groups none; do
+		run cmp bert.$shuffle/model.safetensors \
+			bert.pairs/model.safetensors
+		assert_failure 1
+	done
+}
+
+@test "rows of a frozen transformer are kept, one a text: the same model" {
+	lists > lists.rms
+	rm-pair -q --shuffle lists.rms > split.rms
+	args=(--no-history --force -b "$(stored bert)" --freeze 'bert.*'
+		--lr 1e-2 --valid .3)
+	# 12 groups of 4 texts.
+	bytes=$((48 * 4 * $(jq .hidden_size "$(stored bert)/config.json")))
+	run rm-train "${args[@]}" -o kept --memory $bytes split.rms
+	assert_success
+	refute_output --partial "frozen"
+	run rm-train "${args[@]}" -o not --memory $((bytes - 1)) split.rms
+	assert_success
+	assert_output --partial "its rows take $bytes bytes"
+	cmp kept/model.safetensors not/model.safetensors
+}
+
+@test "a text that a transformer has no positions for is refused by name" {
+	long() {	# ID, tokens of its second response
+		jq -n -c --arg id "$1" --argjson n "$2" '{ id: $id,
+			key: $n, prompt: [5, 6, 7],
+			responses: [[8, 9], [range($n) | 7]], rank: [0, 1] }'
+	}
+	{ long short 4; long "too long" 200; } | rm-view -S > long.rms
+	long short 4 | rm-view -S > short.rms
+	how=(-q --force -b "$(stored roberta)" -o m --log log)
+	run rm-train "${how[@]}" long.rms
 	assert_failure 1
-	assert_output --partial "200 tokens"
+	assert_output --regexp 'long.rms: record 2 \(too long\): response 2 has 203 tokens .* rm-tokenize -l [0-9]+'
+	run rm-train "${how[@]}" --valid long.rms short.rms
+	assert_failure 1
+	assert_output --partial "long.rms: record 2 (too long): response 2"
+	# Before training: no step is logged, nothing is written.
+	[ ! -e log ]
 	[ ! -e m ]
+	# What the message says is enough.
+	n=$(sed -n 's/.*rm-tokenize -l \([0-9]*\),.*/\1/p' <<< "$output")
+	long fits $((n - 3)) | rm-view -S > fits.rms
+	run rm-train "${how[@]}" fits.rms
+	assert_success
+}
+
+@test "a transformer that diverges keeps its last checkpoint" {
+	toy > toy.rms
+	how=(-q --force -b "$(stored bert)" -o m --batch 8 --epochs 4
+	     --lr 1e9 --checkpoint state --checkpoint-steps 1)
+	run rm-train "${how[@]}" toy.rms
+	assert_failure 1
+	assert_output --regexp 'step [0-9]+: the .* is NaN or infinite at record [0-9]+ \([0-9]+\).*--lr'
+	[ ! -e m ]
+	step=$(sed 's/.*step \([0-9]*\):.*/\1/' <<< "$output")
+	# It is that of the step before, with numbers in it.
+	checkpoint=state/checkpoint.safetensors
+	head=$(od -An -t u8 -N 8 $checkpoint)
+	run jq -r '.__metadata__.state | fromjson.progression.step' \
+		<(tail -c +9 $checkpoint | head -c $((head)))
+	assert_output $((step - 1))
+	cp $checkpoint before
+	run rm-train "${how[@]}" --resume toy.rms
+	assert_failure 1
+	assert_output --partial "step $step: the"
+	cmp $checkpoint before
+}
+
+@test "a transformer stopped by SIGTERM goes on to the same bytes" {
+	toy > toy.rms
+	how=(-q --no-history --force -b "$(stored bert)" --epochs 40
+	     --batch 4 --lr 1e-3)
+	rm-train "${how[@]}" -o whole toy.rms
+	# The first line of the log says that it is at work.
+	mkfifo log
+	rm-train "${how[@]}" -o m --checkpoint state --log log --log-steps 1 \
+		toy.rms 2> err &
+	pid=$!
+	exec {lines}< log
+	read -r -u $lines _
+	kill -TERM $pid
+	cat <&$lines > /dev/null
+	status=0
+	wait $pid || status=$?
+	assert_equal "$status" 1
+	run cat err
+	assert_output --regexp "stopped by SIGTERM after step [0-9]+: the checkpoint is in state"
+	[ ! -e m ]
+	run rm-train "${how[@]:1}" -o m --checkpoint state --resume toy.rms
+	assert_success
+	assert_output --regexp "went on from step [0-9]+"
+	cmp whole/model.safetensors m/model.safetensors
+}
+
+@test "a transformer that learns nothing, or from ties, says so" {
+	toy > toy.rms
+	warns="nothing was learnt"
+	how=(--force -b "$(stored bert)" -o m)
+	run rm-train "${how[@]}" --lr 1e-2 toy.rms
+	assert_success
+	refute_output --partial "warning"
+	run rm-train "${how[@]}" -b "$(stored bert_base)" --lr 0 toy.rms
+	assert_success
+	assert_output --partial "$warns"
+	# The same texts both ways round.
+	{ rm-view toy.rms
+	  rm-view toy.rms | jq -c '.responses |= reverse | .id += "r"'
+	} | rm-view -S > noise.rms
+	run rm-train "${how[@]}" noise.rms
+	assert_success
+	assert_output --partial "$warns"
+	rm-view toy.rms | jq -c 'if (.id | tonumber) % 4 == 0 then .
+		else .rank = [0, 0] end' |
+		rm-view -S > ties.rms
+	run rm-train "${how[@]}" ties.rms
+	assert_success
+	assert_output --partial "warning: 30 of 40 comparisons are ties"
+}
+
+@test "a transformer stopped early is the one of the best validation" {
+	toy > toy.rms
+	# What it learns is the opposite of what it is asked.
+	rm-view toy.rms | jq -c 'if (.id | tonumber) % 3 == 0
+		then .responses |= reverse else . end' | rm-view -S > valid.rms
+	run rm-train --no-history --force -b "$(stored bert)" -o m --lr 1e-2 \
+		--epochs 40 --patience 2 --log log --valid valid.rms toy.rms
+	assert_success
+	assert_output --partial "stopped early"
+	jq -c 'select(has("valid_loss"))' log > passes
+	run jq -es '(map(.valid_loss) | min) as $least |
+		(.[-3].valid_loss == $least) and (.[-1].valid_loss > $least)
+		and length < 40' passes
+	assert_success
+	# The loss of what is saved is the lowest of them.
+	run bash -c 'rm-score -q --force -m m valid.rms | rm-view |
+		jq -es --slurpfile pass passes "
+			(map(.reward[1] - .reward[0] | 1 + exp | log) |
+			add / length) as \$loss | (\$pass | map(.valid_loss) |
+			min) - \$loss | fabs < 1e-5"'
+	assert_success
+}
+
+# ---- transformers made new ----
+
+# pad.rms, padtest.rms: the pairs with a tokenizer that has a pad token and
+# token types for a prompt and its response.
+with_pad() {
+	mkdir pad
+	rm-tokenize -q --learn 400 -o t.json "$BATS_FILE_TMPDIR/text.jsonl"
+	jq '(.model.vocab | length) as $n |
+		.added_tokens = (["<s>", "</s>", "<pad>"] | to_entries |
+			map({id: ($n + .key), content: .value, single_word: false,
+			lstrip: false, rstrip: false, normalized: false,
+			special: true})) |
+		.post_processor = {type: "TemplateProcessing",
+			single: ["<s>", "A"], pair: ["<s>", "A", "</s>", "B"],
+			special_tokens: {
+				"<s>": {id: "<s>", ids: [$n], tokens: ["<s>"]},
+				"</s>": {id: "</s>", ids: [$n + 1],
+					tokens: ["</s>"]}}} |
+		(.post_processor.single, .post_processor.pair)[] |=
+			if . == "A" then {Sequence: {id: ., type_id: 0}}
+			elif . == "B" then {Sequence: {id: ., type_id: 1}}
+			else {SpecialToken: {id: ., type_id: 0}} end' \
+		t.json > pad/tokenizer.json
+	rm-tokenize -q -t pad "$@" "$BATS_FILE_TMPDIR/text.jsonl" > all.rms
+	rm-pair -q --split train=.8,test=.2 --take train all.rms > pad.rms
+	rm-pair -q --split train=.8,test=.2 --take test all.rms > padtest.rms
+}
+
+small=layers=2,hidden=32,heads=4
+
+@test "a transformer of every family is made new, trained, saved and loaded" {
+	with_pad
+	families=$(rm-train --backbone list | tr -d '\n' | tr -s ' ' |
+		sed 's/.*positions and head (\([^)]*\)).*/\1/; s/,//g')
+	assert [ "$(wc -w <<< "$families")" -gt 10 ]
+	rm-pair -q --limit 16 pad.rms > few.rms
+	for family in $families; do
+		rm-train -q --force -o m --epochs 1 few.rms \
+			--backbone "transformer:family=$family,$small"
+		run rm-model check -q m
+		assert_success
+		assert_output ""
+		rm-train -q --force -b m -o n --epochs 1 --lr 1e-3 few.rms
+		rm-score -q -m n few.rms > s.rms
+		run jq -c '[.model_type, .problem_type, .pad_token_id,
+			(.id2label | length), (.vocab_size > .pad_token_id)]' \
+			n/config.json
+		assert_output "[\"$family\",\"regression\",$(jq .added_tokens[2].id \
+			pad/tokenizer.json),1,true]"
+		run jq -c .head n/rm.json
+		assert_output '{"name":"native"}'
+	done
+}
+
+@test "a new transformer learns what was planted; its rate is its own" {
+	with_pad
+	mv padtest.rms test.rms
+	rm-train -q -o m --backbone "transformer:$small" --log log \
+		--log-steps 1 pad.rms
+	run accuracy m
+	jq -en "$output > .6" || fail "accuracy $output"
+	run jq -s 'map(.lr // 0) | max | . * 1e4 | round' log
+	assert_output 3
+}
+
+@test "a new transformer has the same bytes for the same seed, and resumed" {
+	how=(--no-history --backbone "transformer:family=gpt2,$small"
+	     --epochs 2 --valid .2 --checkpoint-steps 4)
+	rm-pair -q --limit 80 pairs.rms > few.rms
+	rm-train -q "${how[@]}" -o a --checkpoint one few.rms
+	rm-train -q "${how[@]}" -o b -@ 2 few.rms
+	rm-train -q "${how[@]}" -o c -s 2 few.rms
+	for f in config.json model.safetensors rm.json; do
+		cmp a/$f b/$f
+	done
+	run cmp a/model.safetensors c/model.safetensors
+	assert_failure
+	run rm-train "${how[@]}" -o d --checkpoint one --resume few.rms
+	assert_success
+	assert_output --partial "went on from step"
+	cmp a/model.safetensors d/model.safetensors
+	run rm-train "${how[@]}" -o d --checkpoint one --resume few.rms \
+		--backbone "transformer:family=gpt2,$small,ffn=64"
+	assert_failure 1
+	assert_output --partial "another backbone"
+}
+
+@test "rewards in training are those of rm-score, token types included" {
+	with_pad --template pair
+	run bash -c "rm-view -H pad.rms | jq -c .policy.types"
+	assert_output "[0,1]"
+	rm-train -q -o m --backbone "transformer:$small" --epochs 2 --lr 3e-3 \
+		--precision fp32 --valid padtest.rms --log log pad.rms
+	rm-score -q --precision fp32 -m m padtest.rms | rm-view | jq -s '
+		map(.reward[1] - .reward[0] | exp + 1 | log) | add / length' > is
+	run jq -n --slurpfile log log --slurpfile is is '
+		[$log[] | select(.best) | .valid_loss] |
+		(last - $is[0]) | fabs < 1e-6'
+	assert_output true
+}
+
+@test "a new transformer that cannot be is refused before anything is read" {
+	while read -r spec message; do
+		run rm-train -q -o m --backbone "transformer:$spec" pairs.rms
+		assert_failure 2
+		assert_output --partial "$message"
+	done <<-'EOF'
+	hidden=30 hidden=30 is no multiple of heads=4
+	kv-heads=2 family bert has no kv-heads
+	family=llama,kv-heads=3 heads=4 is no multiple of kv-heads=3
+	family=bart unknown family bart; there are bert, deberta-v2,
+	family=llama,hidden=12 numbers of a head cannot rotate
+	depth=3 has no key depth; there are family, layers,
+	EOF
+	for head in linear mlp; do
+		run rm-train -q -o m --backbone transformer --head $head pairs.rms
+		assert_failure 2
+		assert_output --partial "head $head does not stand on backbone transformer: a transformer has its family's own, native"
+	done
+	run rm-train -q -o m --head native pairs.rms
+	assert_failure 2
+	assert_output --partial "head native does not stand on backbone bag"
+	# The stream decides whether there is a pad token.
+	run rm-train -q -o m --backbone transformer:family=roberta pairs.rms
+	assert_failure 1
+	assert_output --partial "family roberta counts positions by a pad token"
+	[ ! -e m ]
+}
+
+@test "a new transformer's positions bound its texts, and those to come" {
+	run rm-train -q -o m --backbone transformer:layers=1,max-length=8 pairs.rms
+	assert_failure 1
+	assert_output --partial "the model 8 positions: cut texts with rm-tokenize -l"
+	rm-tokenize -q -l 16 "$BATS_FILE_TMPDIR/text.jsonl" > short.rms
+	rm-train -q -o m --epochs 1 short.rms --backbone \
+		transformer:layers=1,hidden=16,heads=2,max-length=16
+	run bash -c "rm-tokenize -q -m m '$BATS_FILE_TMPDIR/text.jsonl' | rm-view |
+		jq -s 'map((.prompt | length) + (.responses[] | length)) | max'"
+	assert_output 16
 }
 
 @test "a base of another tokenizer is refused" {
