@@ -3,164 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "op.h"
-
-/*
- * The scores of one group in double and their gradient, [k, K]; the kinds
- * add to ds.
- */
-struct group {
-	const struct rm_target *target;
-	size_t K;
-	const double *s;
-	double *ds;
-};
-
-struct rm_loss_kind {
-	struct rm_spec spec;
-	size_t columns;		/* score columns it works on; 0: any */
-	/* Whether the target has what the loss needs; message. */
-	int (*check)(const struct rm_target *t);
-	/* Whether there is something to learn from. */
-	bool (*learns)(const struct rm_target *t);
-	/* The loss of one group; adds to g->ds. */
-	double (*group)(const struct rm_loss *loss, struct group *g);
-};
-
-/* Options of all kinds; a key belongs to the kinds that list it. */
-struct options {
-	double smoothing, margin, center;
-};
-
-struct rm_loss {
-	const struct rm_loss_kind *kind;
-	struct options o;
-	size_t K;
-};
-
-#define KEY_CENTER \
-	RM_KEY_DOUBLE("center", struct options, center, 0, 1e6, "0", \
-		      "times the squared sum of the rewards of a group, " \
-		      "which centres them on 0")
-
-/* ---- preferences ---- */
-
-static const double *labels(const struct rm_target *t, double *sign)
-{
-	*sign = t->rank ? -1 : 1;
-	return t->rank ? t->rank : t->score;
-}
-
-/*
- * 1 if response i is better than j, -1 if worse, 0 if they tie or are not
- * known.
- */
-static int better(const struct rm_target *t, size_t i, size_t j)
-{
-	double sign;
-	const double *label = labels(t, &sign);
-
-	if (!label || isnan(label[i]) || isnan(label[j]))
-		return 0;
-	double d = sign * (label[i] - label[j]);
-	return (d > 0) - (d < 0);
-}
-
-static bool has_p(const struct rm_target *t)
-{
-	return t->k == 2 && !isnan(t->p);
-}
-
-static size_t count_ordered(const struct rm_target *t)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < t->k; i++)
-		for (size_t j = i + 1; j < t->k; j++)
-			n += better(t, i, j) != 0;
-	return n;
-}
-
-static bool preference_learns(const struct rm_target *t)
-{
-	return has_p(t) || count_ordered(t) > 0;
-}
-
-static int preference_check(const struct rm_target *t)
-{
-	if (has_p(t)) {
-		if (t->p < 0 || t->p > 1)
-			return rm_fail("p is %g, not within 0 and 1", t->p);
-		return 0;
-	}
-	if (!t->rank && !t->score)
-		return rm_fail("neither p, rank nor score: the responses "
-			       "cannot be compared");
-	return 0;
-}
-
-/*
- * Bradley-Terry.  d = r_i - r_j - m, q = P(i preferred over j):
- *
- *	l = -q log sigma(d) - (1 - q) log sigma(-d)
- *	dl/dd = sigma(d) - q
- *
- * Bradley and Terry, Biometrika 39, 1952; with the margin m of Touvron et
- * al., Llama 2, 2023, section 3.2.2.
- */
-static double bt_pair(struct group *g, size_t i, size_t j, double q,
-		      double m, double share)
-{
-	double d = g->s[i] - g->s[j] - m;
-	double l = -q * rm_log_sigmoid(d) - (1 - q) * rm_log_sigmoid(-d);
-	double dd = share * (rm_sigmoid(d) - q);
-
-	g->ds[i] += dd;
-	g->ds[j] -= dd;
-	return share * l;
-}
-
-/*
- * A pair with p: one comparison with q = p (1 - e) + (1 - p) e, e being the
- * label smoothing (Szegedy et al., 2016; for preferences Mitchell, A note on
- * DPO with noisy preferences, 2023).  Otherwise the mean over all strictly
- * ordered pairs, q = 1 - e, so that a group counts once whatever its k
- * (Ouyang et al., InstructGPT, 2022, equation 1).
- */
-static double bt_group(const struct rm_loss *loss, struct group *g)
-{
-	const struct rm_target *t = g->target;
-	double e = loss->o.smoothing, l = 0;
-	double m = isnan(t->margin) ? 0 : loss->o.margin * t->margin;
-
-	if (has_p(t))
-		return bt_pair(g, 0, 1, t->p * (1 - e) + (1 - t->p) * e, m, 1);
-	double share = 1 / (double)count_ordered(t);
-	for (size_t i = 0; i < t->k; i++)
-		for (size_t j = i + 1; j < t->k; j++) {
-			int sign = better(t, i, j);
-			if (sign > 0)
-				l += bt_pair(g, i, j, 1 - e, m, share);
-			else if (sign < 0)
-				l += bt_pair(g, j, i, 1 - e, m, share);
-		}
-	return l;
-}
-
-static const struct rm_key bt_keys[] = {
-	RM_KEY_DOUBLE("smoothing", struct options, smoothing, 0, .5, "0",
-		      "share of the labels taken to be wrong"),
-	RM_KEY_DOUBLE("margin", struct options, margin, 0, 1e6, "1",
-		      "times the margin of a pair that has one"),
-	KEY_CENTER,
-	RM_KEY_END
-};
-
-static const struct rm_loss_kind kinds[] = {
-	{ { "bt", "Bradley-Terry: -p log s(d) - (1 - p) log s(-d), "
-	    "d = r0 - r1 - margin", bt_keys, false },
-	  1, preference_check, preference_learns, bt_group },
-};
+#include "loss/kind.h"
+#include "loss_table.h"
 
 /* ---- penalties of any loss ---- */
 
@@ -168,7 +12,8 @@ static const struct rm_loss_kind kinds[] = {
  * c (sum of r)^2 of a group.  Eisenstein et al., Helping or Herding?, 2023,
  * as TRL's center_rewards_coefficient.
  */
-static double center_group(const struct rm_loss *loss, struct group *g)
+static double center_group(const struct rm_loss *loss,
+			   struct rm_loss_group *g)
 {
 	double c = loss->o.center, sum = 0;
 
@@ -181,14 +26,72 @@ static double center_group(const struct rm_loss *loss, struct group *g)
 	return c * sum * sum;
 }
 
+/* log(1 + length), NaN where it is not known: an empty response has one. */
+static double log_length(const struct rm_target *t, size_t i)
+{
+	return log1p(t->length[i]);
+}
+
+/* Its mean in the group, and of how many. */
+static double mean_length(const struct rm_target *t, double *n)
+{
+	double sum = 0;
+
+	*n = 0;
+	for (size_t i = 0; i < t->k; i++)
+		if (!isnan(t->length[i])) {
+			sum += log_length(t, i);
+			(*n)++;
+		}
+	return sum / *n;
+}
+
+/*
+ * c cov^2, cov = mean of r_i (x_i - mean x), x = log(1 + length).
+ *
+ * Chen et al., ODIN, 2024, have the correlation over a batch: its
+ * gradient would depend on how a step is cut, and over a pair a correlation
+ * is 1 or -1.  The covariance within each group has neither fault.
+ */
+static double length_group(const struct rm_loss *loss,
+			   struct rm_loss_group *g)
+{
+	const struct rm_target *t = g->target;
+	double c = loss->o.length, cov = 0, n;
+
+	if (c == 0 || !t->length)
+		return 0;
+	double mean = mean_length(t, &n);
+	for (size_t i = 0; i < t->k; i++)
+		if (!isnan(t->length[i]))
+			cov += g->s[i * g->K] * (log_length(t, i) - mean) / n;
+	for (size_t i = 0; i < t->k; i++)
+		if (!isnan(t->length[i]))
+			g->ds[i * g->K] += 2 * c * cov *
+				(log_length(t, i) - mean) / n;
+	return c * cov * cov;
+}
+
+static int check_length(const struct rm_target *t)
+{
+	if (!t->length)
+		return rm_fail("no length, which the loss's key length "
+			       "needs; rm-tokenize stores it");
+	for (size_t i = 0; i < t->k; i++)
+		if (t->length[i] < 0 || isinf(t->length[i]))
+			return rm_fail("the length of response %zu is %g", i,
+				       t->length[i]);
+	return 0;
+}
+
 /* ---- the table ---- */
 
 const struct rm_spec *const *rm_loss_specs(void)
 {
-	static const struct rm_spec *list[RM_COUNT(kinds) + 1];
+	static const struct rm_spec *list[RM_COUNT(rm_loss_kinds)];
 
-	for (size_t i = 0; i < RM_COUNT(kinds); i++)
-		list[i] = &kinds[i].spec;
+	for (size_t i = 0; rm_loss_kinds[i]; i++)
+		list[i] = &rm_loss_kinds[i]->spec;
 	return list;
 }
 
@@ -208,20 +111,37 @@ struct rm_loss *rm_loss_new(const json_t *config, size_t K)
 
 	if (i < 0)
 		return NULL;
-	if (kinds[i].columns && kinds[i].columns != K)
+	const struct rm_loss_kind *kind = rm_loss_kinds[i];
+	if (kind->columns && kind->columns != K)
 		return rm_fail_null("loss %s works on %zu score column(s), "
-				    "the head has %zu", kinds[i].spec.name,
-				    kinds[i].columns, K);
+				    "the head has %zu", kind->spec.name,
+				    kind->columns, K);
 	struct rm_loss *loss = rm_calloc(1, sizeof(*loss));
 	if (!loss)
 		return NULL;
-	loss->kind = &kinds[i];
+	loss->kind = kind;
 	loss->K = K;
-	if (rm_spec_fill("loss", &kinds[i].spec, config, &loss->o) < 0) {
+	if (rm_spec_fill("loss", &kind->spec, config, &loss->o) < 0) {
 		free(loss);
 		return NULL;
 	}
+	if (kind->own && kind->own(loss, &loss->own))
+		loss->n_own = loss->own.shape[0];
 	return loss;
+}
+
+int rm_loss_add_params(struct rm_loss *loss, struct rm_params *params)
+{
+	int row;
+
+	if (loss->n_own == 0)
+		return 0;
+	row = rm_params_add(params, &loss->own);
+	if (row < 0)
+		return -1;
+	loss->params = params;
+	loss->row = (size_t)row;
+	return 0;
 }
 
 void rm_loss_free(struct rm_loss *loss)
@@ -237,7 +157,9 @@ int rm_loss_check(const struct rm_loss *loss, const struct rm_target *target)
 		return rm_fail("weight is %g", w);
 	if (isinf(target->margin))
 		return rm_fail("margin is %g", target->margin);
-	return loss->kind->check(target);
+	if (loss->o.length > 0 && check_length(target) < 0)
+		return -1;
+	return loss->kind->check(loss, target);
 }
 
 /* ---- a batch ---- */
@@ -245,7 +167,7 @@ int rm_loss_check(const struct rm_loss *loss, const struct rm_target *target)
 static double weight_of(const struct rm_loss *loss,
 			const struct rm_target *t)
 {
-	if (!loss->kind->learns(t))
+	if (!loss->kind->learns(loss, t))
 		return 0;
 	return isnan(t->weight) ? 1 : t->weight;
 }
@@ -266,52 +188,92 @@ static double won(double better_score, double worse_score)
 		better_score == worse_score ? .5 : 0;
 }
 
-static void count_correct(const struct group *g, struct rm_loss_sums *sums)
+static void count_correct(const struct rm_loss_group *g,
+			  struct rm_loss_sums *sums)
 {
 	const struct rm_target *t = g->target;
-	size_t K = g->K;
+	struct rm_comparison c;
+	size_t at = 0;
 
-	if (has_p(t)) {
-		double right = won(g->s[0], g->s[K]);
-		sums->compared += t->p != .5;
-		sums->correct += t->p > .5 ? right : t->p < .5 ? 1 - right : 0;
-		return;
+	while (rm_loss_next(t, &at, &c)) {
+		double right = won(g->s[c.i * g->K], g->s[c.j * g->K]);
+		sums->compared += c.q != .5;
+		sums->correct += c.q > .5 ? right : c.q < .5 ? 1 - right : 0;
 	}
-	for (size_t i = 0; i < t->k; i++)
-		for (size_t j = i + 1; j < t->k; j++) {
-			int sign = better(t, i, j);
-			if (sign == 0)
-				continue;
-			double right = won(g->s[i * K], g->s[j * K]);
-			sums->compared++;
-			sums->correct += sign > 0 ? right : 1 - right;
-		}
 }
 
-static int one_group(const struct rm_loss *loss, struct group *g,
-		     const rm_real *scores, double scale, rm_real *dscores,
-		     double *space, struct rm_loss_sums *sums)
+/* The loss of one group that has something to learn from. */
+static int one_group(const struct rm_loss *loss, struct rm_loss_group *g,
+		     double w, struct rm_loss_sums *sums)
 {
-	size_t n = g->target->k * g->K;
-	double w = weight_of(loss, g->target);
+	double l = loss->kind->group(loss, g) + center_group(loss, g) +
+		length_group(loss, g);
+
+	if (!isfinite(l))
+		return rm_fail("the loss is %s",
+			       isnan(l) ? "NaN" : "infinite");
+	sums->loss += w * l;
+	sums->weight += w;
+	return 0;
+}
+
+/* What the groups of a call share: room for the largest of them. */
+struct room {
+	double *s, *ds;		/* [most, K] */
+	double *own, *down;	/* [n_own] */
+};
+
+static int make_room(struct room *r, const struct rm_loss *loss, size_t most)
+{
+	size_t n = most * loss->K;
+
+	if (loss->n_own > 0 && !loss->params)
+		return rm_fail("%s is not in the table of parameters",
+			       loss->own.name);
+	r->s = rm_malloc(2 * (n + loss->n_own), sizeof(*r->s));
+	if (!r->s)
+		return -1;
+	r->ds = r->s + n;
+	r->own = r->ds + n;
+	r->down = r->own + loss->n_own;
+	for (size_t i = 0; i < loss->n_own; i++)
+		r->own[i] = (double)loss->params->param[loss->row].value[i];
+	return 0;
+}
+
+/* Adds to the gradient of the loss's own parameters. */
+static void own_back(const struct rm_loss *loss, const struct room *r,
+		     double scale)
+{
+	rm_real *grad = loss->params->param[loss->row].grad;
+
+	for (size_t i = 0; grad && i < loss->n_own; i++)
+		grad[i] += (rm_real)(scale * r->down[i]);
+}
+
+/* One group of the call: scores in, gradients out. */
+static int take_group(const struct rm_loss *loss, const struct room *r,
+		      const struct rm_target *t, const rm_real *scores,
+		      double scale, rm_real *dscores,
+		      struct rm_loss_sums *sums)
+{
+	struct rm_loss_group g = { t, loss->K, r->s, r->ds, r->own, r->down };
+	size_t n = t->k * loss->K;
+	double w = weight_of(loss, t);
 
 	for (size_t i = 0; i < n; i++) {
-		space[i] = (double)scores[i];
-		space[n + i] = 0;
+		r->s[i] = (double)scores[i];
+		r->ds[i] = 0;
 	}
-	g->s = space;
-	g->ds = space + n;
-	if (w > 0) {
-		double l = loss->kind->group(loss, g) + center_group(loss, g);
-		if (!isfinite(l))
-			return rm_fail("the loss is %s",
-				       isnan(l) ? "NaN" : "infinite");
-		sums->loss += w * l;
-		sums->weight += w;
-	}
-	count_correct(g, sums);
+	for (size_t i = 0; i < loss->n_own; i++)
+		r->down[i] = 0;
+	if (w > 0 && one_group(loss, &g, w, sums) < 0)
+		return -1;
+	count_correct(&g, sums);
 	for (size_t i = 0; dscores && i < n; i++)
-		dscores[i] = (rm_real)(scale * w * g->ds[i]);
+		dscores[i] = (rm_real)(scale * w * r->ds[i]);
+	if (dscores && loss->n_own > 0)
+		own_back(loss, r, scale * w);
 	return 0;
 }
 
@@ -320,21 +282,20 @@ int rm_loss_forward(const struct rm_loss *loss,
 		    const rm_real *scores, double scale, rm_real *dscores,
 		    struct rm_loss_sums *sums)
 {
+	struct room r = {0};
 	size_t most = 0, at = 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < n; i++)
 		most = RM_MAX(most, targets[i].k);
-	double *space = rm_malloc(2 * most * loss->K, sizeof(*space));
-	if (!space)
+	if (make_room(&r, loss, most) < 0)
 		return -1;
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		struct group g = { &targets[i], loss->K, NULL, NULL };
 		sums->bad_group = i;
-		rc = one_group(loss, &g, scores + at, scale,
-			       dscores ? dscores + at : NULL, space, sums);
+		rc = take_group(loss, &r, &targets[i], scores + at, scale,
+				dscores ? dscores + at : NULL, sums);
 		at += targets[i].k * loss->K;
 	}
-	free(space);
+	free(r.s);
 	return rc;
 }

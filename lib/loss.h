@@ -2,13 +2,15 @@
  * loss: what training makes small: a function of the scores [n, K] of a
  * group's responses and of what people said of them.
  *
- * Losses are rows of a table, chosen by name with options ("bt:smoothing=.1",
+ * Kinds are in lib/loss/, chosen by name with options ("bt:smoothing=.1",
  * `--loss list` explains them).  A loss knows nothing of models, tokens or
  * files.  Sums are in double; the forms are stable for rewards of any size.
- * Errors as in base.h.
+ * The loss of a group depends on no other one, so that a step may be cut
+ * anywhere between groups.  Errors as in base.h.
  *
  *	json_t *config = rm_loss_parse("bt:center=.01");
  *	struct rm_loss *loss = rm_loss_new(config, K);
+ *	rm_loss_add_params(loss, &params);	before rm_params_alloc
  *	total = rm_loss_weight(loss, targets, n);	summed over the step
  *	rm_loss_forward(loss, targets, n, scores, 1 / total, dscores, &r);
  *	rm_loss_free(loss);
@@ -26,11 +28,14 @@
 struct rm_target {
 	size_t k;		/* responses */
 	double p;		/* k = 2: P(first preferred); NaN: see rank */
-	double margin;		/* of the preferred, reward units; NaN: 0 */
+	/* Of the preferred, with p of the first; reward units. */
+	double margin;
 	double weight;		/* NaN: 1 */
 	const double *rank;	/* 0 = best, equal = tie */
 	const double *score;	/* higher = better; used where rank is NULL */
 	const double *teacher;	/* a teacher's rewards */
+	const double *attributes;	/* [k, K] a grade for each score */
+	const double *length;	/* characters or tokens, 0 or more */
 };
 
 struct rm_loss;
@@ -53,9 +58,19 @@ void rm_loss_list(struct rm_buf *out);
 
 /* K: score columns of the head; refused here if the loss wants others. */
 struct rm_loss *rm_loss_new(const json_t *config, size_t K);
+/*
+ * Some losses have parameters of their own, such as learned weights: adds
+ * their row, after those of the model and before rm_params_alloc; most have
+ * none.  The table is borrowed: rm_loss_forward reads values there and, with
+ * dscores, adds to gradients.
+ */
+int rm_loss_add_params(struct rm_loss *loss, struct rm_params *params);
 void rm_loss_free(struct rm_loss *loss);
 
-/* Whether such a target can train this loss; the message says what lacks. */
+/*
+ * Whether such a target can train this loss; the message says what lacks and
+ * which tool gives it.
+ */
 int rm_loss_check(const struct rm_loss *loss, const struct rm_target *target);
 
 /* The sum of the weights of groups that have something to learn from. */

@@ -115,6 +115,28 @@ static json_t *flag_from_text(const char *text)
 	return rm_fail_null("%s is neither yes nor no", text);
 }
 
+/* "1/.5/2" */
+static json_t *numbers_from_text(const struct rm_key *key, const char *text)
+{
+	json_t *list = json_array();
+	char *copy = rm_strdup(text), *next;
+	bool good = list && copy;
+	double x;
+
+	for (char *part = copy; good && part; part = next) {
+		next = strchr(part, '/');
+		if (next)
+			*next++ = '\0';
+		good = rm_parse_double(part, key->min, key->max, &x) == 0 &&
+			json_array_append_new(list, json_real(x)) == 0;
+	}
+	free(copy);
+	if (good)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
 static json_t *value_from_text(const struct rm_key *key, const char *text)
 {
 	size_t n;
@@ -134,6 +156,8 @@ static json_t *value_from_text(const struct rm_key *key, const char *text)
 		return json_real(x);
 	case RM_KEY_TYPE_CHOICE:
 		return choice_index(key, text) < 0 ? NULL : json_string(text);
+	case RM_KEY_TYPE_LIST:
+		return numbers_from_text(key, text);
 	case RM_KEY_TYPE_END:
 		break;
 	}
@@ -155,6 +179,27 @@ static int in_range(const struct rm_key *key, double x)
 		       rm_format_double(x, found),
 		       rm_format_double(key->min, min),
 		       rm_format_double(key->max, max));
+}
+
+static int numbers_into(const struct rm_key *key, const json_t *v, void *to)
+{
+	struct rm_numbers list = { .n = json_array_size(v) };
+
+	if (list.n == 0)
+		return wrong_type(key, "a list of numbers");
+	if (list.n > RM_COUNT(list.x))
+		return rm_fail("%s has %zu numbers, more than %zu", key->name,
+			       list.n, RM_COUNT(list.x));
+	for (size_t i = 0; i < list.n; i++) {
+		const json_t *x = json_array_get(v, i);
+		if (!json_is_number(x))
+			return wrong_type(key, "a list of numbers");
+		list.x[i] = json_number_value(x);
+		if (in_range(key, list.x[i]) < 0)
+			return -1;
+	}
+	memcpy(to, &list, sizeof(list));
+	return 0;
 }
 
 static int value_into(const struct rm_key *key, const json_t *v,
@@ -197,6 +242,8 @@ static int value_into(const struct rm_key *key, const json_t *v,
 		n = (size_t)i;
 		memcpy(to, &n, sizeof(n));
 		return 0;
+	case RM_KEY_TYPE_LIST:
+		return numbers_into(key, v, to);
 	case RM_KEY_TYPE_END:
 		break;
 	}
@@ -350,6 +397,11 @@ static void list_range(struct rm_buf *out, const struct rm_key *key)
 		break;
 	case RM_KEY_TYPE_CHOICE:
 		rm_join_names(out, choices_of(key));
+		break;
+	case RM_KEY_TYPE_LIST:
+		rm_buf_printf(out, "X/Y/..., each %s to %s",
+			      rm_format_double(key->min, min),
+			      rm_format_double(key->max, max));
 		break;
 	case RM_KEY_TYPE_END:
 		break;

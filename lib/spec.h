@@ -23,12 +23,19 @@
 
 enum rm_key_type {
 	RM_KEY_TYPE_END, RM_KEY_TYPE_FLAG, RM_KEY_TYPE_SIZE,
-	RM_KEY_TYPE_DOUBLE, RM_KEY_TYPE_CHOICE
+	RM_KEY_TYPE_DOUBLE, RM_KEY_TYPE_CHOICE, RM_KEY_TYPE_LIST
+};
+
+/* The value of a key that lists numbers, "1/.5/2" when typed: at least one. */
+struct rm_numbers {
+	size_t n;
+	double x[32];
 };
 
 /*
  * One key.  `offset` is the place of its value in the kind's struct of
- * options: bool, size_t, double, or size_t (the index into choices).
+ * options: bool, size_t, double, size_t (the index into choices), or struct
+ * rm_numbers.
  */
 struct rm_key {
 	enum rm_key_type type;
@@ -57,6 +64,9 @@ struct rm_key {
 #define RM_KEY_NAMES(name, type, member, names, fallback, help) \
 	{ RM_KEY_TYPE_CHOICE, name, offsetof(type, member), 0, 0, fallback, \
 	  help, NULL, names }
+#define RM_KEY_LIST(name, type, member, min, max, fallback, help) \
+	{ RM_KEY_TYPE_LIST, name, offsetof(type, member), min, max, \
+	  fallback, help, NULL, NULL }
 #define RM_KEY_END \
 	{ RM_KEY_TYPE_END, NULL, 0, 0, 0, NULL, NULL, NULL, NULL }
 

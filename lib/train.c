@@ -133,6 +133,26 @@ int rm_train_evaluate(struct rm_model *m, const struct rm_loss *loss,
 	return status;
 }
 
+/* Every pair must say what the loss learns from. */
+static int check_targets(struct loop *l, const struct rm_subset *s)
+{
+	struct rm_buf name = {0};
+
+	for (size_t i = 0; s && i < s->n; i++) {
+		rm_subset_targets(s, &i, 1, l->targets);
+		if (rm_loss_check(l->loss, l->targets) == 0)
+			continue;
+		rm_subset_name(s, i, &name);
+		rm_wrap("loss %s: %s",
+			json_string_value(json_object_get(l->o->loss,
+							  "name")),
+			rm_buf_text(&name));
+		rm_buf_fini(&name);
+		return -1;
+	}
+	return 0;
+}
+
 /* The loss of equal rewards on the first examples. */
 static int take_baseline(struct loop *l)
 {
@@ -585,6 +605,7 @@ int rm_train(struct rm_model *m, const struct rm_subset *train,
 	memset(result, 0, sizeof(*result));
 	result->loss = result->accuracy = (double)NAN;
 	if (rm_train_check(options) == 0 && set_up(&l) == 0 &&
+	    check_targets(&l, train) == 0 && check_targets(&l, valid) == 0 &&
 	    take_baseline(&l) == 0 && resume(&l) == 0 &&
 	    make_ready(&l) == 0 && keep_rows(&l) == 0 && run(&l) == 0)
 		status = conclude(&l);

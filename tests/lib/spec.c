@@ -8,6 +8,7 @@ struct options {
 	bool flag;
 	size_t n, choice;
 	double x;
+	struct rm_numbers list;
 };
 
 static const char *const colours[] = { "red", "green", NULL };
@@ -18,6 +19,7 @@ static const struct rm_key keys[] = {
 	RM_KEY_DOUBLE("x", struct options, x, 0, 1, ".5", "a share"),
 	RM_KEY_CHOICE("choice", struct options, choice, colours, "green",
 		      "a colour"),
+	RM_KEY_LIST("list", struct options, list, 0, 9, "1", "numbers"),
 	RM_KEY_END
 };
 
@@ -32,13 +34,15 @@ static void test_defaults(void **state)
 	(void)state;
 	json_t *config = rm_spec_parse("part", specs, "thing");
 	assert_non_null(config);
-	assert_int_equal(json_object_size(config), 5);
+	assert_int_equal(json_object_size(config), 6);
 	assert_int_equal(rm_spec_find("part", specs, config), 0);
 	assert_int_equal(rm_spec_fill("part", &thing, config, &o), 0);
 	assert_false(o.flag);
 	assert_int_equal(o.n, 4);
 	assert_true(o.x == .5);
 	assert_int_equal(o.choice, 1);
+	assert_int_equal(o.list.n, 1);
+	assert_true(o.list.x[0] == 1);
 	json_decref(config);
 }
 
@@ -48,7 +52,8 @@ static void test_values(void **state)
 
 	(void)state;
 	json_t *config = rm_spec_parse("part", specs,
-				       "thing:n=1k,x=.25,flag=yes,choice=red");
+				       "thing:n=1k,x=.25,flag=yes,choice=red,"
+				       "list=3/.5");
 	assert_non_null(config);
 	assert_int_equal(rm_spec_set("part", specs, config, "x", "0.75"), 0);
 	assert_int_equal(rm_spec_fill("part", &thing, config, &o), 0);
@@ -56,6 +61,8 @@ static void test_values(void **state)
 	assert_int_equal(o.n, 1024);
 	assert_true(o.x == .75);
 	assert_int_equal(o.choice, 0);
+	assert_int_equal(o.list.n, 2);
+	assert_true(o.list.x[0] == 3 && o.list.x[1] == .5);
 	json_decref(config);
 }
 
@@ -83,7 +90,8 @@ static void test_refused(void **state)
 {
 	(void)state;
 	refused("thin", "unknown part thin; there are thing, plain");
-	refused("thing:m=1", "no key m; there are flag, n, x, choice");
+	refused("thing:m=1", "no key m; there are flag, n, x, choice, "
+		"list");
 	refused("plain:m=1", "there are none");
 	refused("thing:n", "\"n\" is not key=value");
 	refused("thing:", "is not key=value");
@@ -93,6 +101,8 @@ static void test_refused(void **state)
 	refused("thing:x=1x", "part thing: x");
 	refused("thing:flag=maybe", "neither yes nor no");
 	refused("thing:choice=blue", "there are red, green");
+	refused("thing:list=1/", "part thing: list");
+	refused("thing:list=1/10", "part thing: list");
 }
 
 static void refused_json(const char *text, const char *message)
@@ -119,6 +129,12 @@ static void test_refused_json(void **state)
 	refused_json("{\"flag\": 1}", "true or false");
 	refused_json("{\"choice\": 0}", "a name");
 	refused_json("{\"choice\": \"blue\"}", "there are red, green");
+	refused_json("{\"list\": 1}", "list should be a list of numbers");
+	refused_json("{\"list\": []}", "list should be a list of numbers");
+	refused_json("{\"list\": [true]}", "list should be a list");
+	refused_json("{\"list\": [1, -1]}", "list is -1, not within");
+	refused_json("{\"list\": [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
+		     "1,1,1,1,1,1,1,1,1,1,1,1,1]}", "33 numbers, more than 32");
 	json_t *none = json_object();
 	assert_int_equal(rm_spec_find("part", specs, none), -1);
 	json_decref(none);
@@ -134,6 +150,7 @@ static void test_list(void **state)
 	assert_non_null(strstr(text, "thing\n    a thing\n"));
 	assert_non_null(strstr(text, "n=4  a count (1 to 1048576)"));
 	assert_non_null(strstr(text, "choice=green  a colour (red, green)"));
+	assert_non_null(strstr(text, "list=1  numbers (X/Y/..., each 0 to 9)"));
 	rm_buf_fini(&b);
 }
 

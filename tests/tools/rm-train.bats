@@ -945,6 +945,32 @@ small=layers=2,hidden=32,heads=4
 	assert_output --partial "-o MODEL is needed"
 }
 
+@test "every loss of pairs learns; what pairs cannot teach is named" {
+	jq -c '. + {margin: 2}' "$BATS_FILE_TMPDIR/text.jsonl" |
+		rm-tokenize -q |
+		rm-pair -q --split train=.8,test=.2 --take train > sized.rms
+	for loss in $(rm-train --loss list | grep '^[a-z]'); do
+		run rm-train -q -o "$loss" --loss "$loss" sized.rms
+		case $loss in
+		distill) assert_output --partial "no teacher" ;;
+		regression) assert_output --partial "no attribute" ;;
+		triplet) assert_output --partial "no middle response" ;;
+		uncertainty) assert_output --partial "2 score column" ;;
+		*)
+			assert_success
+			run accuracy "$loss"
+			jq -en "$output > .6" || fail "$loss: $output"
+			continue
+			;;
+		esac
+		assert_failure 1
+		assert [ ! -e "$loss" ]
+	done
+	run rm-train -q -o m --loss scaled-bt pairs.rms
+	assert_failure 1
+	assert_output --regexp 'loss scaled-bt: record 1 .*rm-pair --margin'
+}
+
 @test "a value that a part cannot have is wrong usage" {
 	run rm-train -o wrong --precision fp8 pairs.rms
 	assert_failure 2
