@@ -98,11 +98,11 @@ static int rows_product(struct job *j)
 }
 
 int rm_gemm_nt(size_t m, size_t n, size_t k, const rm_real *x,
-	       const rm_real *w, rm_real *y, enum rm_rows rows)
+	       const rm_real *w, rm_real *y)
 {
 	struct job j = {
 		.m = m, .n = n, .k = k, .x = x, .w = w, .y = y, .tw = true,
-		.step = rows == RM_ROWS_ALONE ? rm_gemm()->align : 1
+		.step = rm_gemm()->align
 	};
 
 	return rows_product(&j);

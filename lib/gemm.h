@@ -5,10 +5,10 @@
  * any batch and for any number of threads: rows are cut into tiles of a
  * fixed size, the last filled up with zero rows, each computed by one call
  * of one thread.  Where a row's bits depend on its place within a tile, the
- * backend states the alignment at which they do not.  Backends are drop-in
- * files in lib/gemm/, one chosen at the first use.  Errors as in base.h.
+ * backend states the alignment at which they do not, and every row is put
+ * there.  Backends are drop-in files in lib/gemm/, one chosen at the first use.  Errors as in base.h.
  *
- *	rm_gemm_nt(T, O, I, x, w, y, RM_ROWS_ALONE)	y = x w'
+ *	rm_gemm_nt(T, O, I, x, w, y)	y = x w'
  *	rm_gemm_nn(T, I, O, dy, w, dx)			dx += dy w
  *	rm_gemm_tn(O, I, T, dy, O, x, I, dw, RM_FP32)	dw += dy' x
  */
@@ -39,14 +39,9 @@ struct rm_gemm {
 
 const struct rm_gemm *rm_gemm(void);
 
-enum rm_rows {
-	RM_ROWS_TEXTS,	/* texts start at multiples of align already */
-	RM_ROWS_ALONE	/* every row is a text of its own */
-};
-
 /* y[m, n] = x[m, k] w[n, k]'.  -1 on memory. */
 int rm_gemm_nt(size_t m, size_t n, size_t k, const rm_real *x,
-	       const rm_real *w, rm_real *y, enum rm_rows rows);
+	       const rm_real *w, rm_real *y);
 /* y[m, n] += x[m, k] w[k, n]. */
 int rm_gemm_nn(size_t m, size_t n, size_t k, const rm_real *x,
 	       const rm_real *w, rm_real *y);

@@ -171,7 +171,7 @@ static int back_to_b(const struct rm_params *p, const struct thin_job *job,
 		     enum rm_precision precision)
 {
 	if (rm_gemm_nt(job->rows, l->rank, k, x, p->param[l->a].value,
-		       job->v, RM_ROWS_ALONE) < 0)
+		       job->v) < 0)
 		return -1;
 	for (size_t i = 0; i < job->rows * l->rank; i++)
 		job->v[i] *= job->scale;

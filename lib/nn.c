@@ -31,12 +31,11 @@ static void few_forward(rm_real *y, const rm_real *x, const rm_real *w,
 }
 
 int rm_linear_forward(rm_real *y, const rm_real *x, const rm_real *w,
-		      const rm_real *b, size_t T, size_t I, size_t O,
-		      enum rm_rows rows)
+		      const rm_real *b, size_t T, size_t I, size_t O)
 {
 	if (O < FEW_OUTPUTS)
 		few_forward(y, x, w, T, I, O);
-	else if (rm_gemm_nt(T, O, I, x, w, y, rows) < 0)
+	else if (rm_gemm_nt(T, O, I, x, w, y) < 0)
 		return -1;
 	for (size_t t = 0; b && t < T; t++)
 		for (size_t o = 0; o < O; o++)

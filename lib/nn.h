@@ -5,7 +5,7 @@
  * gradient that is not NULL, unless they say that they set it.  Knows nothing of parameter tables or models.
  * Errors as in base.h (memory only).
  *
- *	rm_linear_forward(y, x, w, b, T, I, O, RM_ROWS_ALONE);
+ *	rm_linear_forward(y, x, w, b, T, I, O);
  *	rm_linear_backward(dx, dw, db, dy, x, w, T, I, O);
  */
 #ifndef RM_NN_H
@@ -17,8 +17,7 @@
 
 /* y[T, O] = x[T, I] w[O, I]' + b[O]; b may be NULL. */
 int rm_linear_forward(rm_real *y, const rm_real *x, const rm_real *w,
-		      const rm_real *b, size_t T, size_t I, size_t O,
-		      enum rm_rows rows);
+		      const rm_real *b, size_t T, size_t I, size_t O);
 /* dx[T, I], dw[O, I], db[O] from dy[T, O]; each of them may be NULL. */
 int rm_linear_backward(rm_real *dx, rm_real *dw, rm_real *db,
 		       const rm_real *dy, const rm_real *x, const rm_real *w,

@@ -423,12 +423,43 @@ static void list_key(struct rm_buf *out, const struct rm_key *k)
 	rm_buf_fini(&text);
 }
 
+/* Whether every kind has this key, and says the same of it. */
+static bool is_common(const struct rm_spec *const *specs,
+		      const struct rm_key *key)
+{
+	size_t i = 0, having = 0;
+
+	for (; specs[i]; i++)
+		for (const struct rm_key *k = keys_of(specs[i]); k->type; k++)
+			having += !strcmp(k->name, key->name) &&
+				  !strcmp(k->fallback, key->fallback) &&
+				  !strcmp(k->help, key->help);
+	return i > 1 && having == i;
+}
+
+/* The keys of a kind that are its own, or those that it shares with all. */
+static void list_keys(struct rm_buf *out, const struct rm_spec *const *specs,
+		      const struct rm_spec *spec, bool common)
+{
+	bool first = common;
+
+	for (const struct rm_key *k = keys_of(spec); k->type; k++) {
+		if (is_common(specs, k) != common)
+			continue;
+		if (first)
+			rm_buf_puts(out, "in each of them\n");
+		first = false;
+		list_key(out, k);
+	}
+}
+
 void rm_spec_list(struct rm_buf *out, const struct rm_spec *const *specs)
 {
 	for (size_t i = 0; specs[i]; i++) {
 		rm_buf_printf(out, "%s\n    ", specs[i]->name);
 		rm_buf_wrap(out, specs[i]->help, 4, 4);
-		for (const struct rm_key *k = keys_of(specs[i]); k->type; k++)
-			list_key(out, k);
+		list_keys(out, specs, specs[i], false);
 	}
+	if (specs[0])
+		list_keys(out, specs, specs[0], true);
 }

@@ -304,7 +304,7 @@ static int project(const struct rm_backbone *b, const struct rm_layer *l,
 		return -1;
 	return rm_linear_forward(*y, x, rm_value(b, l->weight[slot]),
 				 rm_value(b, l->bias[slot]), 2 * a->span,
-				 a->hidden, HD, RM_ROWS_ALONE);
+				 a->hidden, HD);
 }
 
 struct rm_norm rm_transformer_norm(const struct rm_backbone *b,

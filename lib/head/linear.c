@@ -88,7 +88,7 @@ static int linear_forward(struct rm_head *h, const struct rm_batch *batch,
 	}
 	return rm_linear_forward(h->scores, x, p[l->weight].value,
 				 p[l->bias].value, hidden->n, h->dim,
-				 h->columns, RM_ROWS_ALONE);
+				 h->columns);
 }
 
 static int linear_backward(struct rm_head *h, const struct rm_batch *batch,

@@ -118,12 +118,12 @@ static int mlp_forward(struct rm_head *h, const struct rm_batch *batch,
 		return -1;
 	rm_dropout_forward(m->x, hidden->value, n, C, &d0);
 	if (rm_linear_forward(m->z, m->x, p[m->w1].value, p[m->b1].value, n,
-			      C, H, RM_ROWS_ALONE) < 0)
+			      C, H) < 0)
 		return -1;
 	rm_activations[m->o.activation].forward(m->a, m->z, n * H);
 	rm_dropout_forward(m->a, m->a, n, H, &d1);
 	return rm_linear_forward(h->scores, m->a, p[m->w2].value,
-				 p[m->b2].value, n, H, 1, RM_ROWS_ALONE);
+				 p[m->b2].value, n, H, 1);
 }
 
 /* s = w2 a + b2, a = drop(f(z)), z = w1 x + b1, x = drop(hidden) */

@@ -162,8 +162,7 @@ static int inner_forward(struct rm_head *h, const struct rm_batch *batch,
 	rm_dropout_forward(n->x, hidden->value, T, C, &in);
 	if (rm_linear_forward(n->u, n->x,
 			      value(h, n->weight[RM_HEAD_DENSE]),
-			      value(h, n->bias[RM_HEAD_DENSE]), T, C, C,
-			      RM_ROWS_ALONE) < 0)
+			      value(h, n->bias[RM_HEAD_DENSE]), T, C, C) < 0)
 		return -1;
 	rm_activations[n->arch.head_activation].forward(n->f, n->u, T * C);
 	if (n->weight[RM_HEAD_NORM] >= 0)
@@ -183,7 +182,7 @@ static int native_forward(struct rm_head *h, const struct rm_batch *batch,
 	return rm_linear_forward(h->scores, dense ? inner(n) : hidden->value,
 				 value(h, n->weight[RM_HEAD_OUT]),
 				 value(h, n->bias[RM_HEAD_OUT]), hidden->n,
-				 h->dim, h->columns, RM_ROWS_ALONE);
+				 h->dim, h->columns);
 }
 
 /* dh, of what the last product reads, into the parameters inside and dx. */

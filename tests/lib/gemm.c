@@ -76,14 +76,10 @@ static void test_nt(void **state)
 		size_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
 		rm_real *x = matrix(m, k, 1), *w = matrix(n, k, 2);
 		rm_real *y = matrix(m, n, 3);
-		for (int rows = RM_ROWS_TEXTS; rows <= RM_ROWS_ALONE; rows++) {
-			assert_int_equal(rm_gemm_nt(m, n, k, x, w, y,
-						    (enum rm_rows)rows), 0);
-			for (size_t i = 0; i < m; i++)
-				for (size_t j = 0; j < n; j++)
-					near(y[i * n + j],
-					     nt(x, w, k, i, j));
-		}
+		assert_int_equal(rm_gemm_nt(m, n, k, x, w, y), 0);
+		for (size_t i = 0; i < m; i++)
+			for (size_t j = 0; j < n; j++)
+				near(y[i * n + j], nt(x, w, k, i, j));
 		free(x);
 		free(w);
 		free(y);
@@ -127,14 +123,13 @@ static void test_rows_have_the_same_bits(void **state)
 	static const size_t from[] = { 0, 1, 5, 12, 511, 700, 1099 };
 
 	(void)state;
-	assert_int_equal(rm_gemm_nt(M, N, K, x, w, all, RM_ROWS_ALONE), 0);
+	assert_int_equal(rm_gemm_nt(M, N, K, x, w, all), 0);
 	for (size_t threads = 1; threads <= 3; threads++) {
 		rm_threads_set(threads);
 		for (size_t f = 0; f < RM_COUNT(from); f++)
 			for (size_t m = 1; m <= M - from[f]; m += m < 20 ?
 			     1 : 193) {
-				rm_gemm_nt(m, N, K, x + from[f] * K, w, y,
-					   RM_ROWS_ALONE);
+				rm_gemm_nt(m, N, K, x + from[f] * K, w, y);
 				assert_memory_equal(y, all + from[f] * N,
 						    m * N * sizeof(*y));
 			}

@@ -60,8 +60,7 @@ struct layer {
 
 static void linear_f(const struct layer *l, rm_real *y, rm_real *const *x)
 {
-	rm_linear_forward(y, x[0], x[1], x[2], T, l->in[0] / T, l->out / T,
-			  RM_ROWS_ALONE);
+	rm_linear_forward(y, x[0], x[1], x[2], T, l->in[0] / T, l->out / T);
 }
 
 static void linear_b(const struct layer *l, rm_real *const *dx,

@@ -17,7 +17,7 @@ static void test_linear_by_hand(void **state)
 	rm_real y[6], dx[4] = {0}, dw[6] = {0}, db[3] = {0};
 
 	(void)state;
-	rm_linear_forward(y, x, w, b, 2, 2, 3, RM_ROWS_ALONE);
+	rm_linear_forward(y, x, w, b, 2, 2, 3);
 	assert_memory_equal(y, y_expected, sizeof(y));
 	rm_linear_backward(dx, dw, db, dy, x, w, 2, 2, 3);
 	assert_memory_equal(dx, dx_expected, sizeof(dx));
@@ -43,10 +43,9 @@ static void test_linear_rows(void **state)
 		w[i] = (rm_real)rm_random_normal(2, RM_RANDOM_TEST, 0, i);
 	for (size_t o = 0; o < RM_COUNT(outputs); o++) {
 		size_t O = outputs[o];
-		rm_linear_forward(all, x, w, NULL, T, I, O, RM_ROWS_ALONE);
+		rm_linear_forward(all, x, w, NULL, T, I, O);
 		for (size_t t = 0; t < T; t++) {
-			rm_linear_forward(one, x + t * I, w, NULL, 1, I, O,
-					  RM_ROWS_ALONE);
+			rm_linear_forward(one, x + t * I, w, NULL, 1, I, O);
 			assert_memory_equal(one, all + t * O,
 					    O * sizeof(*one));
 		}

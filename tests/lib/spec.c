@@ -154,6 +154,34 @@ static void test_list(void **state)
 	rm_buf_fini(&b);
 }
 
+/* What all kinds have is said once, at the end. */
+static void test_list_common(void **state)
+{
+	static const struct rm_key one[] = {
+		RM_KEY_SIZE("n", struct options, n, 1, 9, "4", "a count"),
+		RM_KEY_DOUBLE("x", struct options, x, 0, 1, ".5", "a share"),
+		RM_KEY_END
+	};
+	static const struct rm_key other[] = {
+		RM_KEY_DOUBLE("x", struct options, x, 0, 1, ".5", "a share"),
+		RM_KEY_SIZE("n", struct options, n, 1, 9, "5", "a count"),
+		RM_KEY_END
+	};
+	static const struct rm_spec a = { "a", "first", one, false };
+	static const struct rm_spec b = { "b", "second", other, false };
+	const struct rm_spec *const both[] = { &a, &b, NULL };
+	struct rm_buf text = {0};
+
+	(void)state;
+	rm_spec_list(&text, both);
+	assert_string_equal(rm_buf_text(&text),
+			    "a\n    first\n    n=4  a count (1 to 9)\n"
+			    "b\n    second\n    n=5  a count (1 to 9)\n"
+			    "in each of them\n"
+			    "    x=.5  a share (0 to 1)\n");
+	rm_buf_fini(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refused_json),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_list_common),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
