@@ -24,8 +24,8 @@ VERSION := $(shell sed -n 's/^\#define RM_VERSION "\(.*\)"/\1/p' lib/base.h)
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wvla
 SAN = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 	-fno-sanitize-recover=undefined)
-ALL_CFLAGS = -std=c11 $(OPT) $(WARN) -fopenmp -fno-math-errno -D_GNU_SOURCE -Ilib \
-	-I$(BUILD)/gen $(SAN) $(CFLAGS)
+ALL_CFLAGS = -std=c11 $(OPT) $(WARN) -fopenmp -fno-math-errno -D_GNU_SOURCE \
+	-Ilib -I$(BUILD)/gen $(SAN) $(CFLAGS)
 ALL_LDFLAGS = -fopenmp $(SAN) -Wl,--as-needed $(LDFLAGS)
 # oneDNN multiplies in bf16 where the processor can; `make ONEDNN=` leaves it out.
 ONEDNN ?= $(if $(wildcard /usr/include/dnnl.h /usr/include/*/dnnl.h \

@@ -447,7 +447,7 @@ static void list_keys(struct rm_buf *out, const struct rm_spec *const *specs,
 		if (is_common(specs, k) != common)
 			continue;
 		if (first)
-			rm_buf_puts(out, "in each of them\n");
+			rm_buf_puts(out, "(all of them)\n");
 		first = false;
 		list_key(out, k);
 	}

@@ -177,7 +177,7 @@ static void test_list_common(void **state)
 	assert_string_equal(rm_buf_text(&text),
 			    "a\n    first\n    n=4  a count (1 to 9)\n"
 			    "b\n    second\n    n=5  a count (1 to 9)\n"
-			    "in each of them\n"
+			    "(all of them)\n"
 			    "    x=.5  a share (0 to 1)\n");
 	rm_buf_fini(&text);
 }
