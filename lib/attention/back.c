@@ -80,15 +80,16 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 {
 	const struct rm_attention *a = p->c->a;
 	rm_real *s = rows->p + r * BLOCK, *ds = rows->ds + r * BLOCK;
+	const size_t wide = p->wide, capped = a->softcap > 0 ? wide : 0;
 	rm_real slope[BLOCK];
 
 	finish_scores(p, r, s);
-	for (size_t j = 0; a->softcap > 0 && j < p->wide; j++) {
+	for (size_t j = 0; j < capped; j++) {
 		rm_real t = s[j] > -INFINITY ? s[j] / a->softcap : 0;
 
 		slope[j] = 1 - t * t;
 	}
-	for (size_t j = 0; j < p->wide; j += LANES) {
+	for (size_t j = 0; j < wide; j += LANES) {
 		rm_vec x, d;
 
 		memcpy(&x, s + j, sizeof(x));
@@ -99,7 +100,7 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 		d = x * (d - rows->delta[r]) * a->scale;
 		memcpy(ds + j, &d, sizeof(d));
 	}
-	for (size_t j = 0; a->softcap > 0 && j < p->wide; j++)
+	for (size_t j = 0; j < capped; j++)
 		ds[j] *= slope[j];
 }
 
