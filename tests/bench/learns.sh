@@ -11,7 +11,7 @@
 # is kept in build/bench/learns and not done again.
 . "$(dirname "$0")/common.bash"
 seeds=${BENCH_SEEDS:-1 2 3}
-trl_seeds=${BENCH_TRL_SEEDS:-1}
+trl_seeds=${BENCH_TRL_SEEDS-1}
 sets=${BENCH_SETS:-humour convarg hh arena}
 minilm=${RM_MINILM:-}
 threads=${BENCH_THREADS:-2}
@@ -104,9 +104,12 @@ base() {
 }
 
 by_rmtools() {
+	# A run that was stopped goes on.
 	tuned "$1" "$2" |
 		rm-train -q --force -@ "$threads" -s "$2" -b "$(base "$2")" \
-			-o "$work/model"
+			--checkpoint "$work/$1.$2.state" \
+			--checkpoint-steps 100 --resume -o "$work/model"
+	rm -r "$work/$1.$2.state"
 	part "$2" test "$1" "$work/$1.ids" |
 		rm-score -q -@ "$threads" -m "$work/model" | judge
 }
@@ -134,15 +137,22 @@ once() {
 }
 
 # spread NUMBER...: their mean, and half of the 95 % interval of it by
-# Student's t.
+# Student's t, "?" of one number.
 spread() {
 	printf '%s\n' "$@" | awk '
 	BEGIN { split("12.706 4.303 3.182 2.776 2.571 2.447", t, " ") }
 	{ s += $1; q += $1 * $1; n++ }
-	END { m = s / n; v = n > 1 ? (q - n * m * m) / (n - 1) : 0
-	      printf "%.4f %s\n", m, n > 1 && n < 8 ?
-			sprintf("%.4f", t[n - 1] * sqrt((v > 0 ? v : 0) / n)) :
-			"?" }'
+	END {
+		m = s / n
+		half = "?"
+		if (n > 1 && n < 8) {
+			v = (q - n * m * m) / (n - 1)
+			if (v < 0)
+				v = 0
+			half = sprintf("%.4f", t[n - 1] * sqrt(v / n))
+		}
+		printf "%.4f %s\n", m, half
+	}'
 }
 
 # apart SET WHO: the means of both sides and the interval of the difference,
