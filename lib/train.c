@@ -133,22 +133,31 @@ int rm_train_evaluate(struct rm_model *m, const struct rm_loss *loss,
 	return status;
 }
 
+/* What the loss has said of pair i, and why no tool may give it that. */
+static int fail_target(const struct loop *l, const struct rm_subset *s,
+		       size_t i)
+{
+	const json_t *loss = json_object_get(l->o->loss, "name");
+	char *why = rm_strdup(rm_error());
+	struct rm_buf name = {0};
+
+	rm_subset_name(s, i, &name);
+	if (why && rm_buf_text(&name))
+		rm_fail("loss %s: %s: %s (so far a loss is given pairs, with "
+			"p, margin and weight alone)",
+			json_string_value(loss), (char *)name.data, why);
+	rm_buf_fini(&name);
+	free(why);
+	return -1;
+}
+
 /* Every pair must say what the loss learns from. */
 static int check_targets(struct loop *l, const struct rm_subset *s)
 {
-	struct rm_buf name = {0};
-
 	for (size_t i = 0; s && i < s->n; i++) {
 		rm_subset_targets(s, &i, 1, l->targets);
-		if (rm_loss_check(l->loss, l->targets) == 0)
-			continue;
-		rm_subset_name(s, i, &name);
-		rm_wrap("loss %s: %s",
-			json_string_value(json_object_get(l->o->loss,
-							  "name")),
-			rm_buf_text(&name));
-		rm_buf_fini(&name);
-		return -1;
+		if (rm_loss_check(l->loss, l->targets) < 0)
+			return fail_target(l, s, i);
 	}
 	return 0;
 }

@@ -59,7 +59,7 @@ static const struct rm_option options[] = {
 	RM_OPT_PRECISION(&o.precision),
 	RM_OPT_DOUBLE(0, "lr", &o.train.optim.lr, 0, 1e9, "X",
 		      "peak learning rate [0.001, of a transformer 5e-05, of "
-		      "a new one 0.0003]"),
+		      "a new one 0.0003, with --lora 0.0005]"),
 	RM_OPT_STRING(0, "schedule", &o.schedule, "NAME",
 		      "course of the learning rate; list explains them"),
 	RM_OPT_CHOICE(0, "shuffle", &o.shuffle, "WHAT",

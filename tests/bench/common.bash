@@ -77,3 +77,12 @@ has_python() {
 python_version() {
 	"$python" -c "import $1; print($1.__version__)"
 }
+
+# need_minilm: $minilm, the directory of an all-MiniLM-L6-v2 with its weights;
+# leave the bench, saying why, where RM_MINILM names none.
+need_minilm() {
+	minilm=${RM_MINILM:-}
+	[ ! -e "$minilm/model.safetensors" ] || return 0
+	say "skipped: no $minilm/model.safetensors (set RM_MINILM)"
+	exit 0
+}

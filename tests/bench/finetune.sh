@@ -9,16 +9,12 @@
 # build/bench/finetune.
 . "$(dirname "$0")/common.bash"
 need_data hh/harmless-base.jsonl.gz
-minilm=${RM_MINILM:-}
 threads=${BENCH_THREADS:-2}
 limit=${BENCH_SECONDS:-60}
 steps=${BENCH_STEPS:-100}
 batch=16
 export OPENBLAS_NUM_THREADS=$threads OMP_NUM_THREADS=$threads
-if [ ! -e "$minilm/model.safetensors" ]; then
-	say "skipped: no $minilm/model.safetensors (set RM_MINILM)"
-	exit 0
-fi
+need_minilm
 if ! has_python torch transformers trl datasets; then
 	say "no peer: pip install torch==2.13.0 transformers trl datasets"
 	exit 0

@@ -13,14 +13,10 @@
 seeds=${BENCH_SEEDS:-1 2 3}
 trl_seeds=${BENCH_TRL_SEEDS-1}
 sets=${BENCH_SETS:-humour convarg hh arena}
-minilm=${RM_MINILM:-}
 threads=${BENCH_THREADS:-2}
 batch=16
 export OPENBLAS_NUM_THREADS=$threads OMP_NUM_THREADS=$threads
-if [ ! -e "$minilm/model.safetensors" ]; then
-	say "skipped: no $minilm/model.safetensors (set RM_MINILM)"
-	exit 0
-fi
+need_minilm
 if ! has_python torch transformers trl datasets sklearn scipy; then
 	say "no peer: pip install torch==2.13.0 transformers trl datasets" \
 		scikit-learn
@@ -55,10 +51,15 @@ part() {
 		"${by[@]}" "$4"
 }
 
-# tuned SET SEED: the pairs to fine-tune on, in random order.
+# size SET: how many pairs to fine-tune on, if there are so many.
+size() {
+	echo "${BENCH_PAIRS:-$(most "$1")}"
+}
+
+# tuned SET SEED: they, in random order.
 tuned() {
 	part "$2" train "$1" "$work/$1.ids" |
-		rm-pair -q --shuffle -s "$2" -n "${BENCH_PAIRS:-$(most "$1")}"
+		rm-pair -q --shuffle -s "$2" -n "$(size "$1")"
 }
 
 judge() {
@@ -104,12 +105,14 @@ base() {
 }
 
 by_rmtools() {
+	local state
+	state=$work/$1.$2.$(size "$1").state
 	# A run that was stopped goes on.
 	tuned "$1" "$2" |
 		rm-train -q --force -@ "$threads" -s "$2" -b "$(base "$2")" \
-			--checkpoint "$work/$1.$2.state" \
+			--checkpoint "$state" \
 			--checkpoint-steps 100 --resume -o "$work/model"
-	rm -r "$work/$1.$2.state"
+	rm -r "$state"
 	part "$2" test "$1" "$work/$1.ids" |
 		rm-score -q -@ "$threads" -m "$work/model" | judge
 }
@@ -130,7 +133,8 @@ by_trl() {
 
 # once SET SEED WHO: what WHO reaches, from an earlier run if there was one.
 once() {
-	local kept=$work/$1.$2.$3.json
+	local kept
+	kept=$work/$1.$2.$(size "$1").$3.json
 	[ -s "$kept" ] || { "by_$3" "$1" "$2" > "$kept.tmp" &&
 		mv "$kept.tmp" "$kept"; }
 	jq .accuracy "$kept"
@@ -168,7 +172,7 @@ apart() {
 	read -r mine _ <<< "$(spread "${ours[@]}")"
 	read -r other _ <<< "$(spread "${theirs[@]}")"
 	read -r _ half <<< "$(spread "${d[@]}")"
-	row "$1: fine-tuned beside $2, difference $(calc "$mine - $other")$(
+	row "$1: fine-tuned on $(size "$1") pairs beside $2, difference $(calc "$mine - $other")$(
 		[ "$half" = "?" ] || echo " +- $half")" "$mine" "$other" \
 		accuracy higher "${3:-rm-train bag}" "${4:-}"
 }

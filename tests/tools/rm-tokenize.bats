@@ -234,22 +234,7 @@ same() {
 special() {
 	mkdir sp
 	rm-tokenize -q --learn 257 --min-count 1 -o t.json two.jsonl
-	jq '(.model.vocab | length) as $n |
-		.added_tokens = (["<s>", "</s>", "<pad>"] | to_entries |
-			map({id: ($n + .key), content: .value, single_word: false,
-			lstrip: false, rstrip: false, normalized: false,
-			special: true})) |
-		.post_processor = {type: "TemplateProcessing",
-			single: ["<s>", "A"], pair: ["<s>", "A", "</s>", "B"],
-			special_tokens: {
-				"<s>": {id: "<s>", ids: [$n], tokens: ["<s>"]},
-				"</s>": {id: "</s>", ids: [$n + 1],
-					tokens: ["</s>"]}}} |
-		(.post_processor.single, .post_processor.pair)[] |=
-			if . == "A" then {Sequence: {id: ., type_id: 0}}
-			elif . == "B" then {Sequence: {id: ., type_id: 1}}
-			else {SpecialToken: {id: ., type_id: 0}} end' \
-		t.json > sp/tokenizer.json
+	with_specials t.json > sp/tokenizer.json
 	echo '{"bos_token":"<s>","eos_token":{"content":"</s>"}}' \
 		> sp/tokenizer_config.json
 }
