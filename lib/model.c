@@ -28,6 +28,7 @@ int rm_model_build(struct rm_model *m)
 				      &m->params);
 	if (!m->backbone)
 		return -1;
+	m->prompt = m->backbone->prompt;
 	m->first_of_head = m->params.n;
 	m->head = make_head(m);
 	m->n_tensors = m->params.n;
@@ -217,6 +218,11 @@ struct rm_hidden *rm_model_hidden(struct rm_model *m,
 {
 	return check_ids(m, batch) < 0 ? NULL :
 	       rm_backbone_forward(m->backbone, batch);
+}
+
+int rm_model_backward(struct rm_model *m, const struct rm_batch *batch)
+{
+	return rm_backbone_backward(m->backbone, batch);
 }
 
 const rm_real *rm_model_forward(struct rm_model *m,

@@ -38,6 +38,7 @@ struct rm_model {
 	struct rm_head *head;
 	size_t vocab;			/* token ids */
 	size_t max_length;		/* tokens of a leaf; 0: any number */
+	enum rm_prompt prompt;		/* what batches are to hold of it */
 	size_t first_of_head;		/* the head's first row in params */
 	/* Rows that are its tensors; behind them those of lora.h. */
 	size_t n_tensors;
@@ -134,11 +135,13 @@ int rm_model_ready(struct rm_model *m, enum rm_precision precision);
 int rm_model_set_types(struct rm_model *m, const json_t *policy);
 
 /*
- * Hidden rows of a batch, as rm_backbone_forward gives them; NULL with a
- * message (memory, an id outside the vocabulary).
+ * What the head reads of a batch, [n_leaves, head->dim]; NULL with a message
+ * (memory, an id outside the vocabulary).
  */
 struct rm_hidden *rm_model_hidden(struct rm_model *m,
 				  const struct rm_batch *batch);
+/* Adds to the gradients of all that made it, from its grad. */
+int rm_model_backward(struct rm_model *m, const struct rm_batch *batch);
 /* Scores [n_leaves, K] of a batch, valid until the next call; or NULL. */
 const rm_real *rm_model_forward(struct rm_model *m,
 				const struct rm_batch *batch);

@@ -374,7 +374,7 @@ static int take(struct scorer *s, const struct rm_record *rec)
 	rm_record_elements(rec, s->responses, s->response);
 	if (copy_payload(s, &w->payload, rec) < 0 ||
 	    rm_batch_add(&s->batch, rm_record_bytes(rec, s->prompt),
-			 s->response, rec->k, s->model->backbone->prompt) < 0)
+			 s->response, rec->k, s->model->prompt) < 0)
 		return -1;
 	s->n_waiting++;
 	return 0;

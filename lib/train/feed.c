@@ -40,7 +40,7 @@ int rm_feed_init(struct rm_feed *f, struct rm_model *m,
 	 */
 	f->shares = f->frozen || (!light && !(train && drops(m)));
 	return f->shares ? rm_texts_init(&f->texts, subset,
-					 m->backbone->prompt) : 0;
+					 m->prompt) : 0;
 }
 
 void rm_feed_fini(struct rm_feed *f)
@@ -68,7 +68,7 @@ int rm_feed_start(struct rm_feed *f, const size_t *order, size_t n)
 		return 0;
 	if (rm_grow(&f->tokens, &f->cap_tokens, n, sizeof(*f->tokens)) < 0)
 		return -1;
-	return rm_subset_tokens(f->subset, order, n, f->m->backbone->prompt,
+	return rm_subset_tokens(f->subset, order, n, f->m->prompt,
 				f->tokens);
 }
 
@@ -109,7 +109,7 @@ static int make_batch(struct rm_feed *f)
 {
 	if (!f->shares) {
 		if (rm_subset_batch(f->subset, f->order + f->at, f->n,
-				    f->m->backbone->prompt, &f->batch) < 0)
+				    f->m->prompt, &f->batch) < 0)
 			return -1;
 		f->n_tokens = f->batch.n_tokens;
 		return 0;
@@ -170,7 +170,7 @@ static int need_rows(struct rm_feed *f)
 	size_t size;
 
 	h->n = 2 * f->n;
-	h->dim = f->m->backbone->dim;
+	h->dim = f->m->head->dim;
 	h->pooled = true;
 	size = h->n * h->dim;
 	if (rm_grow(&h->value, &f->cap_rows, size, sizeof(*h->value)) < 0)
@@ -186,7 +186,7 @@ static int need_rows(struct rm_feed *f)
 static struct rm_hidden *gather(struct rm_feed *f)
 {
 	const rm_real *from = f->kept ? f->kept : rows_of(f->computed);
-	size_t C = f->m->backbone->dim;
+	size_t C = f->m->head->dim;
 
 	if (!from || need_rows(f) < 0)
 		return NULL;
@@ -214,7 +214,7 @@ static void scatter(struct rm_feed *f)
 
 uint64_t rm_feed_row_bytes(const struct rm_feed *f)
 {
-	return (uint64_t)f->texts.n * f->m->backbone->dim * sizeof(*f->kept);
+	return (uint64_t)f->texts.n * f->m->head->dim * sizeof(*f->kept);
 }
 
 /* As many texts from `first` on as make one batch. */
@@ -237,7 +237,7 @@ static size_t choose_run(struct rm_texts *t, size_t first)
 
 int rm_feed_keep(struct rm_feed *f)
 {
-	size_t C = f->m->backbone->dim, n;
+	size_t C = f->m->head->dim, n;
 	rm_real *rows = rm_malloc(f->texts.n, C * sizeof(*rows));
 
 	for (size_t i = 0; rows && i < f->texts.n; i += n) {
@@ -279,5 +279,5 @@ int rm_feed_backward(struct rm_feed *f, const rm_real *dscores)
 		return 0;
 	if (f->shares)
 		scatter(f);
-	return rm_backbone_backward(f->m->backbone, &f->batch);
+	return rm_model_backward(f->m, &f->batch);
 }

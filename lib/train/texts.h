@@ -7,7 +7,7 @@
  * number.  The texts of a prompt are numbered one after another, so that they
  * stand together in a batch and can share it.  The subset is borrowed.
  *
- *	rm_texts_init(&t, subset, backbone->prompt);
+ *	rm_texts_init(&t, subset, model->prompt);
  *	rm_texts_clear(&t);
  *	rm_texts_choose(&t, t.of[2 * i]);	preferred text of pair i
  *	rm_texts_batch(&t, &batch);

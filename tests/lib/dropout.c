@@ -65,7 +65,7 @@ static void add_group(struct rm_model *m, struct rm_batch *b, uint64_t g)
 					  length[i] * sizeof(int32_t) };
 	}
 	assert_int_equal(rm_batch_add(b, s[0], s + 1, 2,
-				      m->backbone->prompt), 0);
+				      m->prompt), 0);
 }
 
 /* Scores of all groups of a step, computed `cut` at a time; how many. */

@@ -212,7 +212,7 @@ static void score(struct rm_model *m, rm_real out[2])
 			made_ids(text[i], ids[i]) * sizeof(**ids)
 		};
 	assert_int_equal(rm_batch_add(&b, before, response, 2,
-				      m->backbone->prompt), 0);
+				      m->prompt), 0);
 	scores = rm_model_ready(m, RM_FP32) < 0 ? NULL :
 		 rm_model_forward(m, &b);
 	if (!scores)

@@ -45,7 +45,7 @@ static void score(struct rm_model *m, rm_real out[3])
 
 		assert_int_equal(rm_batch_add(&b, (struct rm_slice){0},
 					      &response, 1,
-					      m->backbone->prompt), 0);
+					      m->prompt), 0);
 	}
 	scores = rm_model_forward(m, &b);
 	assert_non_null(scores);
