@@ -105,29 +105,80 @@ void rm_loss_list(struct rm_buf *out)
 	rm_spec_list(out, rm_loss_specs());
 }
 
-struct rm_loss *rm_loss_new(const json_t *config, size_t K)
+int rm_loss_wants(const json_t *config, struct rm_loss_wants *w)
+{
+	int i = rm_spec_find("loss", rm_loss_specs(), config);
+	struct rm_loss_options o;
+	unsigned flags;
+
+	if (i < 0 || rm_spec_fill("loss", &rm_loss_kinds[i]->spec, config,
+				  &o) < 0)
+		return -1;
+	flags = rm_loss_kinds[i]->flags;
+	*w = (struct rm_loss_wants){
+		.groups = flags & RM_LOSS_GROUPS,
+		.preference = flags & RM_LOSS_PREFERENCE,
+		.teacher = flags & RM_LOSS_TEACHER,
+		.score = flags & (RM_LOSS_GRADES | RM_LOSS_SIZE),
+		.grades = flags & RM_LOSS_GRADES,
+		.length = o.length > 0,
+	};
+	return 0;
+}
+
+/* Scores that nothing would train, or that are not what they seem. */
+static int check_columns(const struct rm_loss_kind *kind,
+			 const struct rm_loss_scores *s)
+{
+	bool variance = kind->flags & RM_LOSS_VARIANCE;
+
+	if (variance && !s->variance)
+		return rm_fail("loss %s learns a variance, which the head "
+			       "does not give: --head uncertainty does",
+			       kind->spec.name);
+	if (s->variance && !variance)
+		return rm_fail("loss %s says nothing of the head's variance: "
+			       "--loss uncertainty does", kind->spec.name);
+	return 0;
+}
+
+struct rm_loss *rm_loss_new(const json_t *config,
+			    const struct rm_loss_scores *scores)
 {
 	int i = rm_spec_find("loss", rm_loss_specs(), config);
 
-	if (i < 0)
+	if (i < 0 || check_columns(rm_loss_kinds[i], scores) < 0)
 		return NULL;
-	const struct rm_loss_kind *kind = rm_loss_kinds[i];
-	if (kind->columns && kind->columns != K)
-		return rm_fail_null("loss %s works on %zu score column(s), "
-				    "the head has %zu", kind->spec.name,
-				    kind->columns, K);
 	struct rm_loss *loss = rm_calloc(1, sizeof(*loss));
 	if (!loss)
 		return NULL;
-	loss->kind = kind;
-	loss->K = K;
-	if (rm_spec_fill("loss", &kind->spec, config, &loss->o) < 0) {
-		free(loss);
+	loss->kind = rm_loss_kinds[i];
+	loss->members = scores->members;
+	loss->columns = scores->K;
+	loss->K = loss->members ? 1 : scores->K;
+	loss->config = json_incref((json_t *)config);
+	if (rm_spec_fill("loss", &loss->kind->spec, config, &loss->o) < 0) {
+		rm_loss_free(loss);
 		return NULL;
 	}
-	if (kind->own && kind->own(loss, &loss->own))
+	if (loss->kind->own && loss->kind->own(loss, &loss->own))
 		loss->n_own = loss->own.shape[0];
 	return loss;
+}
+
+const char *rm_loss_name(const struct rm_loss *loss)
+{
+	return loss->kind->spec.name;
+}
+
+const json_t *rm_loss_config(const struct rm_loss *loss)
+{
+	return loss->config;
+}
+
+double rm_loss_norms(const struct rm_loss *loss)
+{
+	return loss->o.norms;
 }
 
 int rm_loss_add_params(struct rm_loss *loss, struct rm_params *params)
@@ -146,6 +197,9 @@ int rm_loss_add_params(struct rm_loss *loss, struct rm_params *params)
 
 void rm_loss_free(struct rm_loss *loss)
 {
+	if (!loss)
+		return;
+	json_decref(loss->config);
 	free(loss);
 }
 
@@ -188,15 +242,16 @@ static double won(double better_score, double worse_score)
 		better_score == worse_score ? .5 : 0;
 }
 
-static void count_correct(const struct rm_loss_group *g,
-			  struct rm_loss_sums *sums)
+static void count_correct(const struct rm_target *t, const rm_real *scores,
+			  size_t K, struct rm_loss_sums *sums)
 {
-	const struct rm_target *t = g->target;
 	struct rm_comparison c;
 	size_t at = 0;
 
 	while (rm_loss_next(t, &at, &c)) {
-		double right = won(g->s[c.i * g->K], g->s[c.j * g->K]);
+		double right = won((double)scores[c.i * K],
+				   (double)scores[c.j * K]);
+
 		sums->compared += c.q != .5;
 		sums->correct += c.q > .5 ? right : c.q < .5 ? 1 - right : 0;
 	}
@@ -213,7 +268,6 @@ static int one_group(const struct rm_loss *loss, struct rm_loss_group *g,
 		return rm_fail("the loss is %s",
 			       isnan(l) ? "NaN" : "infinite");
 	sums->loss += w * l;
-	sums->weight += w;
 	return 0;
 }
 
@@ -251,29 +305,54 @@ static void own_back(const struct rm_loss *loss, const struct room *r,
 		grad[i] += (rm_real)(scale * r->down[i]);
 }
 
-/* One group of the call: scores in, gradients out. */
-static int take_group(const struct rm_loss *loss, const struct room *r,
-		      const struct rm_target *t, const rm_real *scores,
-		      double scale, rm_real *dscores,
-		      struct rm_loss_sums *sums)
+/*
+ * One group, of which the kind sees the columns from `first` on: scores in,
+ * gradients out, w the weight, 0 if there is nothing to learn.
+ */
+static int take_columns(const struct rm_loss *loss, const struct room *r,
+			const struct rm_target *t, const rm_real *scores,
+			size_t first, double w, double scale,
+			rm_real *dscores, struct rm_loss_sums *sums)
 {
 	struct rm_loss_group g = { t, loss->K, r->s, r->ds, r->own, r->down };
-	size_t n = t->k * loss->K;
-	double w = weight_of(loss, t);
+	size_t K = loss->K, at;
 
-	for (size_t i = 0; i < n; i++) {
-		r->s[i] = (double)scores[i];
+	for (size_t i = 0; i < t->k * K; i++) {
+		at = i / K * loss->columns + first + i % K;
+		r->s[i] = (double)scores[at];
 		r->ds[i] = 0;
 	}
 	for (size_t i = 0; i < loss->n_own; i++)
 		r->down[i] = 0;
 	if (w > 0 && one_group(loss, &g, w, sums) < 0)
 		return -1;
-	count_correct(&g, sums);
-	for (size_t i = 0; dscores && i < n; i++)
-		dscores[i] = (rm_real)(scale * w * r->ds[i]);
+	for (size_t i = 0; dscores && i < t->k * K; i++) {
+		at = i / K * loss->columns + first + i % K;
+		dscores[at] = (rm_real)(scale * w * r->ds[i]);
+	}
 	if (dscores && loss->n_own > 0)
 		own_back(loss, r, scale * w);
+	return 0;
+}
+
+/* Of an ensemble each member has its loss, of which the mean counts. */
+static int take_group(const struct rm_loss *loss, const struct room *r,
+		      const struct rm_target *t, const rm_real *scores,
+		      double scale, rm_real *dscores,
+		      struct rm_loss_sums *sums)
+{
+	size_t K = loss->columns, n = RM_MAX(loss->members, 1);
+	double w = weight_of(loss, t);
+
+	sums->weight += w;
+	count_correct(t, scores, K, sums);
+	for (size_t i = 0; dscores && loss->members && i < t->k; i++)
+		dscores[i * K] = 0;
+	for (size_t i = 0; i < n; i++)
+		if (take_columns(loss, r, t, scores,
+				 loss->members ? i + 1 : 0, w / (double)n,
+				 scale, dscores, sums) < 0)
+			return -1;
 	return 0;
 }
 
@@ -294,7 +373,7 @@ int rm_loss_forward(const struct rm_loss *loss,
 		sums->bad_group = i;
 		rc = take_group(loss, &r, &targets[i], scores + at, scale,
 				dscores ? dscores + at : NULL, sums);
-		at += targets[i].k * loss->K;
+		at += targets[i].k * loss->columns;
 	}
 	free(r.s);
 	return rc;

@@ -9,7 +9,8 @@
  * anywhere between groups.  Errors as in base.h.
  *
  *	json_t *config = rm_loss_parse("bt:center=.01");
- *	struct rm_loss *loss = rm_loss_new(config, K);
+ *	struct rm_loss *loss = rm_loss_new(config,
+ *		&(struct rm_loss_scores){ .K = 1 });
  *	rm_loss_add_params(loss, &params);	before rm_params_alloc
  *	total = rm_loss_weight(loss, targets, n);	summed over the step
  *	rm_loss_forward(loss, targets, n, scores, 1 / total, dscores, &r);
@@ -31,7 +32,7 @@ struct rm_target {
 	/* Of the preferred, with p of the first; reward units. */
 	double margin;
 	double weight;		/* NaN: 1 */
-	const double *rank;	/* 0 = best, equal = tie */
+	const double *rank;	/* lower = better, equal = tie */
 	const double *score;	/* higher = better; used where rank is NULL */
 	const double *teacher;	/* a teacher's rewards */
 	const double *attributes;	/* [k, K] a grade for each score */
@@ -56,8 +57,32 @@ const struct rm_spec *const *rm_loss_specs(void);
 /* The text of `--loss list`. */
 void rm_loss_list(struct rm_buf *out);
 
-/* K: score columns of the head; refused here if the loss wants others. */
-struct rm_loss *rm_loss_new(const json_t *config, size_t K);
+/* What examples a loss is to be given, and what must be known of them. */
+struct rm_loss_wants {
+	bool groups;		/* whole ones, else their ordered pairs */
+	bool preference;	/* learns from nothing but an order, or p */
+	bool teacher, score, grades, length;	/* grades: attributes */
+};
+
+int rm_loss_wants(const json_t *config, struct rm_loss_wants *wants);
+
+/* What a head gives a loss to look at. */
+struct rm_loss_scores {
+	size_t K;		/* columns, the reward first */
+	bool variance;		/* column 1 is one */
+	/* Columns 1 to `members` are rewards, each with a loss of its own,
+	 * and column 0 is not looked at. */
+	size_t members;
+};
+
+/* Refused here if the loss wants other columns. */
+struct rm_loss *rm_loss_new(const json_t *config,
+			    const struct rm_loss_scores *scores);
+const char *rm_loss_name(const struct rm_loss *loss);
+/* As it was given; the loss's own. */
+const json_t *rm_loss_config(const struct rm_loss *loss);
+/* The factor of the sum of the norms of all parameters: see tensor.h. */
+double rm_loss_norms(const struct rm_loss *loss);
 /*
  * Some losses have parameters of their own, such as learned weights: adds
  * their row, after those of the model and before rm_params_alloc; most have

@@ -40,7 +40,7 @@ struct rm_model {
 	size_t max_length;		/* tokens of a leaf; 0: any number */
 	enum rm_prompt prompt;		/* what batches are to hold of it */
 	size_t first_of_head;		/* the head's first row in params */
-	/* Rows that are its tensors; behind them those of lora.h. */
+	/* Rows that are its tensors; others are behind them. */
 	size_t n_tensors;
 	const char *pooling;		/* hidden rows into one a response */
 
@@ -86,6 +86,12 @@ struct rm_model_training {
 	double lora_alpha;
 	char *const *lora_targets;	/* [n_lora_targets] */
 	size_t n_lora_targets;
+	/*
+	 * Called once the parts are made, to add rows that are trained along
+	 * with the model and are none of it: 0 / -1.  NULL: nothing.
+	 */
+	int (*add)(void *arg, struct rm_model *m);
+	void *arg;
 };
 
 extern const struct rm_model_training rm_model_train_all;

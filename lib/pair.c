@@ -54,12 +54,19 @@ struct rm_pairer {
 
 /* ---- which fields count ---- */
 
+static const char *const sources[] = {
+	"rank", "votes", "annotations", "score", "p"
+};
+
+bool rm_pairer_can(const struct rm_schema *schema, bool pairs)
+{
+	for (size_t i = 0; i < RM_COUNT(sources) && !pairs; i++)
+		pairs = rm_schema_find(schema, sources[i]) >= 0;
+	return pairs;
+}
+
 static int find_source(struct rm_pairer *pr, const struct rm_schema *s)
 {
-	static const char *const sources[] = {
-		"rank", "votes", "annotations", "score", "p"
-	};
-
 	pr->by = -1;
 	for (size_t i = 0; i < RM_COUNT(sources); i++) {
 		if (pr->pairs && i > 0)
@@ -211,6 +218,11 @@ const char *rm_pairer_source(const struct rm_pairer *pr)
 bool rm_pairer_short(const struct rm_pairer *pr)
 {
 	return pr->too_short;
+}
+
+const double *rm_pairer_values(const struct rm_pairer *pr)
+{
+	return pr->value;
 }
 
 size_t rm_pairer_order(const struct rm_pairer *pr, const size_t **order)
@@ -399,7 +411,7 @@ static double vote_p(const struct rm_pairer *pr, size_t i, size_t j)
 	return n > 0 ? (pr->vote[i] + t / 2) / n : NAN;
 }
 
-static double pair_p(const struct rm_pairer *pr, size_t i, size_t j)
+double rm_pairer_p(const struct rm_pairer *pr, size_t i, size_t j)
 {
 	if (!isnan(pr->record_p))
 		return i == 0 ? pr->record_p : 1 - pr->record_p;
@@ -469,7 +481,7 @@ static bool make_pair(struct rm_pairer *pr, size_t a, size_t b,
 		      struct rm_pair *out)
 {
 	size_t i = pr->order[a], j = pr->order[b];
-	double p = pair_p(pr, i, j);
+	double p = rm_pairer_p(pr, i, j);
 
 	out->tie = is_tie(pr, i, j, p);
 	pr->counts.ties += out->tie;
@@ -480,7 +492,7 @@ static bool make_pair(struct rm_pairer *pr, size_t a, size_t b,
 	if (pr->value[i] == pr->value[j] && p < .5) {
 		i = pr->order[b];
 		j = pr->order[a];
-		p = pair_p(pr, i, j);
+		p = rm_pairer_p(pr, i, j);
 	}
 	pr->pick[0] = i;
 	pr->pick[1] = j;
@@ -542,7 +554,7 @@ static bool give(struct rm_pairer *pr, struct rm_pair *out, bool tie)
 static bool list_of_two(struct rm_pairer *pr)
 {
 	size_t i = pr->order[0], j = pr->order[1];
-	double p = pair_p(pr, i, j);
+	double p = rm_pairer_p(pr, i, j);
 
 	if (p < .5) {
 		pr->order[0] = j;

@@ -96,6 +96,13 @@ bool rm_pairer_short(const struct rm_pairer *pairer);
 /* The next thing made of the record: true, or false at its end. */
 bool rm_pairer_next(struct rm_pairer *pairer, struct rm_pair *out);
 
+/* Their values [k]: lower = better, equal = tie, NaN = not known. */
+const double *rm_pairer_values(const struct rm_pairer *pairer);
+/* P(response i preferred to j), NaN: only the order is known. */
+double rm_pairer_p(const struct rm_pairer *pairer, size_t i, size_t j);
+/* Whether anything says which responses are preferred; no message. */
+bool rm_pairer_can(const struct rm_schema *schema, bool pairs);
+
 /* The responses that have a value, best first: how many of *order. */
 size_t rm_pairer_order(const struct rm_pairer *pairer, const size_t **order);
 

@@ -356,6 +356,62 @@ double rm_params_grad_norm2(const struct rm_params *p)
 	return total;
 }
 
+/* grad += c x */
+static void add_scaled(rm_real *grad, const rm_real *x, double c, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		grad[i] += (rm_real)(c * (double)x[i]);
+}
+
+static double dense_norm(struct rm_param *p, double c)
+{
+	double norm = sqrt(dense_norm2(p->value, p->size));
+
+	if (p->touched)
+		memset(p->touched, 1, p->shape[0]);
+	if (norm > 0)
+		add_scaled(p->grad, p->value, c / norm, p->size);
+	return norm;
+}
+
+static double sparse_norm(struct rm_param *p, double c)
+{
+	size_t dim = p->rows->dim;
+	double sum = 0, norm;
+
+	for (size_t i = 0; i < RM_SPARSE_PARTS; i++) {
+		const struct rm_sparse_part *part = &p->rows->part[i];
+
+		for (size_t j = 0; j < part->n; j++)
+			sum += norm2(p->value + part->row[j] * dim, dim);
+	}
+	norm = p->scale * sqrt(sum);
+	for (size_t i = 0; norm > 0 && i < RM_SPARSE_PARTS; i++) {
+		const struct rm_sparse_part *part = &p->rows->part[i];
+
+		for (size_t j = 0; j < part->n; j++)
+			add_scaled(part->grad + j * dim,
+				   p->value + part->row[j] * dim,
+				   c * p->scale / norm, dim);
+	}
+	return norm;
+}
+
+double rm_params_add_norms(struct rm_params *p, double c)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct rm_param *param = &p->param[i];
+
+		if (param->rows)
+			sum += sparse_norm(param, c);
+		else if (param->grad)
+			sum += dense_norm(param, c);
+	}
+	return c * sum;
+}
+
 /* ---- sparse gradients ---- */
 
 struct rm_sparse *rm_sparse_new(size_t n_rows, size_t dim)

@@ -146,6 +146,12 @@ static inline void rm_param_touch(struct rm_param *p, size_t row)
 void rm_params_zero_grad(struct rm_params *p);
 /* Sum of squares of all gradients in double: same for any thread count. */
 double rm_params_grad_norm2(const struct rm_params *p);
+/*
+ * c times the sum of the Euclidean norms of all that is trained, whose
+ * gradient is added to theirs.  Of a sparse parameter the rows count that
+ * the step has touched; a parameter of zeros has no gradient.
+ */
+double rm_params_add_norms(struct rm_params *p, double c);
 void rm_params_fini(struct rm_params *p);
 
 /* ---- sparse gradients ---- */

@@ -13,7 +13,7 @@
 
 /* Examples that the baseline is taken of. */
 #define BASELINE_EXAMPLES 4096
-/* Pairs of a validation pass that are looked at together. */
+/* Examples of a validation pass that are looked at together. */
 #define VALID_BATCH 1024
 
 /* One run. */
@@ -23,11 +23,11 @@ struct loop {
 	const struct rm_train_options *o;
 	struct rm_train_result *result;
 
-	struct rm_loss *loss;
 	struct rm_optim *optim;
 	struct rm_feed feed, valid_feed;
-	struct rm_target *targets;	/* [o->batch] */
-	rm_real *dscores;		/* [2 * o->batch, K] */
+	struct rm_targets targets;	/* of the run of examples at hand */
+	rm_real *dscores;		/* [targets.leaves, K] */
+	size_t cap_dscores;
 	struct rm_epoch epoch;
 	uint64_t per_epoch, total, warmup;	/* steps */
 	struct rm_progression at;
@@ -53,8 +53,9 @@ static double usual_rate(const struct rm_model *m)
 {
 	if (m->backbone->kind->light)
 		return rm_optim_defaults().lr;
-	if (m->params.n > m->n_tensors)
-		return 5e-4;
+	for (size_t i = 0; i < m->n_tensors; i++)
+		if (m->params.param[i].lora)
+			return 5e-4;
 	return m->made_new ? 3e-4 : 5e-5;
 }
 
@@ -79,43 +80,53 @@ static double mean(double sum, double n)
 	return n > 0 ? sum / n : (double)NAN;
 }
 
-/* One run of pairs, in batches. */
+/* One run of examples, in batches. */
 static int evaluate_run(struct rm_feed *f, const struct rm_loss *loss,
-			const size_t *order, size_t n,
+			const size_t *order, size_t n, struct rm_targets *t,
 			struct rm_loss_sums *sums)
 {
-	struct rm_target targets[VALID_BATCH];
 	int got;
 
-	rm_subset_targets(f->subset, order, n, targets);
-	if (rm_feed_start(f, order, n) < 0)
+	if (rm_subset_targets(f->subset, order, n, t) < 0 ||
+	    rm_feed_start(f, order, n) < 0)
 		return -1;
 	while ((got = rm_feed_next(f)) > 0) {
 		const rm_real *scores = rm_feed_forward(f);
 
-		if (!scores || rm_loss_forward(loss, targets + f->at, f->n,
+		if (!scores || rm_loss_forward(loss, t->target + f->at, f->n,
 					       scores, 1, NULL, sums) < 0)
 			return -1;
 	}
 	return got;
 }
 
+static int evaluate_all(struct rm_feed *f, const struct rm_loss *loss,
+			struct rm_loss_sums *sums)
+{
+	struct rm_targets targets = {0};
+	size_t order[VALID_BATCH], n;
+	int status = 0;
+
+	for (size_t i = 0; i < f->subset->n && status == 0; i += n) {
+		n = RM_MIN(f->subset->n - i, (size_t)VALID_BATCH);
+		for (size_t j = 0; j < n; j++)
+			order[j] = i + j;
+		status = evaluate_run(f, loss, order, n, &targets, sums);
+	}
+	rm_targets_fini(&targets);
+	return status;
+}
+
 static int evaluate(struct rm_feed *f, const struct rm_loss *loss,
 		    struct rm_train_report *report)
 {
 	struct rm_loss_sums sums = {0};
-	size_t order[VALID_BATCH], n;
 
-	for (size_t i = 0; i < f->subset->n; i += n) {
-		n = RM_MIN(f->subset->n - i, (size_t)VALID_BATCH);
-		for (size_t j = 0; j < n; j++)
-			order[j] = i + j;
-		if (evaluate_run(f, loss, order, n, &sums) < 0)
-			return rm_wrap("validation");
-	}
+	if (evaluate_all(f, loss, &sums) < 0)
+		return rm_wrap("validation");
 	report->loss = mean(sums.loss, sums.weight);
 	report->accuracy = mean(sums.correct, sums.compared);
-	report->pairs = f->subset->n;
+	report->examples = f->subset->n;
 	report->tokens = f->subset->tokens;
 	return 0;
 }
@@ -133,33 +144,57 @@ int rm_train_evaluate(struct rm_model *m, const struct rm_loss *loss,
 	return status;
 }
 
-/* What the loss has said of pair i, and why no tool may give it that. */
+/* What the loss has said of example i. */
 static int fail_target(const struct loop *l, const struct rm_subset *s,
 		       size_t i)
 {
-	const json_t *loss = json_object_get(l->o->loss, "name");
 	char *why = rm_strdup(rm_error());
 	struct rm_buf name = {0};
 
 	rm_subset_name(s, i, &name);
 	if (why && rm_buf_text(&name))
-		rm_fail("loss %s: %s: %s (so far a loss is given pairs, with "
-			"p, margin and weight alone)",
-			json_string_value(loss), (char *)name.data, why);
+		rm_fail("loss %s: %s: %s", rm_loss_name(l->o->loss),
+			(char *)name.data, why);
 	rm_buf_fini(&name);
 	free(why);
 	return -1;
 }
 
-/* Every pair must say what the loss learns from. */
+/*
+ * Every example must have what the loss learns from, and one of them must say
+ * something.
+ */
 static int check_targets(struct loop *l, const struct rm_subset *s)
 {
+	struct rm_targets *t = &l->targets;
+	double weight = 0;
+
 	for (size_t i = 0; s && i < s->n; i++) {
-		rm_subset_targets(s, &i, 1, l->targets);
-		if (rm_loss_check(l->loss, l->targets) < 0)
+		if (rm_subset_targets(s, &i, 1, t) < 0)
+			return -1;
+		if (rm_loss_check(l->o->loss, t->target) < 0)
 			return fail_target(l, s, i);
+		weight += rm_loss_weight(l->o->loss, t->target, 1);
 	}
-	return 0;
+	if (!s || weight > 0)
+		return 0;
+	return rm_fail("loss %s learns nothing from any of %zu examples",
+		       rm_loss_name(l->o->loss), s->n);
+}
+
+/* dscores for the targets at hand; what they hold is not kept. */
+static int need_dscores(struct loop *l)
+{
+	return rm_grow(&l->dscores, &l->cap_dscores,
+		       l->targets.leaves * l->m->head->columns,
+		       sizeof(*l->dscores));
+}
+
+/* Targets of examples order[0..n), and room for gradients of their scores. */
+static int take_targets(struct loop *l, const size_t *order, size_t n)
+{
+	return rm_subset_targets(l->train, order, n, &l->targets) < 0 ? -1 :
+	       need_dscores(l);
 }
 
 /* The loss of equal rewards on the first examples. */
@@ -168,13 +203,14 @@ static int take_baseline(struct loop *l)
 	struct rm_loss_sums sums = {0};
 	size_t end = RM_MIN(l->train->n, (size_t)BASELINE_EXAMPLES), n;
 
-	memset(l->dscores, 0, 2 * l->o->batch * l->m->head->columns *
-	       sizeof(*l->dscores));
 	for (size_t i = 0; i < end; i += n) {
 		n = RM_MIN(end - i, l->o->batch);
-		rm_subset_targets(l->train, l->epoch.order + i, n, l->targets);
-		if (rm_loss_forward(l->loss, l->targets, n, l->dscores, 1,
-				    NULL, &sums) < 0)
+		if (take_targets(l, l->epoch.order + i, n) < 0)
+			return -1;
+		memset(l->dscores, 0, l->targets.leaves *
+		       l->m->head->columns * sizeof(*l->dscores));
+		if (rm_loss_forward(l->o->loss, l->targets.target, n, l->dscores,
+				    1, NULL, &sums) < 0)
 			return -1;
 	}
 	l->result->baseline = mean(sums.loss, sums.weight);
@@ -211,8 +247,8 @@ static int backward(struct loop *l, double scale, struct rm_loss_sums *sums)
 
 	if (!scores)
 		return -1;
-	if (rm_loss_forward(l->loss, l->targets + f->at, f->n, scores, scale,
-			    l->dscores, sums) < 0)
+	if (rm_loss_forward(l->o->loss, l->targets.target + f->at, f->n, scores,
+			    scale, l->dscores, sums) < 0)
 		return fail_step(l, f->order + f->at + sums->bad_group, 1,
 				 "the loss is NaN or infinite");
 	return rm_feed_backward(f, l->dscores);
@@ -229,8 +265,9 @@ static int accumulate(struct loop *l, const size_t *order, size_t n,
 	double weight;
 	int got;
 
-	rm_subset_targets(l->train, order, n, l->targets);
-	weight = rm_loss_weight(l->loss, l->targets, n);
+	if (take_targets(l, order, n) < 0)
+		return -1;
+	weight = rm_loss_weight(l->o->loss, l->targets.target, n);
 	f->seed = (uint64_t)l->o->seed;
 	f->step = l->at.step;
 	if (rm_feed_start(f, order, n) < 0)
@@ -241,6 +278,10 @@ static int accumulate(struct loop *l, const size_t *order, size_t n,
 		if (backward(l, weight > 0 ? 1 / weight : 0, sums) < 0)
 			return -1;
 	}
+	if (got == 0 && rm_loss_norms(l->o->loss) > 0)
+		sums->loss += sums->weight *
+			rm_params_add_norms(&l->m->params,
+					    rm_loss_norms(l->o->loss));
 	return got;
 }
 
@@ -273,7 +314,7 @@ static int report_step(struct loop *l, struct rm_train_report *r,
 	return l->o->report ? l->o->report(l->o->arg, r) : 0;
 }
 
-/* Step at.step of the run: `batch` pairs, one update. */
+/* Step at.step of the run: `batch` examples, one update. */
 static int step(struct loop *l)
 {
 	size_t start = (size_t)(l->at.step % l->per_epoch) * l->o->batch;
@@ -281,7 +322,7 @@ static int step(struct loop *l)
 	const size_t *order = l->epoch.order + start;
 	struct rm_loss_sums sums = {0};
 	struct rm_train_report r = {
-		.pairs = n, .lr = l->o->optim.lr *
+		.examples = n, .lr = l->o->optim.lr *
 		rm_schedule_factor(l->o->schedule, l->at.step, l->total,
 				   l->warmup),
 	};
@@ -318,7 +359,7 @@ static int validate(struct loop *l)
 		.epoch = (double)l->at.step / (double)l->per_epoch,
 	};
 
-	if (evaluate(&l->valid_feed, l->loss, &r) < 0)
+	if (evaluate(&l->valid_feed, l->o->loss, &r) < 0)
 		return -1;
 	r.best = l->at.best_step == 0 || r.loss < l->at.best_loss;
 	if (r.best) {
@@ -462,7 +503,7 @@ static json_t *settings_of(const struct loop *l)
 	json_t *optim = settings_of_optim(o);
 	json_t *s = json_pack("{s:O, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I,"
 			      " s:I, s:I}",
-			      "loss", o->loss,
+			      "loss", rm_loss_config(o->loss),
 			      "epochs", (json_int_t)o->epochs,
 			      "batch", (json_int_t)o->batch,
 			      "micro_tokens", (json_int_t)l->feed.limit,
@@ -471,8 +512,8 @@ static json_t *settings_of(const struct loop *l)
 			      "patience", (json_int_t)o->patience,
 			      "valid_steps", (json_int_t)o->valid_steps,
 			      "seed", (json_int_t)o->seed,
-			      "pairs", (json_int_t)l->train->n,
-			      "valid_pairs",
+			      "examples", (json_int_t)l->train->n,
+			      "valid_examples",
 			      (json_int_t)(l->valid ? l->valid->n : 0));
 
 	if (!s || !optim || json_object_update(s, optim) < 0 ||
@@ -499,7 +540,6 @@ static int set_up(struct loop *l)
 {
 	const struct rm_train_options *o = l->o;
 	struct rm_params *params = &l->m->params;
-	size_t K = l->m->head->columns;
 	json_t *settings;
 
 	if (init_feeds(l) < 0)
@@ -515,11 +555,7 @@ static int set_up(struct loop *l)
 	if (__builtin_mul_overflow(l->per_epoch, o->epochs, &l->total))
 		return rm_fail("%zu epochs are too many", o->epochs);
 	l->warmup = (uint64_t)(o->warmup * (double)l->total);
-	l->loss = rm_loss_new(o->loss, K);
-	l->targets = rm_calloc(o->batch, sizeof(*l->targets));
-	l->dscores = rm_calloc(2 * o->batch * K, sizeof(*l->dscores));
-	if (!l->loss || !l->targets || !l->dscores ||
-	    rm_epoch_init(&l->epoch, l->train, o->shuffle,
+	if (rm_epoch_init(&l->epoch, l->train, o->shuffle,
 			  (uint64_t)o->seed) < 0)
 		return -1;
 	if (l->valid) {
@@ -574,10 +610,9 @@ static void tear_down(struct loop *l)
 	json_decref((json_t *)l->checkpoint.settings);
 	free(l->checkpoint.best);
 	rm_optim_free(l->optim);
-	rm_loss_free(l->loss);
 	rm_feed_fini(&l->feed);
 	rm_feed_fini(&l->valid_feed);
-	free(l->targets);
+	rm_targets_fini(&l->targets);
 	free(l->dscores);
 	rm_epoch_fini(&l->epoch);
 }

@@ -9,7 +9,7 @@
  * step does depends only on the step's number.  Errors as in base.h.
  *
  *	struct rm_train_options o = rm_train_defaults();
- *	o.loss = rm_loss_parse("bt");
+ *	o.loss = rm_loss_new(config, &scores);
  *	if (rm_train(model, &examples, NULL, &o, &result) < 0) ...
  *	rm_model_save(model, dir, false);
  */
@@ -29,17 +29,17 @@ struct rm_train_report {
 	uint64_t step, total;	/* steps done; in all */
 	double epoch;		/* epochs done */
 	double loss, accuracy;	/* mean; NaN if nothing was compared */
-	/* Of the step or the pass; tokens of both texts of each pair, whether
-	 * they were computed once or several times. */
-	uint64_t pairs, tokens;
+	/* Of the step or the pass; tokens of all texts of each example,
+	 * whether they were computed once or several times. */
+	uint64_t examples, tokens;
 	/* A step only: */
 	double lr, grad_norm;
 };
 
-/* In which order an epoch goes through the pairs. */
+/* In which order an epoch goes through the examples. */
 enum rm_train_shuffle {
 	RM_SHUFFLE_PAIRS,
-	/* Pairs of one key, that is of one prompt, stand together, so that
+	/* Those of one key, that is of one prompt, stand together, so that
 	 * steps compute each of their texts once. */
 	RM_SHUFFLE_GROUPS,
 	RM_SHUFFLE_NONE		/* as the stream has them, in every epoch */
@@ -49,11 +49,13 @@ enum rm_train_shuffle {
 extern const char *const rm_train_shuffle_names[];
 
 struct rm_train_options {
-	const json_t *loss;	/* as rm_loss_parse gives it */
+	/* Borrowed; its parameters, if any, are in the model's table
+	 * (rm_model_training.add). */
+	const struct rm_loss *loss;
 	size_t epochs;
-	size_t batch;		/* pairs a step */
+	size_t batch;		/* examples a step */
 	/*
-	 * A step is cut into batches of whole pairs of at most so many
+	 * A step is cut into batches of whole examples of at most so many
 	 * tokens that are computed, whose gradients add up: memory does not
 	 * grow with `batch`.  0: as the backbone needs it, 4096 or no limit.
 	 */

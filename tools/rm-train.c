@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Validation pairs from which on their loss is more than noise. */
+/* Validation examples from which on their loss is more than noise. */
 #define VALID_TELLS 200
 
 static struct {
@@ -50,8 +50,8 @@ static const struct rm_option options[] = {
 		    "validate every N steps too; 0: after each epoch"),
 	RM_OPT_SIZE(0, "epochs", &o.train.epochs, 0, 1e6, "N",
 		    "passes over the data; 0: 5, of a transformer 3"),
-	RM_OPT_SIZE(0, "batch", &o.train.batch, 0, 1e6, "PAIRS",
-		    "pairs a step; 0: 64, of a transformer 16"),
+	RM_OPT_SIZE(0, "batch", &o.train.batch, 0, 1e6, "N",
+		    "pairs, or groups, a step; 0: 64, of a transformer 16"),
 	RM_OPT_SIZE(0, "micro-tokens", &o.train.micro_tokens, 0, 1e12, "N",
 		    "tokens of a step computed at once; 0: as needed"),
 	RM_OPT_FLAG(0, "recompute", &o.recompute,
@@ -122,9 +122,9 @@ struct monitor {
 	int log;			/* -1: none */
 	char *failed;			/* first failure to write it */
 	double start, since;		/* seconds */
-	double pairs, tokens;
+	double examples, tokens;
 	struct {
-		double loss, correct, pairs;
+		double loss, correct, examples;
 		uint64_t steps, tokens;
 	} window;
 	double valid_accuracy;
@@ -176,8 +176,8 @@ static void log_step(struct monitor *m, const struct rm_train_report *r)
 
 	rm_buf_printf(&b, "{\"step\": %llu", (unsigned long long)r->step);
 	put_number(&b, "epoch", r->epoch);
-	put_number(&b, "loss", m->window.loss / m->window.pairs);
-	put_number(&b, "accuracy", m->window.correct / m->window.pairs);
+	put_number(&b, "loss", m->window.loss / m->window.examples);
+	put_number(&b, "accuracy", m->window.correct / m->window.examples);
 	put_number(&b, "lr", r->lr);
 	put_number(&b, "grad_norm", r->grad_norm);
 	put_number(&b, "tokens_per_s", took > 0 ? round(
@@ -216,7 +216,7 @@ static void show_progress(struct monitor *m, const struct rm_train_report *r)
 			      ", valid accuracy %.4f", m->valid_accuracy);
 	snprintf(extra + n, sizeof(extra) - (size_t)n, ", epoch %.2f",
 		 r->epoch);
-	rm_progress_update(&m->progress, m->pairs, extra);
+	rm_progress_update(&m->progress, m->examples, extra);
 }
 
 static int report(void *arg, const struct rm_train_report *r)
@@ -232,17 +232,17 @@ static int report(void *arg, const struct rm_train_report *r)
 		return 0;
 	}
 	/* What is left of a run that goes on is less. */
-	if (m->pairs <= 0)
+	if (m->examples <= 0)
 		m->progress.total *= 1 - (double)(r->step - 1) /
 			(double)r->total;
-	m->pairs += (double)r->pairs;
+	m->examples += (double)r->examples;
 	m->tokens += (double)r->tokens;
 	show_progress(m, r);
 	if (m->log < 0)
 		return 0;
-	m->window.loss += r->loss * (double)r->pairs;
-	m->window.correct += r->accuracy * (double)r->pairs;
-	m->window.pairs += (double)r->pairs;
+	m->window.loss += r->loss * (double)r->examples;
+	m->window.correct += r->accuracy * (double)r->examples;
+	m->window.examples += (double)r->examples;
 	m->window.tokens += r->tokens;
 	m->window.steps++;
 	if (m->window.steps == o.log_steps || r->step == r->total)
@@ -259,6 +259,8 @@ struct run {
 	struct rm_subset train, valid;
 	bool has_valid, drops_inside;
 	struct rm_model *model;
+	struct rm_loss *objective;
+	struct rm_loss_wants wants;
 	struct monitor monitor;
 	struct rm_train_result result;
 };
@@ -300,29 +302,37 @@ static int parse_parts(struct run *r)
 	r->head = rm_head_parse(o.head ? o.head :
 				rm_model_usual_head(r->backbone));
 	r->loss = rm_loss_parse(o.loss);
+	if (r->loss && rm_loss_wants(r->loss, &r->wants) < 0)
+		return -1;
 	o.train.schedule = rm_schedule_find(o.schedule);
 	if (!r->head || !r->loss || !o.train.schedule ||
 	    rm_model_check_parts(r->backbone, r->head) < 0)
 		return -1;
 	if (parse_dropout(r) < 0)
 		return -1;
-	o.train.loss = r->loss;
 	o.train.precision = rm_cli_precision(o.precision);
 	o.train.shuffle = chosen_shuffle();
 	return 0;
 }
 
-static int read_data(struct run *r, char **paths, size_t n)
+static int open_data(struct run *r, char **paths, size_t n)
 {
 	const struct rm_reader_options how = {
 		.max_record = o.max_record, .force = o.force
 	};
 
 	r->in = rm_reader_open(paths, n, &how);
-	if (!r->in)
-		return -1;
-	r->data = rm_dataset_read(r->in, o.memory);
-	return r->data ? 0 : -1;
+	return r->in ? 0 : -1;
+}
+
+/* What the loss wants of a stream, with the names of the head's columns. */
+static struct rm_dataset *read_data(const struct run *r, struct rm_reader *in)
+{
+	const struct rm_dataset_options how = {
+		.memory = o.memory, .wants = r->wants,
+	};
+
+	return rm_dataset_read(in, &how);
 }
 
 static int read_valid(struct run *r)
@@ -336,7 +346,7 @@ static int read_valid(struct run *r)
 					  o.force) : -1;
 
 	if (status == 0)
-		r->valid_data = rm_dataset_read(in, o.memory);
+		r->valid_data = read_data(r, in);
 	rm_reader_close(in);
 	if (!r->valid_data || rm_subset_all(&r->valid, r->valid_data) < 0)
 		return -1;
@@ -360,6 +370,12 @@ static int divide_data(struct run *r)
 			       (uint64_t)o.train.seed);
 }
 
+static int load_data(struct run *r)
+{
+	r->data = read_data(r, r->in);
+	return r->data ? divide_data(r) : -1;
+}
+
 static int observe(void *arg, const struct rm_batch *batch)
 {
 	struct rm_model *m = arg;
@@ -367,7 +383,19 @@ static int observe(void *arg, const struct rm_batch *batch)
 	return rm_backbone_observe(m->backbone, batch);
 }
 
-static struct rm_model_training training(void)
+/* The loss of the model's scores; what it has to learn itself is added. */
+static int make_loss(void *arg, struct rm_model *m)
+{
+	struct run *r = arg;
+	const struct rm_loss_scores scores = { .K = m->head->columns };
+
+	r->objective = rm_loss_new(r->loss, &scores);
+	o.train.loss = r->objective;
+	return r->objective ? rm_loss_add_params(r->objective, &m->params)
+			    : -1;
+}
+
+static struct rm_model_training training(struct run *r)
 {
 	return (struct rm_model_training){
 		.freeze = o.freeze.item, .n_freeze = o.freeze.n,
@@ -375,31 +403,39 @@ static struct rm_model_training training(void)
 		.lora_alpha = o.lora_alpha > 0 ? o.lora_alpha :
 			      2 * (double)o.lora,
 		.lora_targets = o.lora_targets.item,
-		.n_lora_targets = o.lora_targets.n
+		.n_lora_targets = o.lora_targets.n,
+		.add = make_loss, .arg = r
 	};
 }
 
 static int new_model(struct run *r)
 {
-	const struct rm_model_training how = training();
-	struct rm_backbone *b;
+	const struct rm_model_training how = training(r);
 
 	r->model = rm_model_new(r->backbone, r->head,
 				rm_reader_header(r->in), &how);
 	if (!r->model)
 		return rm_wrap("%s", rm_reader_name(r->in));
 	rm_model_init(r->model, (uint64_t)o.train.seed);
-	b = r->model->backbone;
-	if (!rm_backbone_wants_observe(b))
+	return 0;
+}
+
+/* What a new model counts in the data before it is trained. */
+static int count_data(const struct run *r)
+{
+	struct rm_backbone *b = r->model->backbone;
+
+	if (o.base || !rm_backbone_wants_observe(b))
 		return 0;
-	if (rm_dataset_each(r->data, b->prompt, observe, r->model) < 0)
+	if (rm_dataset_each(r->data, r->model->prompt, observe,
+			    r->model) < 0)
 		return -1;
 	return rm_backbone_observed(b);
 }
 
 static int load_base(struct run *r)
 {
-	const struct rm_model_training how = training();
+	const struct rm_model_training how = training(r);
 	const struct rm_header *h = rm_reader_header(r->in);
 
 	r->model = rm_model_load(o.base, &how);
@@ -455,8 +491,7 @@ static json_t *rates_of(const struct rm_model *m)
 
 static int make_model(struct run *r)
 {
-	if ((o.base ? load_base(r) : new_model(r)) < 0 ||
-	    check_lengths(r) < 0)
+	if ((o.base ? load_base(r) : new_model(r)) < 0)
 		return -1;
 	if (r->drops_inside && rm_model_set_dropout(r->model, o.rate) < 0)
 		return rm_wrap("%s", o.base ? o.base : "--dropout");
@@ -466,6 +501,12 @@ static int make_model(struct run *r)
 	rm_train_complete(&o.train, r->model);
 	r->model->backbone->recompute = o.recompute;
 	rm_model_set_objective(r->model, r->loss);
+	return 0;
+}
+
+/* What a checkpoint must agree in, beside the loop's own settings. */
+static int make_settings(struct run *r)
+{
 	r->settings = json_pack("{s:O, s:O, s:s, s:s, s:s, s:o, s:f, s:I, "
 				"s:f, s:o, s:o, s:s}",
 		"backbone", r->model->backbone_config,
@@ -490,6 +531,7 @@ static void fini(struct run *r)
 	rm_dataset_free(r->valid_data);
 	rm_reader_close(r->in);
 	rm_model_free(r->model);
+	rm_loss_free(r->objective);
 	json_decref(r->backbone);
 	json_decref(r->head);
 	json_decref(r->loss);
@@ -521,19 +563,24 @@ static void catch_signals(void)
 	o.train.stop = &stop;
 }
 
+static const char *example(const struct run *r)
+{
+	return r->wants.groups ? "group" : "pair";
+}
+
 static void warn_of_data(const struct run *r)
 {
 	const struct rm_dataset_counts *c = rm_dataset_counts(r->data);
-	unsigned long long all = c->pairs + c->ties;
+	unsigned long long all = c->examples + c->ties;
 	unsigned long long even = c->even + c->ties;
 
 	if (2 * even > all)
 		rm_cli_note(&tool, "warning: %llu of %llu comparisons are "
 			    "ties: there is little to learn from", even, all);
 	if (c->missing > 0)
-		rm_cli_note(&tool, "%llu pair%s left out: a response has no "
+		rm_cli_note(&tool, "%llu %s%s left out: a response has no "
 			    "label", (unsigned long long)c->missing,
-			    c->missing == 1 ? "" : "s");
+			    example(r), c->missing == 1 ? "" : "s");
 }
 
 static int note_rows(const struct run *r)
@@ -576,15 +623,15 @@ static void summarize(const struct run *r, double took)
 	if (t->resumed > 0)
 		rm_cli_note(&tool, "went on from step %llu",
 			    (unsigned long long)t->resumed);
-	rm_cli_note(&tool, "%zu pairs, %llu steps%s in %.1f s, %s tokens/s",
-		    r->train.n, (unsigned long long)t->step,
+	rm_cli_note(&tool, "%zu %ss, %llu steps%s in %.1f s, %s tokens/s",
+		    r->train.n, example(r), (unsigned long long)t->step,
 		    t->early ? " (stopped early)" : "", took, rate);
 	rm_cli_note(&tool, "loss %.4f, accuracy %.4f in the last epoch",
 		    t->loss, t->accuracy);
 	if (r->has_valid)
 		rm_cli_note(&tool, "validation loss %.4f, accuracy %.4f on "
-			    "%zu pairs, best at step %llu", t->valid_loss,
-			    t->valid_accuracy, r->valid.n,
+			    "%zu %ss, best at step %llu", t->valid_loss,
+			    t->valid_accuracy, r->valid.n, example(r),
 			    (unsigned long long)t->best_step);
 }
 
@@ -607,7 +654,8 @@ static int train(struct run *r)
 	double start = seconds();
 	int status;
 
-	rm_progress_start(&m->progress, &tool, "pairs", (double)r->train.n *
+	rm_progress_start(&m->progress, &tool,
+			  r->wants.groups ? "groups" : "pairs", (double)r->train.n *
 			  (double)o.train.epochs, o.quiet);
 	m->start = m->since = start;
 	m->valid_accuracy = (double)NAN;
@@ -653,8 +701,9 @@ static int run(struct run *r, int argc, char **argv, int first)
 {
 	if (rm_model_check_target(o.output, o.force) < 0 ||
 	    rm_train_check(&o.train) < 0 ||
-	    read_data(r, argv + first, (size_t)(argc - first)) < 0 ||
-	    divide_data(r) < 0 || make_model(r) < 0 ||
+	    open_data(r, argv + first, (size_t)(argc - first)) < 0 ||
+	    make_model(r) < 0 || load_data(r) < 0 || check_lengths(r) < 0 ||
+	    count_data(r) < 0 || make_settings(r) < 0 ||
 	    open_log(&r->monitor) < 0)
 		return -1;
 	if (!o.quiet) {

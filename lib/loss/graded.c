@@ -100,7 +100,8 @@ const struct rm_loss_kind rm_loss_regression = {
 	{ "regression", "the mean of (s_ic - a_ic)^2 over the grades a that "
 	  "are known, a column c for each attribute (Wang et al., HelpSteer, "
 	  "2023; ArmoRM, 2024)", plain_keys, false },
-	0, regression_check, regression_learns, regression_group, NULL
+	RM_LOSS_GROUPS | RM_LOSS_GRADES, regression_check, regression_learns,
+	regression_group, NULL
 };
 
 /* ---- several tasks ---- */
@@ -202,7 +203,8 @@ const struct rm_loss_kind rm_loss_multitask = {
 	  "the squared error of each column's grades; learned: "
 	  "w_t (exp(-v_t) c_t L_t + v_t / 2), c = 1 for preferences, 1/2 for "
 	  "grades (Kendall, Gal and Cipolla 2018)", multitask_keys, false },
-	0, multitask_check, multitask_learns, multitask_group, multitask_own
+	RM_LOSS_GROUPS | RM_LOSS_GRADES, multitask_check, multitask_learns,
+	multitask_group, multitask_own
 };
 
 /* ---- a teacher ---- */
@@ -313,5 +315,6 @@ const struct rm_loss_kind rm_loss_distill = {
 	  "Vinyals and Dean 2015); rewards: the mean of (r_i - t_i)^2, both "
 	  "less their mean in the group (Ba and Caruana 2014)",
 	  distill_keys, false },
-	1, distill_check, distill_learns, distill_group, NULL
+	RM_LOSS_GROUPS | RM_LOSS_TEACHER, distill_check, distill_learns,
+	distill_group, NULL
 };

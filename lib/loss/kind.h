@@ -16,7 +16,7 @@
 /* Options of all kinds; a key belongs to the kinds that list it. */
 struct rm_loss_options {
 	double smoothing, margin, tau, gamma, alpha, target, penalty;
-	double center, length;
+	double center, length, norms;
 	size_t form;
 	bool learned;
 	struct rm_numbers weights;
@@ -30,6 +30,9 @@ struct rm_loss_options {
 	RM_KEY_DOUBLE("length", struct rm_loss_options, length, 0, 1e6, \
 		      "0", "times the squared covariance of reward and " \
 		      "log length in a group"), \
+	RM_KEY_DOUBLE("l2", struct rm_loss_options, norms, 0, 1e6, "0", \
+		      "times the sum of the norms, not squared, of all " \
+		      "that is trained; see --weight-decay"), \
 	RM_KEY_END
 
 /*
@@ -47,7 +50,7 @@ struct rm_loss_group {
 
 struct rm_loss_kind {
 	struct rm_spec spec;
-	size_t columns;		/* score columns it works on; 0: any */
+	unsigned flags;		/* of those below */
 	/* Whether the target has what the loss needs; message. */
 	int (*check)(const struct rm_loss *loss, const struct rm_target *t);
 	/* Whether there is something to learn from. */
@@ -61,10 +64,21 @@ struct rm_loss_kind {
 	bool (*own)(const struct rm_loss *loss, struct rm_param *p);
 };
 
+/* What it is given (see rm_loss_wants), and which columns it looks at. */
+#define RM_LOSS_GROUPS		1	/* whole groups */
+#define RM_LOSS_PREFERENCE	2	/* an order is all that it learns */
+#define RM_LOSS_TEACHER		4
+#define RM_LOSS_GRADES		8	/* of all columns */
+#define RM_LOSS_VARIANCE	16	/* column 1 is one, others are not */
+#define RM_LOSS_SIZE		32	/* scores say that of a preference */
+
 struct rm_loss {
 	const struct rm_loss_kind *kind;
+	json_t *config;
 	struct rm_loss_options o;
-	size_t K;
+	size_t K;			/* columns that the kind sees */
+	size_t members;			/* see rm_loss_scores */
+	size_t columns;			/* of the scores */
 	size_t n_own;			/* parameters of its own */
 	struct rm_param own;		/* the row that they need */
 	struct rm_params *params;	/* borrowed, once they are added */

@@ -92,8 +92,8 @@ const struct rm_loss_kind rm_loss_ranking = {
 	{ "ranking", "each response against the next worse one: the sum of "
 	  "-log s(r_i - r_(i+1)), of ranks with ties the mean over their "
 	  "pairs (Burges et al. 2005, on neighbours)", plain_keys, false },
-	1, rm_loss_preference_check, rm_loss_preference_learns, ranking_group,
-	NULL
+	RM_LOSS_GROUPS | RM_LOSS_PREFERENCE, rm_loss_preference_check,
+	rm_loss_preference_learns, ranking_group, NULL
 };
 
 /* ---- one against many ---- */
@@ -154,8 +154,8 @@ const struct rm_loss_kind rm_loss_plackett_luce = {
 	{ "plackett-luce", "the likelihood of the order: the sum of "
 	  "-log(e_i / (e_i + sum of e_j over worse j)), e = exp(r) (Plackett "
 	  "1975; Xia et al., ListMLE, 2008)", plain_keys, false },
-	1, rm_loss_preference_check, rm_loss_preference_learns,
-	plackett_luce_group, NULL
+	RM_LOSS_GROUPS | RM_LOSS_PREFERENCE, rm_loss_preference_check,
+	rm_loss_preference_learns, plackett_luce_group, NULL
 };
 
 /*
@@ -193,8 +193,8 @@ const struct rm_loss_kind rm_loss_contrastive = {
 	{ "contrastive", "InfoNCE, the best against the others: "
 	  "-log(e_b / sum of e_j), e = exp(r / tau) (van den Oord, Li and "
 	  "Vinyals 2018)", contrastive_keys, false },
-	1, rm_loss_preference_check, rm_loss_preference_learns,
-	contrastive_group, NULL
+	RM_LOSS_GROUPS | RM_LOSS_PREFERENCE, rm_loss_preference_check,
+	rm_loss_preference_learns, contrastive_group, NULL
 };
 
 /* ---- triplets ---- */
@@ -300,5 +300,6 @@ const struct rm_loss_kind rm_loss_triplet = {
 	{ "triplet", "best, middle and worst: max(0, |r_b - r_m| - "
 	  "|r_b - r_w| + margin) (Schroff, Kalenichenko and Philbin 2015)",
 	  triplet_keys, false },
-	1, triplet_check, triplet_learns, triplet_group, NULL
+	RM_LOSS_GROUPS | RM_LOSS_PREFERENCE, triplet_check, triplet_learns,
+	triplet_group, NULL
 };

@@ -113,7 +113,8 @@ const struct rm_loss_kind rm_loss_bt = {
 	{ "bt", "Bradley-Terry, the mean over the strictly ordered pairs: "
 	  "-p log s(d) - (1 - p) log s(-d), d = r0 - r1 - margin (Bradley and "
 	  "Terry 1952; margin: Touvron et al. 2023)", bt_keys, false },
-	1, rm_loss_preference_check, rm_loss_preference_learns, bt_group, NULL
+	RM_LOSS_PREFERENCE, rm_loss_preference_check,
+	rm_loss_preference_learns, bt_group, NULL
 };
 
 /*
@@ -138,8 +139,8 @@ const struct rm_loss_kind rm_loss_allpairs = {
 	{ "allpairs", "Bradley-Terry over all pairs, each 1 / C(k, 2), those "
 	  "that tie adding nothing (Ouyang et al. 2022, equation 1)",
 	  bt_keys, false },
-	1, rm_loss_preference_check, rm_loss_preference_learns,
-	allpairs_group, NULL
+	RM_LOSS_GROUPS | RM_LOSS_PREFERENCE, rm_loss_preference_check,
+	rm_loss_preference_learns, allpairs_group, NULL
 };
 
 /* ---- the size of a preference ---- */
@@ -193,7 +194,8 @@ const struct rm_loss_kind rm_loss_scaled_bt = {
 	{ "scaled-bt", "Bradley-Terry times the size of the preference: "
 	  "-|m| log s(d), m the margin, else the difference of the scores "
 	  "(Wang et al., HelpSteer2-Preference, 2024)", plain_keys, false },
-	1, measured_check, measured_learns, scaled_group, NULL
+	RM_LOSS_PREFERENCE | RM_LOSS_SIZE, measured_check, measured_learns,
+	scaled_group, NULL
 };
 
 /*
@@ -215,7 +217,8 @@ const struct rm_loss_kind rm_loss_margin_bt = {
 	{ "margin-bt", "Bradley-Terry less the size of the preference: "
 	  "-log s(d - m), m the margin, else the difference of the scores "
 	  "(Wang et al., HelpSteer2-Preference, 2024)", margin_keys, false },
-	1, measured_check, measured_learns, margin_group, NULL
+	RM_LOSS_PREFERENCE | RM_LOSS_SIZE, measured_check, measured_learns,
+	margin_group, NULL
 };
 
 /* ---- focal ---- */
@@ -266,8 +269,8 @@ static const struct rm_key focal_keys[] = {
 const struct rm_loss_kind rm_loss_focal = {
 	{ "focal", "focal loss: -alpha s(-d)^gamma log s(d), d = r0 - r1 "
 	  "(Lin et al. 2017)", focal_keys, false },
-	1, rm_loss_preference_check, rm_loss_preference_learns, focal_group,
-	NULL
+	RM_LOSS_PREFERENCE, rm_loss_preference_check,
+	rm_loss_preference_learns, focal_group, NULL
 };
 
 /* ---- hinge ---- */
@@ -306,8 +309,8 @@ static const struct rm_key hinge_keys[] = {
 const struct rm_loss_kind rm_loss_hinge = {
 	{ "hinge", "hinge: max(0, margin - d), d = r0 - r1 (Herbrich, "
 	  "Graepel and Obermayer 2000)", hinge_keys, false },
-	1, rm_loss_preference_check, rm_loss_preference_learns, hinge_group,
-	NULL
+	RM_LOSS_PREFERENCE, rm_loss_preference_check,
+	rm_loss_preference_learns, hinge_group, NULL
 };
 
 /* ---- calibration ---- */
@@ -355,6 +358,6 @@ const struct rm_loss_kind rm_loss_calibration = {
 	{ "calibration", "Bradley-Terry + weight (c - target)^2, c = mean of "
 	  "s(|d|) over a group's comparisons (after Liang et al. 2020)",
 	  calibration_keys, false },
-	1, rm_loss_preference_check, rm_loss_preference_learns,
-	calibration_group, NULL
+	RM_LOSS_PREFERENCE, rm_loss_preference_check,
+	rm_loss_preference_learns, calibration_group, NULL
 };

@@ -132,6 +132,6 @@ const struct rm_loss_kind rm_loss_uncertainty = {
 	  "weighted: Bradley-Terry times 1 / (1 + v0 + v1), which large "
 	  "variances evade; gaussian: P = Phi(d / sqrt(v0 + v1)) (Thurstone "
 	  "1927; v = softplus: Lakshminarayanan et al. 2017)", keys, false },
-	2, rm_loss_preference_check, rm_loss_preference_learns,
-	uncertainty_group, NULL
+	RM_LOSS_PREFERENCE | RM_LOSS_VARIANCE, rm_loss_preference_check,
+	rm_loss_preference_learns, uncertainty_group, NULL
 };

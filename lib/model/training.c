@@ -201,6 +201,8 @@ int rm_model_alloc(struct rm_model *m, const struct rm_model_training *t)
 {
 	if (t && choose(m, t) < 0)
 		return -1;
+	if (t && t->add && t->add(t->arg, m) < 0)
+		return -1;
 	return rm_params_alloc(&m->params, t != NULL);
 }
 

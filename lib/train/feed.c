@@ -61,7 +61,7 @@ int rm_feed_start(struct rm_feed *f, const size_t *order, size_t n)
 	f->order = order;
 	f->n_order = n;
 	f->at = f->n = f->n_tokens = 0;
-	f->pairs = (struct rm_batch){
+	f->leaves = (struct rm_batch){
 		.train = f->train, .seed = f->seed, .step = f->step
 	};
 	if (f->shares || f->limit == 0)
@@ -72,7 +72,7 @@ int rm_feed_start(struct rm_feed *f, const size_t *order, size_t n)
 				f->tokens);
 }
 
-/* How many of the pairs from `at` on make one batch. */
+/* How many of the examples from `at` on make one batch. */
 static size_t fit(const struct rm_feed *f)
 {
 	size_t sum, end = f->at;
@@ -93,14 +93,15 @@ static size_t fit_shared(struct rm_feed *f)
 
 	rm_texts_clear(t);
 	for (; end < f->n_order; end++) {
-		const uint32_t *two = &t->of[2 * f->order[end]];
-		size_t more = rm_texts_missing(t, two, 2);
+		const uint32_t *text;
+		size_t n = rm_texts_of(t, f->order[end], &text);
+		size_t more = rm_texts_missing(t, text, n);
 
 		if (f->limit > 0 && end > f->at && sum + more > f->limit)
 			break;
 		sum += more;
-		rm_texts_choose(t, two[0]);
-		rm_texts_choose(t, two[1]);
+		for (size_t i = 0; i < n; i++)
+			rm_texts_choose(t, text[i]);
 	}
 	return end - f->at;
 }
@@ -116,23 +117,33 @@ static int make_batch(struct rm_feed *f)
 	}
 	f->n_tokens = 0;
 	for (size_t i = 0; i < f->n; i++)
-		f->n_tokens += rm_texts_pair_tokens(&f->texts,
-						    f->order[f->at + i]);
+		f->n_tokens += rm_texts_tokens(&f->texts,
+					       f->order[f->at + i]);
 	return f->kept ? 0 : rm_texts_batch(&f->texts, &f->batch);
+}
+
+static size_t count_leaves(const struct rm_feed *f)
+{
+	size_t sum = 0;
+
+	for (size_t i = f->at; i < f->at + f->n; i++)
+		sum += rm_subset_first(f->subset, f->order[i] + 1) -
+			rm_subset_first(f->subset, f->order[i]);
+	return sum;
 }
 
 int rm_feed_next(struct rm_feed *f)
 {
-	struct rm_batch *p = &f->pairs;
+	struct rm_batch *p = &f->leaves;
 
 	f->at += f->n;
-	p->first_leaf += 2 * f->n;
+	p->first_leaf += p->n_leaves;
 	p->first_token += f->n_tokens;
 	f->n = f->shares ? fit_shared(f) : fit(f);
 	if (f->n == 0)
 		return 0;
 	p->n_groups = f->n;
-	p->n_leaves = 2 * f->n;
+	p->n_leaves = count_leaves(f);
 	if (make_batch(f) < 0)
 		return -1;
 	/* A frozen backbone computes as it scores: nothing for a way back. */
@@ -144,7 +155,7 @@ int rm_feed_next(struct rm_feed *f)
 	return 1;
 }
 
-/* ---- rows of texts, rows of pairs ---- */
+/* ---- rows of texts, rows of leaves ---- */
 
 /* [n, C], one row a text. */
 static const rm_real *rows_of(const struct rm_hidden *h)
@@ -155,21 +166,19 @@ static const rm_real *rows_of(const struct rm_hidden *h)
 	return h ? h->value : NULL;
 }
 
-/* The row of leaf i of the pairs among those kept, or computed. */
-static size_t row_of(const struct rm_feed *f, size_t i)
+/* Where the row of a text is among those kept, or computed. */
+static size_t row_of(const struct rm_feed *f, uint32_t text)
 {
-	uint32_t text = f->texts.of[2 * f->order[f->at + i / 2] + i % 2];
-
 	return f->kept ? text : f->texts.row[text];
 }
 
-/* Room for the rows of the pairs and, on a way back, zeros to add to. */
+/* Room for the rows of the leaves and, on a way back, zeros to add to. */
 static int need_rows(struct rm_feed *f)
 {
 	struct rm_hidden *h = &f->own;
 	size_t size;
 
-	h->n = 2 * f->n;
+	h->n = f->leaves.n_leaves;
 	h->dim = f->m->head->dim;
 	h->pooled = true;
 	size = h->n * h->dim;
@@ -190,23 +199,38 @@ static struct rm_hidden *gather(struct rm_feed *f)
 
 	if (!from || need_rows(f) < 0)
 		return NULL;
-	for (size_t i = 0; i < f->own.n; i++)
-		memcpy(f->own.value + i * C, from + row_of(f, i) * C,
-		       C * sizeof(*from));
+	rm_real *to = f->own.value;
+	for (size_t i = f->at; i < f->at + f->n; i++) {
+		const uint32_t *text;
+		size_t n = rm_texts_of(&f->texts, f->order[i], &text);
+
+		for (size_t j = 0; j < n; j++, to += C)
+			memcpy(to, from + row_of(f, text[j]) * C,
+			       C * sizeof(*from));
+	}
 	return &f->own;
 }
 
-/* The gradient of a row is the sum of what it was in all pairs, in order. */
+/* to += from, [C] */
+static void add_row(rm_real *to, const rm_real *from, size_t C)
+{
+	for (size_t c = 0; c < C; c++)
+		to[c] += from[c];
+}
+
+/* The gradient of a row is the sum of all that use it, in their order. */
 static void scatter(struct rm_feed *f)
 {
 	size_t C = f->own.dim;
+	const rm_real *from = f->own.grad;
 
-	for (size_t i = 0; i < f->own.n; i++) {
-		rm_real *to = f->computed->grad + row_of(f, i) * C;
-		const rm_real *from = f->own.grad + i * C;
+	for (size_t i = f->at; i < f->at + f->n; i++) {
+		const uint32_t *text;
+		size_t n = rm_texts_of(&f->texts, f->order[i], &text);
 
-		for (size_t c = 0; c < C; c++)
-			to[c] += from[c];
+		for (size_t j = 0; j < n; j++, from += C)
+			add_row(f->computed->grad + row_of(f, text[j]) * C,
+				from, C);
 	}
 }
 
@@ -267,13 +291,13 @@ const rm_real *rm_feed_forward(struct rm_feed *f)
 			return NULL;
 	}
 	f->hidden = f->shares ? gather(f) : f->computed;
-	return f->hidden ? rm_head_forward(f->m->head, &f->pairs,
+	return f->hidden ? rm_head_forward(f->m->head, &f->leaves,
 					   f->hidden) : NULL;
 }
 
 int rm_feed_backward(struct rm_feed *f, const rm_real *dscores)
 {
-	if (rm_head_backward(f->m->head, &f->pairs, f->hidden, dscores) < 0)
+	if (rm_head_backward(f->m->head, &f->leaves, f->hidden, dscores) < 0)
 		return -1;
 	if (f->frozen)
 		return 0;

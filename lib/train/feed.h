@@ -2,9 +2,9 @@
  * feed: examples of a subset as scores, batch after batch: a step, or a
  * validation pass, in memory that does not grow with it.
  *
- * A run of examples is cut, in its order, into batches of whole pairs of at
- * most so many tokens; a pair that is longer stands alone.  A text that is in
- * several pairs of a batch is computed once, where computing is dear: the
+ * A run of examples is cut, in its order, into batches of whole examples of
+ * at most so many tokens; one that is longer stands alone.  A text that is in
+ * several examples of a batch is computed once, where computing is dear: the
  * head sees its row in each of them, and the gradients of those add up.  The
  * rows of a frozen backbone, which dropout does not touch, may be kept: the
  * same bits from memory.  The feed owns its batch and rows, the model and the
@@ -47,11 +47,11 @@ struct rm_feed {
 	size_t at, n;
 	size_t n_tokens;		/* as if no text were shared */
 	struct rm_batch batch;		/* as the backbone sees it */
-	struct rm_batch pairs;		/* as the head does: numbers alone */
+	struct rm_batch leaves;		/* as the head does: numbers alone */
 	struct rm_hidden *computed;	/* rows of the one */
 	struct rm_hidden *hidden;	/* and of the other */
 
-	/* Rows of the pairs, if the backbone's are shared or kept. */
+	/* Rows of the leaves, if the backbone's are shared or kept. */
 	struct rm_hidden own;
 	size_t cap_rows, cap_grad;
 	rm_real *kept;			/* [texts.n, C] or NULL */
@@ -74,7 +74,7 @@ int rm_feed_keep(struct rm_feed *f);
 int rm_feed_start(struct rm_feed *f, const size_t *order, size_t n);
 /* The next batch: 1, or 0 at the end of the run. */
 int rm_feed_next(struct rm_feed *f);
-/* Scores [2 n, K] of the batch, valid until the next call. */
+/* Scores [leaves.n_leaves, K] of the batch, valid until the next call. */
 const rm_real *rm_feed_forward(struct rm_feed *f);
 /* Adds to the gradients of all that is trained. */
 int rm_feed_backward(struct rm_feed *f, const rm_real *dscores);

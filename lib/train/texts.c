@@ -121,20 +121,25 @@ static int find_all(struct rm_texts *t, struct finder *f)
 {
 	struct rm_example e;
 	struct rm_text text = {0};
+	uint32_t *to = t->of;
 
 	for (size_t i = 0; i < t->subset->n; i++) {
-		text.pair = (uint32_t)i;
+		text.example = (uint32_t)i;
 		if (rm_subset_get(t->subset, i, &e) < 0 ||
 		    find_prompt(t, f, e.prompt, &text.prompt) < 0)
 			return -1;
-		for (text.side = 0; text.side < 2; text.side++)
-			if (find_text(t, f, &e, text,
-				      &t->of[2 * i + text.side]) < 0)
+		for (text.side = 0; text.side < e.n; text.side++)
+			if (find_text(t, f, &e, text, to++) < 0)
 				return -1;
 	}
 	t->n = f->texts.n;
 	t->n_prompts = f->prompts.n;
 	return 0;
+}
+
+static size_t count_leaves(const struct rm_subset *s)
+{
+	return rm_subset_first(s, s->n);
 }
 
 /* next[n_prompts + 1], of zeros: the next number of a text of each prompt. */
@@ -149,7 +154,7 @@ static void number_anew(struct rm_texts *t, size_t *next, uint32_t *to,
 		to[i] = (uint32_t)next[t->text[i].prompt]++;
 		sorted[to[i]] = t->text[i];
 	}
-	for (size_t i = 0; i < 2 * t->subset->n; i++)
+	for (size_t i = 0; i < count_leaves(t->subset); i++)
 		t->of[i] = to[t->of[i]];
 }
 
@@ -180,9 +185,9 @@ int rm_texts_init(struct rm_texts *t, const struct rm_subset *subset,
 	int status = -1;
 
 	*t = (struct rm_texts){ .subset = subset, .how = how };
-	if (subset->n > UINT32_MAX / 2)
-		return rm_fail("more than %u pairs", UINT32_MAX / 2);
-	t->of = rm_malloc(2 * subset->n, sizeof(*t->of));
+	if (count_leaves(subset) > UINT32_MAX)
+		return rm_fail("more than %u responses", UINT32_MAX);
+	t->of = rm_malloc(count_leaves(subset), sizeof(*t->of));
 	if (t->of && find_all(t, &f) == 0)
 		status = sort_by_prompt(t);
 	numbers_fini(&f.prompts);
@@ -211,12 +216,24 @@ void rm_texts_fini(struct rm_texts *t)
 
 /* ---- batches ---- */
 
-size_t rm_texts_pair_tokens(const struct rm_texts *t, size_t pair)
+size_t rm_texts_tokens(const struct rm_texts *t, size_t i)
 {
-	const struct rm_text *a = &t->text[t->of[2 * pair]];
-	const struct rm_text *b = &t->text[t->of[2 * pair + 1]];
+	const uint32_t *text;
+	size_t n = rm_texts_of(t, i, &text);
+	size_t sum = t->shared[t->text[text[0]].prompt];
 
-	return (size_t)t->shared[a->prompt] + a->tokens + b->tokens;
+	for (size_t j = 0; j < n; j++)
+		sum += t->text[text[j]].tokens;
+	return sum;
+}
+
+/* Two responses of a record may be alike. */
+static bool stood_before(const uint32_t *text, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (text[j] == text[i])
+			return true;
+	return false;
 }
 
 size_t rm_texts_missing(const struct rm_texts *t, const uint32_t *text,
@@ -226,8 +243,7 @@ size_t rm_texts_missing(const struct rm_texts *t, const uint32_t *text,
 	size_t sum = t->has_prompt[prompt] ? 0 : t->shared[prompt];
 
 	for (size_t i = 0; i < n; i++)
-		if (t->row[text[i]] == NOT_CHOSEN &&
-		    (i == 0 || text[i] != text[i - 1]))
+		if (t->row[text[i]] == NOT_CHOSEN && !stood_before(text, i))
 			sum += t->text[text[i]].tokens;
 	return sum;
 }
@@ -264,7 +280,7 @@ static int add_chosen(struct rm_texts *t, size_t i, struct rm_batch *batch)
 	struct rm_example e;
 	int status;
 
-	if (rm_subset_get(t->subset, text->pair, &e) < 0)
+	if (rm_subset_get(t->subset, text->example, &e) < 0)
 		return -1;
 	if (i > 0 && t->text[t->chosen[i - 1]].prompt == text->prompt)
 		status = rm_batch_add_more(batch, e.prompt,

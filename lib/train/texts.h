@@ -1,5 +1,5 @@
 /*
- * texts: what a backbone computes of the pairs of a subset, each text once.
+ * texts: what a backbone computes of the examples of a subset, each once.
  *
  * A text is a response with what the backbone reads of its prompt.  Of a
  * group of k responses a text is in k - 1 pairs, and a stream of pairs repeats
@@ -9,9 +9,10 @@
  *
  *	rm_texts_init(&t, subset, model->prompt);
  *	rm_texts_clear(&t);
- *	rm_texts_choose(&t, t.of[2 * i]);	preferred text of pair i
+ *	n = rm_texts_of(&t, i, &text);		those of example i
+ *	rm_texts_choose(&t, text[0]);
  *	rm_texts_batch(&t, &batch);
- *	its row: t.row[t.of[2 * i]]
+ *	its row: t.row[text[0]]
  *	rm_texts_fini(&t);
  */
 #ifndef RM_TRAIN_TEXTS_H
@@ -20,7 +21,7 @@
 #include "dataset.h"
 
 struct rm_text {
-	uint32_t pair, side;	/* where it is found: response[side] */
+	uint32_t example, side;	/* where it is found: response[side] */
 	uint32_t prompt;	/* number of it; 0 if it is not read */
 	uint32_t tokens;	/* that are the text's alone */
 };
@@ -30,7 +31,7 @@ struct rm_texts {
 	enum rm_prompt how;
 	size_t n, n_prompts;
 	struct rm_text *text;		/* [n] */
-	uint32_t *of;			/* [2 * subset->n] numbers */
+	uint32_t *of;		/* [responses of all examples] numbers */
 	uint32_t *shared;	/* [n_prompts] tokens that its texts share */
 
 	/* The texts that are chosen, for a batch. */
@@ -45,8 +46,18 @@ int rm_texts_init(struct rm_texts *t, const struct rm_subset *subset,
 		  enum rm_prompt how);
 void rm_texts_fini(struct rm_texts *t);
 
-/* Tokens of both texts of a pair, as if it were computed alone. */
-size_t rm_texts_pair_tokens(const struct rm_texts *t, size_t pair);
+/* The texts of example i, one a response: how many of *text. */
+static inline size_t rm_texts_of(const struct rm_texts *t, size_t i,
+				 const uint32_t **text)
+{
+	size_t first = rm_subset_first(t->subset, i);
+
+	*text = t->of + first;
+	return rm_subset_first(t->subset, i + 1) - first;
+}
+
+/* Tokens of an example, as if it were computed alone and shared no text. */
+size_t rm_texts_tokens(const struct rm_texts *t, size_t i);
 
 /* Tokens that n texts of one prompt would add to those chosen. */
 size_t rm_texts_missing(const struct rm_texts *t, const uint32_t *text,

@@ -11,7 +11,8 @@ static struct rm_dataset *read_made(char *path, size_t memory)
 	struct rm_dataset *d;
 
 	assert_non_null(in);
-	d = rm_dataset_read(in, memory);
+	d = rm_dataset_read(in, &(struct rm_dataset_options){
+		.memory = memory });
 	rm_reader_close(in);
 	return d;
 }
@@ -41,7 +42,8 @@ static void test_batch(void **state)
 	struct rm_dataset *d;
 	struct rm_subset all = {0};
 	struct rm_batch batch = {0};
-	struct rm_target target[2];
+	struct rm_targets targets = {0};
+	const struct rm_target *target;
 	const size_t order[] = { 2, 0 };
 	struct rm_buf name = {0};
 	char text[256];
@@ -51,12 +53,14 @@ static void test_batch(void **state)
 	d = read_made(path, 1 << 20);
 	assert_non_null(d);
 	assert_int_equal(rm_dataset_counts(d)->records, 3);
-	assert_int_equal(rm_dataset_counts(d)->pairs, 3);
+	assert_int_equal(rm_dataset_counts(d)->examples, 3);
 	assert_int_equal(rm_subset_all(&all, d), 0);
 	assert_int_equal(all.n, 3);
 	assert_int_equal(rm_subset_batch(&all, order, 2,
 					 RM_PROMPT_COPIED, &batch), 0);
-	rm_subset_targets(&all, order, 2, target);
+	assert_int_equal(rm_subset_targets(&all, order, 2, &targets), 0);
+	target = targets.target;
+	assert_int_equal(targets.leaves, 4);
 	check_tokens(&all, order);
 	assert_int_equal(batch.n_leaves, 4);
 	assert_int_equal(batch.n_groups, 2);
@@ -72,6 +76,7 @@ static void test_batch(void **state)
 	rm_subset_name(&all, 2, &name);
 	assert_string_equal(rm_buf_text(&name), "record 3 (made:3)");
 	rm_buf_fini(&name);
+	rm_targets_fini(&targets);
 	rm_batch_fini(&batch);
 	rm_subset_fini(&all);
 	rm_dataset_free(d);

@@ -272,11 +272,14 @@ static void train(struct rm_model *m)
 	struct rm_subset all = {0};
 	struct rm_reader *in;
 	struct rm_dataset *data;
-	json_t *loss = rm_loss_parse("bt");
+	json_t *config = rm_loss_parse("bt");
+	struct rm_loss *loss = rm_loss_new(config,
+		&(struct rm_loss_scores){ .K = 1 });
 
 	made_pairs(path, 64, 1);
 	in = rm_reader_open(&path, 1, NULL);
-	data = rm_dataset_read(in, 1 << 20);
+	data = rm_dataset_read(in, &(struct rm_dataset_options){
+		.memory = 1 << 20 });
 	assert_int_equal(rm_subset_all(&all, data), 0);
 	o.loss = loss;
 	o.epochs = 4;
@@ -291,7 +294,8 @@ static void train(struct rm_model *m)
 	rm_subset_fini(&all);
 	rm_dataset_free(data);
 	rm_reader_close(in);
-	json_decref(loss);
+	rm_loss_free(loss);
+	json_decref(config);
 }
 
 static void check_family(const char *family)

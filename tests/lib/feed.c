@@ -101,11 +101,12 @@ static struct rm_dataset *make(bool pairs)
 	rm_buf_fini(&b);
 	in = rm_reader_open(&path, 1, NULL);
 	assert_non_null(in);
-	d = rm_dataset_read(in, 1 << 20);
+	d = rm_dataset_read(in, &(struct rm_dataset_options){
+		.memory = 1 << 20 });
 	rm_reader_close(in);
 	if (!d)
 		fail_msg("%s", rm_error());
-	assert_int_equal(rm_dataset_counts(d)->pairs, PAIRS);
+	assert_int_equal(rm_dataset_counts(d)->examples, PAIRS);
 	return d;
 }
 
@@ -175,7 +176,7 @@ static void check_batch(struct rm_texts *t, size_t every)
 	for (size_t i = 0; i < PAIRS; i += every) {
 		assert_int_equal(rm_subset_batch(t->subset, &i, 1, t->how,
 						 &alone), 0);
-		assert_int_equal(rm_texts_pair_tokens(t, i), alone.n_tokens);
+		assert_int_equal(rm_texts_tokens(t, i), alone.n_tokens);
 		for (size_t side = 0; side < 2; side++)
 			same_leaf(&alone, side, &shared,
 				  t->row[t->of[2 * i + side]]);

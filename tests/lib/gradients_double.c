@@ -218,9 +218,12 @@ static void each(const struct rm_spec *const *specs,
 static struct rm_loss *loss_of(const char *text, size_t K)
 {
 	json_t *config = rm_loss_parse(text);
-	struct rm_loss *loss = config ? rm_loss_new(config, K) : NULL;
+	struct rm_loss_scores scores = {
+		.K = K, .variance = K == 2 && strstr(text, "uncertainty")
+	};
+	struct rm_loss *loss = config ? rm_loss_new(config, &scores) : NULL;
 
-	if (!loss && !(config && strstr(rm_error(), "score column")))
+	if (!loss && !(config && strstr(rm_error(), "variance")))
 		fail_msg("%s", rm_error());
 	json_decref(config);
 	return loss;

@@ -15,7 +15,8 @@ struct run {
 	struct rm_model *m;
 	struct rm_train_options o;
 	struct rm_train_result result;
-	json_t *loss;
+	json_t *loss_config;
+	struct rm_loss *loss;
 };
 
 static void run_init_frozen(struct run *r, size_t n, const char *backbone,
@@ -29,7 +30,8 @@ static void run_init_frozen(struct run *r, size_t n, const char *backbone,
 	made_pairs(path, n, 1);
 	r->in = rm_reader_open(&path, 1, NULL);
 	assert_non_null(r->in);
-	r->data = rm_dataset_read(r->in, 1 << 20);
+	r->data = rm_dataset_read(r->in, &(struct rm_dataset_options){
+		.memory = 1 << 20 });
 	assert_non_null(r->data);
 	assert_int_equal(rm_subset_split(&r->train, &r->valid, r->data, .2,
 					 1), 0);
@@ -37,7 +39,10 @@ static void run_init_frozen(struct run *r, size_t n, const char *backbone,
 			    training);
 	assert_non_null(r->m);
 	rm_params_init(&r->m->params, 1);
-	r->loss = rm_loss_parse("bt");
+	r->loss_config = rm_loss_parse("bt");
+	r->loss = rm_loss_new(r->loss_config,
+		&(struct rm_loss_scores){ .K = r->m->head->columns });
+	assert_non_null(r->loss);
 	r->o = rm_train_defaults();
 	r->o.loss = r->loss;
 	r->o.epochs = 4;
@@ -60,7 +65,8 @@ static void run_fini(struct run *r)
 	rm_model_free(r->m);
 	rm_dataset_free(r->data);
 	rm_reader_close(r->in);
-	json_decref(r->loss);
+	rm_loss_free(r->loss);
+	json_decref(r->loss_config);
 }
 
 static void train(struct run *r)
@@ -135,7 +141,7 @@ static size_t check_feed(struct run *r, size_t limit, const size_t *order,
 	while ((got = rm_feed_next(&f)) > 0) {
 		assert_int_equal(f.at, at);
 		assert_int_equal(f.batch.n_groups, f.n);
-		assert_int_equal(f.pairs.n_leaves, 2 * f.n);
+		assert_int_equal(f.leaves.n_leaves, 2 * f.n);
 		assert_int_equal(f.batch.first_leaf, 2 * at);
 		assert_int_equal(f.batch.first_token, tokens);
 		assert_true(limit == 0 || f.batch.n_tokens <= limit ||
@@ -537,7 +543,6 @@ static void test_damaged_checkpoint(void **state)
 static void test_best_is_kept(void **state)
 {
 	struct rm_train_report report = {0};
-	struct rm_loss *loss;
 	struct run r;
 
 	(void)state;
@@ -546,10 +551,8 @@ static void test_best_is_kept(void **state)
 	r.o.optim.lr = .1;
 	r.o.epochs = 12;
 	train(&r);
-	loss = rm_loss_new(r.loss, r.m->head->columns);
-	assert_int_equal(rm_train_evaluate(r.m, loss, &r.valid, &report), 0);
+	assert_int_equal(rm_train_evaluate(r.m, r.loss, &r.valid, &report), 0);
 	assert_true(fabs(report.loss - r.result.valid_loss) < 1e-9);
-	rm_loss_free(loss);
 	run_fini(&r);
 }
 
