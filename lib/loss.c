@@ -176,6 +176,11 @@ const json_t *rm_loss_config(const struct rm_loss *loss)
 	return loss->config;
 }
 
+bool rm_loss_squares(const struct rm_loss *loss)
+{
+	return loss->kind->flags & RM_LOSS_GRADES;
+}
+
 double rm_loss_norms(const struct rm_loss *loss)
 {
 	return loss->o.norms;

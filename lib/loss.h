@@ -81,6 +81,8 @@ struct rm_loss *rm_loss_new(const json_t *config,
 const char *rm_loss_name(const struct rm_loss *loss);
 /* As it was given; the loss's own. */
 const json_t *rm_loss_config(const struct rm_loss *loss);
+/* Whether a part of it is a squared error of grades. */
+bool rm_loss_squares(const struct rm_loss *loss);
 /* The factor of the sum of the norms of all parameters: see tensor.h. */
 double rm_loss_norms(const struct rm_loss *loss);
 /*

@@ -47,28 +47,39 @@ struct rm_train_options rm_train_defaults(void)
 
 /*
  * What is new has all to learn, and nothing that a step could spoil; nor can
- * one of low rank spoil much.
+ * one of low rank spoil much.  Plain steps, as n-grams take them, are as long
+ * as the slope: that of a squared error changes eight times as fast as a
+ * logistic one.
  */
-static double usual_rate(const struct rm_model *m)
+static double usual_rate(const struct rm_model *m, const struct rm_loss *loss)
 {
 	if (m->backbone->kind->light)
-		return rm_optim_defaults().lr;
+		return rm_loss_squares(loss) ? 1e-4 : rm_optim_defaults().lr;
 	for (size_t i = 0; i < m->n_tensors; i++)
 		if (m->params.param[i].lora)
 			return 5e-4;
 	return m->made_new ? 3e-4 : 5e-5;
 }
 
-void rm_train_complete(struct rm_train_options *o, const struct rm_model *m)
+/* Examples that have so many responses, to the nearest. */
+static size_t examples_of(const struct rm_subset *s, double responses)
+{
+	double each = (double)rm_subset_first(s, s->n) / (double)s->n;
+
+	return (size_t)fmax(1, round(responses / each));
+}
+
+void rm_train_complete(struct rm_train_options *o, const struct rm_model *m,
+		       const struct rm_subset *train)
 {
 	bool light = m->backbone->kind->light;
 
 	if (o->epochs == 0)
 		o->epochs = light ? 5 : 3;
 	if (o->batch == 0)
-		o->batch = light ? 64 : 16;
+		o->batch = examples_of(train, light ? 128 : 32);
 	if (isnan(o->optim.lr))
-		o->optim.lr = usual_rate(m);
+		o->optim.lr = usual_rate(m, o->loss);
 	if (isnan(o->warmup))
 		o->warmup = light ? 0 : .1;
 }

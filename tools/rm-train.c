@@ -51,7 +51,8 @@ static const struct rm_option options[] = {
 	RM_OPT_SIZE(0, "epochs", &o.train.epochs, 0, 1e6, "N",
 		    "passes over the data; 0: 5, of a transformer 3"),
 	RM_OPT_SIZE(0, "batch", &o.train.batch, 0, 1e6, "N",
-		    "pairs, or groups, a step; 0: 64, of a transformer 16"),
+		    "pairs a step, or groups; 0: as many as have 128 "
+		    "responses, of a transformer 32"),
 	RM_OPT_SIZE(0, "micro-tokens", &o.train.micro_tokens, 0, 1e12, "N",
 		    "tokens of a step computed at once; 0: as needed"),
 	RM_OPT_FLAG(0, "recompute", &o.recompute,
@@ -498,7 +499,6 @@ static int make_model(struct run *r)
 	/* As they will be when it scores. */
 	if (rm_model_set_types(r->model, r->model->origin.policy) < 0)
 		return -1;
-	rm_train_complete(&o.train, r->model);
 	r->model->backbone->recompute = o.recompute;
 	rm_model_set_objective(r->model, r->loss);
 	return 0;
@@ -703,8 +703,10 @@ static int run(struct run *r, int argc, char **argv, int first)
 	    rm_train_check(&o.train) < 0 ||
 	    open_data(r, argv + first, (size_t)(argc - first)) < 0 ||
 	    make_model(r) < 0 || load_data(r) < 0 || check_lengths(r) < 0 ||
-	    count_data(r) < 0 || make_settings(r) < 0 ||
-	    open_log(&r->monitor) < 0)
+	    count_data(r) < 0)
+		return -1;
+	rm_train_complete(&o.train, r->model, &r->train);
+	if (make_settings(r) < 0 || open_log(&r->monitor) < 0)
 		return -1;
 	if (!o.quiet) {
 		warn_of_data(r);

@@ -222,12 +222,15 @@ static struct ends ends_of(struct rm_loss_order o, size_t k)
 	return e;
 }
 
-/* |r_i - r_j| times `by`. */
+/*
+ * |r_i - r_j| times `by`.  Of the slopes it has at 0 the one of i above j is
+ * taken, so that equal rewards do not stay so.
+ */
 static double distance(struct rm_loss_group *g, size_t i, size_t j, double by)
 {
 	double d = rm_loss_gap(g, i, j);
 
-	rm_loss_gap_back(g, i, j, by * ((d > 0) - (d < 0)));
+	rm_loss_gap_back(g, i, j, by * (d < 0 ? -1 : 1));
 	return by * fabs(d);
 }
 
@@ -250,7 +253,8 @@ static double triplet(struct rm_loss_group *g, size_t b, size_t m, size_t w,
  * the mean over all b of the best, w of the worst and m strictly between.
  * Schroff, Kalenichenko and Philbin, FaceNet, 2015, and Balntas et al., 2016
  * (distances as they are, not squared), with rewards for embeddings: the
- * best is the anchor.
+ * best is the anchor.  A distance has no direction: the worst may end above
+ * the best as well.
  */
 static double triplet_group(const struct rm_loss *loss,
 			    struct rm_loss_group *g)
@@ -281,15 +285,6 @@ static bool triplet_learns(const struct rm_loss *loss,
 	return ends_of(rm_loss_order(t), t->k).n_between > 0;
 }
 
-static int triplet_check(const struct rm_loss *loss,
-			 const struct rm_target *t)
-{
-	if (t->k == 2)
-		return rm_fail("a pair has no middle response; rm-pair --as "
-			       "triplets gives three");
-	return rm_loss_preference_check(loss, t);
-}
-
 static const struct rm_key triplet_keys[] = {
 	RM_KEY_DOUBLE("margin", struct rm_loss_options, margin, 0, 1e6, "1",
 		      "by how much the worst should be further from the best"),
@@ -300,6 +295,6 @@ const struct rm_loss_kind rm_loss_triplet = {
 	{ "triplet", "best, middle and worst: max(0, |r_b - r_m| - "
 	  "|r_b - r_w| + margin) (Schroff, Kalenichenko and Philbin 2015)",
 	  triplet_keys, false },
-	RM_LOSS_GROUPS | RM_LOSS_PREFERENCE, triplet_check, triplet_learns,
-	triplet_group, NULL
+	RM_LOSS_GROUPS | RM_LOSS_PREFERENCE, rm_loss_preference_check,
+	triplet_learns, triplet_group, NULL
 };

@@ -82,6 +82,145 @@ static void test_batch(void **state)
 	rm_dataset_free(d);
 }
 
+/* ---- whole groups ---- */
+
+/* Three groups of 3, 1 and 2 responses with all that may be known of them. */
+static void write_groups(const char *path)
+{
+	static const char *const fields[] = {
+		"rank", "score", "teacher", "attributes", "n_tokens"
+	};
+	const size_t k[] = { 3, 1, 2 };
+	const double rank[] = { 2, 0, 1 }, score[] = { 1, 3, NAN };
+	const double teacher[] = { -1, 2, .5 }, help[] = { 4, NAN, 2 };
+	const int32_t length[] = { 5, 6, 7 };
+	struct rm_output *out = rm_output_open(path);
+	struct rm_header h;
+	struct rm_writer *w;
+	struct rm_buf b = {0};
+
+	made_header(&h);
+	h.pairs = false;
+	for (size_t i = 0; i < RM_COUNT(fields); i++)
+		rm_schema_add(&h.schema, fields[i]);
+	w = rm_writer_open(out, &h);
+	assert_non_null(w);
+	for (size_t g = 0; g < 3; g++) {
+		rm_buf_clear(&b);
+		rm_put_array(&b, 9);
+		rm_put_str(&b, "g", 1);
+		rm_put_u64(&b, g);
+		rm_put_i32s(&b, length, 2);
+		rm_put_array(&b, k[g]);
+		for (size_t i = 0; i < k[g]; i++)
+			rm_put_i32s(&b, length, i + 1);
+		rm_put_f64s(&b, rank, k[g]);
+		rm_put_f64s(&b, score, k[g]);
+		rm_put_f64s(&b, teacher, k[g]);
+		rm_put_map(&b, 1);
+		rm_put_str(&b, "help", 4);
+		rm_put_f64s(&b, help, k[g]);
+		rm_put_i32s(&b, length, k[g]);
+		assert_int_equal(rm_writer_write(w, &b), 0);
+	}
+	assert_int_equal(rm_writer_finish(w), 0);
+	assert_int_equal(rm_output_commit(out), 0);
+	rm_writer_free(w);
+	rm_header_fini(&h);
+	rm_buf_fini(&b);
+}
+
+static struct rm_dataset *read_groups(char *path,
+				      const struct rm_dataset_options *o)
+{
+	struct rm_reader *in = rm_reader_open(&path, 1, NULL);
+	struct rm_dataset *d;
+
+	assert_non_null(in);
+	d = rm_dataset_read(in, o);
+	rm_reader_close(in);
+	return d;
+}
+
+static void test_groups(void **state)
+{
+	static const char *const grades[] = { "help" };
+	const struct rm_dataset_options o = {
+		.memory = 100, .grades = grades, .n_grades = 1,
+		.wants = { .groups = true, .teacher = true, .score = true,
+			   .grades = true, .length = true }
+	};
+	const size_t order[] = { 2, 0, 1 };
+	char *path = made_path("groups");
+	struct rm_subset all = {0};
+	struct rm_targets targets = {0};
+	struct rm_batch batch = {0};
+	struct rm_dataset *d;
+	const struct rm_target *t;
+
+	(void)state;
+	write_groups(path);
+	d = read_groups(path, &o);
+	if (!d)
+		fail_msg("%s", rm_error());
+	assert_int_equal(rm_dataset_counts(d)->examples, 3);
+	assert_int_equal(rm_subset_all(&all, d), 0);
+	assert_int_equal(rm_subset_first(&all, 2), 4);
+	assert_int_equal(rm_subset_first(&all, 3), 6);
+	assert_int_equal(rm_subset_batch(&all, order, 3, RM_PROMPT_SHARED,
+					 &batch), 0);
+	assert_int_equal(batch.n_leaves, 6);
+	assert_int_equal(rm_subset_targets(&all, order, 3, &targets), 0);
+	assert_int_equal(targets.leaves, 6);
+	t = &targets.target[0];
+	assert_int_equal(t->k, 2);
+	assert_true(t->rank[0] == 2 && t->rank[1] == 0);
+	assert_true(isnan(t->p));
+	t = &targets.target[1];
+	assert_int_equal(t->k, 3);
+	assert_true(t->score[1] == 3 && isnan(t->score[2]));
+	assert_true(t->teacher[2] == .5 && t->length[2] == 7);
+	/* The reward's grade is the score, then the attribute. */
+	assert_true(t->attributes[0] == 1 && t->attributes[1] == 4);
+	assert_true(t->attributes[2] == 3 && isnan(t->attributes[3]));
+	assert_int_equal(targets.target[2].k, 1);
+	rm_targets_fini(&targets);
+	rm_batch_fini(&batch);
+	rm_subset_fini(&all);
+	rm_dataset_free(d);
+}
+
+static void test_groups_that_lack_labels(void **state)
+{
+	static const char *const grades[] = { "help", "honesty" };
+	struct rm_dataset_options o = {
+		.memory = 1 << 20, .grades = grades, .n_grades = 2,
+		.wants = { .groups = true, .grades = true }
+	};
+	char *path = made_path("groups"), *pairs = made_path("pairs");
+	struct rm_dataset *d;
+
+	(void)state;
+	write_groups(path);
+	assert_null(read_groups(path, &o));
+	assert_non_null(strstr(rm_error(), "no record has the attribute "
+			       "honesty that the head learns; there are: "
+			       "help"));
+	made_pairs(pairs, 3, 1);
+	assert_null(read_groups(pairs, &o));
+	assert_non_null(strstr(rm_error(), "no field attributes"));
+	/* For who learns an order alone, one response is no example. */
+	o = (struct rm_dataset_options){
+		.memory = 1 << 20,
+		.wants = { .groups = true, .preference = true }
+	};
+	d = read_groups(path, &o);
+	assert_non_null(d);
+	assert_int_equal(rm_dataset_counts(d)->examples, 2);
+	assert_int_equal(rm_dataset_counts(d)->barren, 1);
+	rm_dataset_free(d);
+}
+
 static void refused(const struct rm_subset *s, size_t least, size_t most,
 		    const char *message)
 {
@@ -253,6 +392,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_batch),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_groups_that_lack_labels),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_spilled),
 		cmocka_unit_test(test_fingerprint_sees_content),

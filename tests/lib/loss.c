@@ -703,6 +703,51 @@ static void test_refused(void **state)
 	json_decref(config);
 }
 
+/* The loss of an ensemble is the mean of its members'; column 0 is theirs. */
+static void test_members(void **state)
+{
+	const rm_real s[] = { 9, 1, -2, -9, 2, .5 };
+	const rm_real first[] = { 1, 2 }, second[] = { -2, .5 };
+	rm_real ds[6], alone[2][2];
+	json_t *config = rm_loss_parse("bt:smoothing=.1");
+	struct rm_loss *one = make("bt:smoothing=.1");
+	struct rm_loss *two = rm_loss_new(config,
+		&(struct rm_loss_scores){ .K = 3, .members = 2 });
+	double a, b, both;
+
+	(void)state;
+	assert_non_null(two);
+	both = loss_of(two, pair(.8), s, ds);
+	a = loss_of(one, pair(.8), first, alone[0]);
+	b = loss_of(one, pair(.8), second, alone[1]);
+	assert_true(fabs(both - (a + b) / 2) < 1e-7);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(ds[3 * i] == 0);
+		for (size_t m = 0; m < 2; m++)
+			assert_true(fabs((double)(ds[3 * i + 1 + m] -
+						  alone[m][i] / 2)) < 1e-7);
+	}
+	rm_loss_free(one);
+	rm_loss_free(two);
+	json_decref(config);
+}
+
+static void test_wants(void **state)
+{
+	struct rm_loss_wants w;
+	json_t *config = rm_loss_parse("plackett-luce:length=.1");
+
+	(void)state;
+	assert_int_equal(rm_loss_wants(config, &w), 0);
+	assert_true(w.groups && w.preference && w.length);
+	assert_false(w.teacher || w.score || w.grades);
+	json_decref(config);
+	config = rm_loss_parse("scaled-bt");
+	assert_int_equal(rm_loss_wants(config, &w), 0);
+	assert_true(w.score && !w.groups && !w.grades && !w.length);
+	json_decref(config);
+}
+
 static void test_list(void **state)
 {
 	struct rm_buf b = {0};
@@ -745,6 +790,8 @@ int main(void)
 		cmocka_unit_test(test_accuracy),
 		cmocka_unit_test(test_nan_is_reported),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_wants),
 		cmocka_unit_test(test_list),
 	};
 

@@ -222,6 +222,41 @@ static void test_norm(void **state)
 	rm_params_fini(&p);
 }
 
+/* c times the sum of norms, and its gradient x / |x| of each. */
+static void test_norms(void **state)
+{
+	struct rm_params p = {0};
+	struct rm_use use = { 17, 0 };
+	rm_real dx[4] = {0};
+	struct rm_sparse *s;
+	rm_real *row;
+
+	(void)state;
+	make(&p);
+	rm_params_init(&p, 3);
+	for (size_t i = 0; i < 21; i++)
+		p.param[0].value[i] = 0;
+	p.param[0].value[2] = 3;
+	p.param[0].value[5] = -4;
+	s = p.param[2].rows;
+	assert_int_equal(rm_sparse_add(s, 17 / s->per, &use, 1, dx), 0);
+	/* A row that no step has touched is not looked at. */
+	row = p.param[2].value + (size_t)17 * 4;
+	for (size_t i = 0; i < 4; i++)
+		row[i] = i == 1 ? 2 : 0;
+	for (size_t i = 0; i < p.param[1].size; i++)
+		p.param[1].value[i] = 0;
+	p.param[2].scale = .5;
+	assert_true(fabs(rm_params_add_norms(&p, .1) - .1 * (5 + 1)) < 1e-7);
+	assert_true(fabs((double)p.param[0].grad[2] - .06) < 1e-7);
+	assert_true(fabs((double)p.param[0].grad[5] + .08) < 1e-7);
+	assert_true(p.param[0].grad[0] == 0);
+	assert_true(fabs((double)rm_sparse_find(s, 17)[1] - .1) < 1e-7);
+	for (size_t i = 0; p.param[1].grad && i < p.param[1].size; i++)
+		assert_true(p.param[1].grad[i] == 0);
+	rm_params_fini(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +268,7 @@ int main(void)
 		cmocka_unit_test(test_frozen),
 		cmocka_unit_test(test_sparse),
 		cmocka_unit_test(test_norm),
+		cmocka_unit_test(test_norms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -930,18 +930,21 @@ small=layers=2,hidden=32,heads=4
 	assert_output --partial "-o MODEL is needed"
 }
 
-@test "every loss of pairs learns; what pairs cannot teach is named" {
-	jq -c '. + {margin: 2}' "$BATS_FILE_TMPDIR/text.jsonl" |
+# sized.rms: pairs with a margin, a score for each response and a teacher.
+sized() {
+	jq -c '{prompt, responses: [.chosen, .rejected], scores: [2, 0],
+		margin: 2, teacher: [3.5, 1]}' "$BATS_FILE_TMPDIR/text.jsonl" |
 		rm-tokenize -q |
 		rm-pair -q --split train=.8,test=.2 --take train > sized.rms
+}
+
+@test "every loss learns from what it needs, and names what lacks" {
+	sized
 	for loss in $(rm-train --loss list | grep '^[a-z]'); do
 		run rm-train -q -o "$loss" --loss "$loss" sized.rms
 		case $loss in
-		distill) assert_output --partial "no teacher" ;;
-		regression) assert_output --partial "no attribute" ;;
-		triplet) assert_output --partial "no middle response"
-			assert_output --partial "given pairs" ;;
-		uncertainty) assert_output --partial "2 score column" ;;
+		triplet) assert_output --partial "learns nothing from any" ;;
+		uncertainty) assert_output --partial "learns a variance" ;;
 		*)
 			assert_success
 			run accuracy "$loss"
@@ -955,6 +958,77 @@ small=layers=2,hidden=32,heads=4
 	run rm-train -q -o m --loss scaled-bt pairs.rms
 	assert_failure 1
 	assert_output --regexp 'loss scaled-bt: record 1 .*rm-pair --margin'
+	run rm-train -q -o m --loss regression pairs.rms
+	assert_failure 1
+	assert_output --regexp 'record 1 .*no attribute and no score'
+	run rm-train -q -o m --loss distill pairs.rms
+	assert_failure 1
+	assert_output --partial "no field teacher: rm-score --field teacher"
+}
+
+# lists.rms: groups of four, whose texts say how good they are.
+lists() {
+	for i in $(seq 120); do
+		jq -nc --argjson i "$i" '
+		{prompt: "p\($i)",
+		 responses: [range(4) as $r | [range(6) |
+			if . < $r then "good" else "w\(($i * 7 + . * 3 + $r) % 11)"
+			end] | join(" ")],
+		 scores: [0, 1, 2, 3]}'
+	done | rm-tokenize -q > lists.rms
+}
+
+@test "losses of lists learn from whole groups, and say groups" {
+	lists
+	rm-pair -q --split train=.8,test=.2 --take test lists.rms > test.rms
+	for loss in allpairs ranking plackett-luce contrastive triplet \
+		regression multitask multitask:learned=yes; do
+		run rm-train -o m --force --loss "$loss" lists.rms
+		assert_success
+		assert_output --partial "120 groups"
+		run accuracy m
+		jq -en "$output > .8" || fail "$loss: $output"
+	done
+}
+
+@test "a teacher's rewards are learnt by a student from their field" {
+	rm-train -q -o teacher pairs.rms
+	rm-score -q -m teacher --keep-ids --field teacher pairs.rms > taught.rms
+	run rm-train -q -o student --loss distill taught.rms
+	assert_success
+	run accuracy student
+	jq -en "$output > .6" || fail "student: $output"
+}
+
+@test "losses with parameters of their own and norms: resumed to the same bytes" {
+	lists
+	for loss in multitask:learned=yes plackett-luce:l2=1e-3,length=.1; do
+		rm -rf a b state
+		rm-train -q --no-history -o a --loss "$loss" lists.rms
+		run rm-train -q --no-history -o b --loss "$loss" \
+			--checkpoint state --checkpoint-steps 3 lists.rms
+		assert_success
+		rm -r b
+		rm-train -q --no-history -o b --loss "$loss" \
+			--checkpoint state --checkpoint-steps 3 --resume \
+			lists.rms
+		cmp a/model.safetensors b/model.safetensors
+		rm-train -q --no-history -o c --force --loss "${loss%%[,:]*}" \
+			lists.rms
+		run cmp a/model.safetensors c/model.safetensors
+		assert_failure
+	done
+}
+
+@test "a stream without the labels that a list needs, or all ties, is refused" {
+	printf '%s\n' '{"prompt":"p","responses":["a","b"],"scores":[1,1]}' \
+		'{"prompt":"q","responses":["c"],"scores":[1]}' |
+		rm-tokenize -q > ties.rms
+	run rm-train -q -o m --loss ranking --valid 0 ties.rms
+	assert_failure 1
+	assert_output --partial "none of 2 records prefers one response"
+	run rm-train -q -o m --loss regression --valid 0 ties.rms
+	assert_success
 }
 
 @test "a value that a part cannot have is wrong usage" {
