@@ -130,13 +130,20 @@ uint64_t rm_example_tokens(const struct rm_example *e)
 
 /* ---- reading ---- */
 
-static int add_example(struct rm_dataset *d, const struct example *e)
+static int narrow(float *to, double x, const char *field)
 {
-	if (isinf(e->margin))
-		return rm_fail("field margin is too large");
-	if (isinf(e->weight))
-		return rm_fail("field weight is too large");
-	if (rm_grow(&d->example, &d->cap, d->n + 1, sizeof(*e)) < 0)
+	if (fabs(x) > (double)FLT_MAX)
+		return rm_fail("field %s: %g is too large", field, x);
+	*to = (float)x;
+	return 0;
+}
+
+static int add_example(struct rm_dataset *d, struct example *e, double margin,
+		       double weight)
+{
+	if (narrow(&e->margin, margin, "margin") < 0 ||
+	    narrow(&e->weight, weight, "weight") < 0 ||
+	    rm_grow(&d->example, &d->cap, d->n + 1, sizeof(*e)) < 0)
 		return -1;
 	d->example[d->n++] = *e;
 	d->counts.even += e->p == .5F;
@@ -155,15 +162,14 @@ static int add_pair(struct rm_dataset *d, const struct rm_pair *pair,
 {
 	struct example e = {
 		.group = (uint32_t)d->n_groups,
-		.p = (float)(isnan(pair->p) ? 1 : pair->p),
-		.margin = (float)pair->margin, .weight = (float)pair->weight
+		.p = (float)(isnan(pair->p) ? 1 : pair->p)
 	};
 
 	for (size_t i = 0; i < 2; i++) {
 		e.pick[i] = (uint32_t)pair->pick[i];
 		d->counts.tokens += tokens_of(d, prompt, pair->pick[i]);
 	}
-	return add_example(d, &e);
+	return add_example(d, &e, pair->margin, pair->weight);
 }
 
 /* A pairer of NULL: nothing says who is preferred. */
@@ -174,16 +180,16 @@ static int add_group(struct rm_dataset *d, const struct rm_record *rec,
 	struct example e = {
 		.group = (uint32_t)d->n_groups, .pick = { (uint32_t)rec->k },
 		.p = (float)(pair && pairer ? rm_pairer_p(pairer, 0, 1) :
-					      (double)NAN),
-		.margin = (float)(pair ? rm_record_f64(rec, f->margin) :
-					 (double)NAN),
-		.weight = (float)rm_record_f64(rec, f->weight)
+					      (double)NAN)
 	};
 
 	for (size_t i = 0; i < rec->k; i++)
 		d->counts.tokens += tokens_of(d, rm_record_bytes(rec,
 							f->prompt).len, i);
-	return need_identity(d, rec->k) < 0 ? -1 : add_example(d, &e);
+	return need_identity(d, rec->k) < 0 ? -1 :
+	       add_example(d, &e, pair ? rm_record_f64(rec, f->margin) :
+				  (double)NAN,
+			   rm_record_f64(rec, f->weight));
 }
 
 /* The checksum goes on with the hash of n bytes. */

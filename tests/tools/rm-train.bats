@@ -967,7 +967,7 @@ sized() {
 }
 
 # lists.rms: groups of four, whose texts say how good they are.
-lists() {
+ordered() {
 	for i in $(seq 120); do
 		jq -nc --argjson i "$i" '
 		{prompt: "p\($i)",
@@ -979,7 +979,7 @@ lists() {
 }
 
 @test "losses of lists learn from whole groups, and say groups" {
-	lists
+	ordered
 	rm-pair -q --split train=.8,test=.2 --take test lists.rms > test.rms
 	for loss in allpairs ranking plackett-luce contrastive triplet \
 		regression multitask multitask:learned=yes; do
@@ -1001,7 +1001,7 @@ lists() {
 }
 
 @test "losses with parameters of their own and norms: resumed to the same bytes" {
-	lists
+	ordered
 	for loss in multitask:learned=yes plackett-luce:l2=1e-3,length=.1; do
 		rm -rf a b state
 		rm-train -q --no-history -o a --loss "$loss" lists.rms
