@@ -254,7 +254,7 @@ int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 
 	if (m == 0 || n == 0 || k == 0)
 		return 0;
-	if (j.bf16 && rm_onednn_units() == RM_BF16_TILES)
+	if (j.bf16 && rm_onednn_units() != RM_BF16_NO_UNITS)
 		return rm_onednn_sums(m, n, k, x, ldx, w, ldw, y, true);
 	j.groups = blocks >= 4 * threads ? 1 :
 		RM_MIN(panels, (4 * threads + blocks - 1) / blocks);
