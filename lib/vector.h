@@ -20,6 +20,27 @@
 typedef rm_real rm_vec
 	__attribute__((vector_size(RM_LANES * sizeof(rm_real))));
 
+/*
+ * Products may have vectors of sixteen, for processors whose registers hold
+ * them: RM_WIDE before such a function, to be called where rm_has_wide().
+ */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && \
+	!defined(RM_DOUBLE)
+#define RM_WIDE __attribute__((target("arch=x86-64-v4")))
+#define RM_WIDE_LANES 16
+typedef rm_real rm_wide
+	__attribute__((vector_size(RM_WIDE_LANES * sizeof(rm_real))));
+
+static inline bool rm_has_wide(void)
+{
+	return __builtin_cpu_supports("avx512f") &&
+	       __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512cd") &&
+	       __builtin_cpu_supports("avx512dq") &&
+	       __builtin_cpu_supports("avx512vl");
+}
+#endif
+
 /* The sum of a vector's numbers, in a fixed order. */
 RM_INLINE rm_real rm_lanes_total(const rm_real *lane)
 {

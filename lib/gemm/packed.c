@@ -253,36 +253,124 @@ RM_INLINE void edge(rm_real *const *y, const rm_real *const *x,
 		memcpy(y[r], tile[r], n * sizeof(**tile));
 }
 
+/* Where `rows` rows from t on stand, of y in panel i; rows that are not there
+ * are the first again, and go to `spare`. */
+RM_INLINE void find_rows(const struct part *p, size_t first, size_t i,
+			 size_t t, size_t rows, const rm_real **x, rm_real **y,
+			 rm_real *spare)
+{
+	const struct rm_packed *w = p->j->w;
+
+	for (size_t r = 0; r < rows; r++) {
+		bool in = t + r < p->rows;
+		size_t row = in ? t + r : t;
+
+		x[r] = p->x + row * w->k + first;
+		y[r] = in ? p->j->y + (p->row + row) * w->n + i * COLUMNS :
+			    spare;
+	}
+}
+
+/* Panel i with the rows from t on. */
+RM_INLINE void compute_panel(const struct part *p, size_t first, size_t run,
+			     size_t i, size_t t)
+{
+	const struct rm_packed *w = p->j->w;
+	const rm_real *panel = w->w + first * w->panels * COLUMNS +
+		i * run * COLUMNS;
+	size_t n = RM_MIN(COLUMNS, w->n - i * COLUMNS);
+	bool anew = first == 0 && !p->j->add;
+	rm_real spare[COLUMNS];
+
+	for (; t < p->rows; t += ROWS) {
+		const rm_real *x[ROWS];
+		rm_real *y[ROWS];
+
+		find_rows(p, first, i, t, ROWS, x, y, spare);
+		if (n == COLUMNS)
+			kernel(y, x, panel, run, anew);
+		else
+			edge(y, x, panel, run, anew, n);
+	}
+}
+
 RM_VECTOR_FMA
-static void compute(const struct part *p, size_t first, size_t run)
+static void compute_narrow(const struct part *p, size_t first, size_t run)
+{
+	for (size_t i = p->from; i < p->to; i++)
+		compute_panel(p, first, run, i, 0);
+}
+
+#ifdef RM_WIDE
+
+#define WIDE_ROWS ((size_t)12)
+/* Panels at once: with them sums fill the registers, and loads are few. */
+#define WIDE_PANELS ((size_t)2)
+
+/* As kernel, of two panels side by side. */
+RM_INLINE void wide_kernel(rm_real *const *y, const rm_real *const *x,
+			   const rm_real *panel, size_t run, bool first)
+{
+	rm_wide s[WIDE_ROWS][WIDE_PANELS];
+
+	for (size_t r = 0; r < WIDE_ROWS; r++) {
+		if (first)
+			memset(s[r], 0, sizeof(s[r]));
+		else
+			memcpy(s[r], y[r], sizeof(s[r]));
+	}
+	for (size_t c = 0; c < run; c++) {
+		rm_wide a, b;
+
+		memcpy(&a, panel + c * COLUMNS, sizeof(a));
+		memcpy(&b, panel + (run + c) * COLUMNS, sizeof(b));
+#pragma GCC unroll 12
+		for (size_t r = 0; r < WIDE_ROWS; r++) {
+			s[r][0] += x[r][c] * a;
+			s[r][1] += x[r][c] * b;
+		}
+	}
+	for (size_t r = 0; r < WIDE_ROWS; r++)
+		memcpy(y[r], s[r], sizeof(s[r]));
+}
+
+/* Panels in twos and rows in twelves as far as they go, the rest as above. */
+RM_WIDE
+static void compute_wide(const struct part *p, size_t first, size_t run)
 {
 	const struct rm_packed *w = p->j->w;
 	const rm_real *panels = w->w + first * w->panels * COLUMNS;
-	rm_real spare[COLUMNS];
+	size_t whole = p->rows - p->rows % WIDE_ROWS, i = p->from;
 
-	for (size_t i = p->from; i < p->to; i++) {
-		size_t n = RM_MIN(COLUMNS, w->n - i * COLUMNS);
+	_Static_assert(COLUMNS == RM_WIDE_LANES, "a panel is a wide vector");
+	for (; i + WIDE_PANELS <= p->to &&
+	       (i + WIDE_PANELS) * COLUMNS <= w->n; i += WIDE_PANELS) {
+		for (size_t t = 0; t < whole; t += WIDE_ROWS) {
+			const rm_real *x[WIDE_ROWS];
+			rm_real *y[WIDE_ROWS];
 
-		for (size_t t = 0; t < p->rows; t += ROWS) {
-			const rm_real *x[ROWS];
-			rm_real *y[ROWS];
-
-			for (size_t r = 0; r < ROWS; r++) {
-				bool in = t + r < p->rows;
-				size_t row = in ? t + r : t;
-
-				x[r] = p->x + row * w->k + first;
-				y[r] = in ? p->j->y + (p->row + row) * w->n +
-					i * COLUMNS : spare;
-			}
-			if (n == COLUMNS)
-				kernel(y, x, panels + i * run * COLUMNS, run,
-				       first == 0 && !p->j->add);
-			else
-				edge(y, x, panels + i * run * COLUMNS, run,
-				     first == 0 && !p->j->add, n);
+			find_rows(p, first, i, t, WIDE_ROWS, x, y, NULL);
+			wide_kernel(y, x, panels + i * run * COLUMNS, run,
+				    first == 0 && !p->j->add);
 		}
+		for (size_t v = 0; v < WIDE_PANELS; v++)
+			compute_panel(p, first, run, i + v, whole);
 	}
+	for (; i < p->to; i++)
+		compute_panel(p, first, run, i, 0);
+}
+
+#endif
+
+static void compute(const struct part *p, size_t first, size_t run)
+{
+#ifdef RM_WIDE
+	if (rm_has_wide()) {
+		compute_wide(p, first, run);
+		return;
+	}
+#endif
+	compute_narrow(p, first, run);
 }
 
 /* Rounded copies of the piece's rows. */

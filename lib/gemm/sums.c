@@ -7,7 +7,7 @@
  * side (it stays in the second cache) and a panel of w into a dense one (in
  * the first); every ROWS of the one meet the other in registers.
  *
- * In bf16, where the processor has tiles for it, oneDNN multiplies instead:
+ * In bf16, where the processor has units for it, oneDNN multiplies instead:
  * both are turned and rounded, RUN rows at a time.
  */
 #pragma GCC optimize("fp-contract=fast")
@@ -116,15 +116,15 @@ static void copy_w(const struct job *j, rm_real *to, size_t column, size_t n,
 		round_all(to, (n + COLUMNS - 1) / COLUMNS * run * COLUMNS);
 }
 
-/* A block of x with one panel of w. */
-RM_VECTOR_FMA
-static void meet(const struct job *j, const rm_real *x, const rm_real *w,
-		 size_t row, size_t column, size_t run)
+/* A block of x, from row t of y on, with one panel of w. */
+RM_INLINE void meet_panel(const struct job *j, const rm_real *x,
+			  const rm_real *w, size_t row, size_t column,
+			  size_t run, size_t t)
 {
 	size_t rows = RM_MIN(BLOCK, j->m - row);
 	size_t n = RM_MIN(COLUMNS, j->n - column);
 
-	for (size_t t = 0; t < rows; t += ROWS) {
+	for (; t < rows; t += ROWS) {
 		rm_real *y = j->y + (row + t) * j->n + column;
 
 		if (t + ROWS <= rows && n == COLUMNS)
@@ -133,6 +133,82 @@ static void meet(const struct job *j, const rm_real *x, const rm_real *w,
 			edge(y, j->n, x + t, w, run,
 			     RM_MIN(ROWS, rows - t), n);
 	}
+}
+
+/* A block of x with panels of w, of n columns together. */
+RM_VECTOR_FMA
+static void meet_narrow(const struct job *j, const rm_real *x,
+			const rm_real *w, size_t row, size_t column,
+			size_t n, size_t run)
+{
+	for (size_t i = 0; i < n; i += COLUMNS)
+		meet_panel(j, x, w + i * run, row, column + i, run, 0);
+}
+
+#ifdef RM_WIDE
+
+#define WIDE_ROWS ((size_t)12)
+/* Panels at once: with them sums fill the registers, and loads are few. */
+#define WIDE_PANELS ((size_t)2)
+
+/* As kernel, of two panels side by side. */
+RM_INLINE void wide_kernel(rm_real *y, size_t ldy, const rm_real *x,
+			   const rm_real *w, size_t run)
+{
+	rm_wide s[WIDE_ROWS][WIDE_PANELS];
+
+	for (size_t r = 0; r < WIDE_ROWS; r++)
+		memcpy(s[r], y + r * ldy, sizeof(s[r]));
+	for (size_t c = 0; c < run; c++) {
+		rm_wide a, b;
+
+		memcpy(&a, w + c * COLUMNS, sizeof(a));
+		memcpy(&b, w + (run + c) * COLUMNS, sizeof(b));
+#pragma GCC unroll 12
+		for (size_t r = 0; r < WIDE_ROWS; r++) {
+			s[r][0] += x[c * BLOCK + r] * a;
+			s[r][1] += x[c * BLOCK + r] * b;
+		}
+	}
+	for (size_t r = 0; r < WIDE_ROWS; r++)
+		memcpy(y + r * ldy, s[r], sizeof(s[r]));
+}
+
+/* Panels in twos and rows in twelves as far as they go, the rest as above. */
+RM_WIDE
+static void meet_wide(const struct job *j, const rm_real *x, const rm_real *w,
+		      size_t row, size_t column, size_t n, size_t run)
+{
+	size_t rows = RM_MIN(BLOCK, j->m - row), i = 0;
+	size_t whole = rows - rows % WIDE_ROWS;
+
+	_Static_assert(COLUMNS == RM_WIDE_LANES, "a panel is a wide vector");
+	for (; i + WIDE_PANELS * COLUMNS <= n; i += WIDE_PANELS * COLUMNS) {
+		rm_real *y = j->y + row * j->n + column + i;
+
+		for (size_t t = 0; t < whole; t += WIDE_ROWS)
+			wide_kernel(y + t * j->n, j->n, x + t, w + i * run,
+				    run);
+		for (size_t v = i; v < i + WIDE_PANELS * COLUMNS; v += COLUMNS)
+			meet_panel(j, x, w + v * run, row, column + v, run,
+				   whole);
+	}
+	for (; i < n; i += COLUMNS)
+		meet_panel(j, x, w + i * run, row, column + i, run, 0);
+}
+
+#endif
+
+static void meet(const struct job *j, const rm_real *x, const rm_real *w,
+		 size_t row, size_t column, size_t n, size_t run)
+{
+#ifdef RM_WIDE
+	if (rm_has_wide()) {
+		meet_wide(j, x, w, row, column, n, run);
+		return;
+	}
+#endif
+	meet_narrow(j, x, w, row, column, n, run);
 }
 
 static void do_piece(void *arg, size_t piece)
@@ -153,8 +229,7 @@ static void do_piece(void *arg, size_t piece)
 			size_t n = RM_MIN(PANELS * COLUMNS, end - p);
 
 			copy_w(j, w, p, n, c, run);
-			for (size_t i = 0; i < n; i += COLUMNS)
-				meet(j, x, w + i * run, row, p + i, run);
+			meet(j, x, w, row, p, n, run);
 		}
 	}
 }
