@@ -57,6 +57,14 @@ typedef int64_t rm_ivec __attribute__((vector_size(RM_LANES * 8)));
 #else
 typedef int32_t rm_ivec __attribute__((vector_size(RM_LANES * 4)));
 #endif
+/* Of two vectors, the numbers that are named: 0 to 7 of a, 8 to 15 of b. */
+#ifdef __clang__
+#define RM_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define RM_SHUFFLE(a, b, ...) \
+	__builtin_shuffle(a, b, (rm_ivec){ __VA_ARGS__ })
+#endif
+
 typedef uint32_t rm_uvec __attribute__((vector_size(RM_LANES * 4)));
 
 /* What dropout does to a row: nn.h makes it. */

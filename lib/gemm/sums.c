@@ -249,21 +249,77 @@ struct turning {
 	uint16_t *to_bf16;
 };
 
+/* Number c of row i, or 0 where the run has ended. */
+static rm_real number_at(const struct turning *t, size_t i, size_t c)
+{
+	return i < t->run ? t->from[i * t->ld + c] : 0;
+}
+
+/* Columns [c, c + n) of rows [i, i + rows), one by one. */
+static void turn_slowly(const struct turning *t, size_t i, size_t rows,
+			size_t c, size_t n)
+{
+	for (size_t j = i; j < i + rows; j++)
+		for (size_t d = c; d < c + n; d++) {
+			rm_real x = number_at(t, j, d);
+
+			if (t->to)
+				t->to[d * t->depth + j] = x;
+			else
+				t->to_bf16[d * t->depth + j] =
+					rm_to_bf16((float)x);
+		}
+}
+
+/*
+ * Eight rows of eight become its columns: three times the first half's
+ * numbers and those of the second are put one between another.
+ */
+RM_INLINE void turn_eight(rm_vec *v)
+{
+	rm_vec u[RM_LANES];
+
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < RM_LANES / 2; i++) {
+			rm_vec a = v[i], b = v[i + RM_LANES / 2];
+
+			u[2 * i] = RM_SHUFFLE(a, b, 0, 8, 1, 9,
+					      2, 10, 3, 11);
+			u[2 * i + 1] = RM_SHUFFLE(a, b, 4, 12, 5, 13,
+						  6, 14, 7, 15);
+		}
+		memcpy(v, u, sizeof(u));
+	}
+}
+
+RM_VECTOR
 static void turn_columns(void *arg, size_t piece)
 {
 	const struct turning *t = arg;
 	size_t first = piece * TURN, end = RM_MIN(first + TURN, t->columns);
+	size_t whole = end - first == TURN ? t->run - t->run % RM_LANES : 0;
 
-	for (size_t i = 0; i < t->depth; i++)
-		for (size_t c = first; c < end; c++) {
-			rm_real x = i < t->run ? t->from[i * t->ld + c] : 0;
+	for (size_t i = 0; i < whole; i += RM_LANES)
+		for (size_t c = first; c < end; c += RM_LANES) {
+			rm_vec v[RM_LANES];
 
-			if (t->to)
-				t->to[c * t->depth + i] = x;
-			else
-				t->to_bf16[c * t->depth + i] =
-					rm_to_bf16((float)x);
+			for (size_t j = 0; j < RM_LANES; j++)
+				memcpy(&v[j], t->from + (i + j) * t->ld + c,
+				       sizeof(*v));
+			turn_eight(v);
+			for (size_t j = 0; j < RM_LANES; j++) {
+				size_t at = (c + j) * t->depth + i;
+
+				if (t->to)
+					memcpy(t->to + at, &v[j], sizeof(*v));
+				else
+					for (size_t k = 0; k < RM_LANES; k++)
+						t->to_bf16[at + k] =
+							rm_to_bf16((float)
+								   v[j][k]);
+			}
 		}
+	turn_slowly(t, whole, t->depth - whole, first, end - first);
 }
 
 static void turn(const struct turning *t)
