@@ -90,7 +90,8 @@ static void put_grade(struct labels *l, size_t which,
 
 	for (size_t i = 0; i < n; i++) {
 		rm_record_map_at(rec, f, i, &name, &numbers);
-		if (name.len != len || memcmp(name.data, l->name[which], len) != 0)
+		if (name.len != len ||
+		    memcmp(name.data, l->name[which], len) != 0)
 			continue;
 		l->seen[which] = true;
 		rm_buf_append(out, numbers.data, numbers.len);
