@@ -74,8 +74,9 @@ void rm_train_complete(struct rm_train_options *o, const struct rm_model *m,
 {
 	bool light = m->backbone->kind->light;
 
+	/* What is pretrained learns labels by heart in a second pass. */
 	if (o->epochs == 0)
-		o->epochs = light ? 5 : 3;
+		o->epochs = light ? 5 : m->made_new ? 3 : 1;
 	if (o->batch == 0)
 		o->batch = examples_of(train, light ? 128 : 32);
 	if (isnan(o->optim.lr))

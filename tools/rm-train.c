@@ -49,7 +49,8 @@ static const struct rm_option options[] = {
 	RM_OPT_SIZE(0, "valid-steps", &o.train.valid_steps, 0, 1e15, "N",
 		    "validate every N steps too; 0: after each epoch"),
 	RM_OPT_SIZE(0, "epochs", &o.train.epochs, 0, 1e6, "N",
-		    "passes over the data; 0: 5, of a transformer 3"),
+		    "passes over the data; 0: 5, of a transformer 1, of a "
+		    "new one 3"),
 	RM_OPT_SIZE(0, "batch", &o.train.batch, 0, 1e6, "N",
 		    "pairs a step, or groups; 0: as many as have 128 "
 		    "responses, of a transformer 32"),

@@ -131,7 +131,7 @@ by_trl() {
 	"$python" "$bench/finetune_peer.py" curve --base "$(base "$2")" \
 		--pairs "$work/trl.jsonl" --batch $batch --lr 5e-5 \
 		--schedule linear --warmup .1 --threads "$threads" \
-		--steps $(((n + batch - 1) / batch * 3)) \
+		--steps $(((n + batch - 1) / batch)) \
 		--out "$work/trl.curve" --save "$work/trl" >&2
 	part "$2" test "$1" "$work/$1.ids" |
 		rm-score -q -@ "$threads" -m "$work/trl" | judge
