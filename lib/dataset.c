@@ -448,7 +448,7 @@ int rm_subset_tokens(const struct rm_subset *s, const size_t *order, size_t n,
 {
 	static const size_t prompts[] = {
 		[RM_PROMPT_NONE] = 0, [RM_PROMPT_SHARED] = 1,
-		[RM_PROMPT_COPIED] = 2
+		[RM_PROMPT_COPIED] = 2, [RM_PROMPT_APART] = 1
 	};
 	struct rm_example e;
 
