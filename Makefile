@@ -41,7 +41,8 @@ TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 # The numerics once more in double, for the gradient checks.
-NUMERIC := tensor gemm lora op nn attention loss optim batch backbone head
+NUMERIC := tensor gemm lora op nn attention loss optim batch backbone encoder \
+	head
 DOUBLE_SRC := $(foreach m,$(NUMERIC),$(wildcard lib/$(m).c lib/$(m)/*.c))
 DOUBLE_OBJ := $(DOUBLE_SRC:%.c=$(BUILD)/double/%.o) $(filter-out \
 	$(DOUBLE_SRC:%.c=$(BUILD)/%.o),$(LIB_OBJ))

@@ -14,17 +14,22 @@ const struct rm_spec *const *rm_backbone_specs(void)
 	return list;
 }
 
+const struct rm_backbone_kind *rm_backbone_kind_of(const json_t *config)
+{
+	int i = rm_spec_find("backbone", rm_backbone_specs(), config);
+
+	return i < 0 ? NULL : rm_backbone_kinds[i];
+}
+
 int rm_backbone_describe(const json_t *config,
 			 const struct rm_family_tokens *tokens,
 			 json_t **described)
 {
-	int i = rm_spec_find("backbone", rm_backbone_specs(), config);
-	const struct rm_backbone_kind *kind;
+	const struct rm_backbone_kind *kind = rm_backbone_kind_of(config);
 
 	*described = NULL;
-	if (i < 0)
+	if (!kind)
 		return -1;
-	kind = rm_backbone_kinds[i];
 	if (!kind->describe)
 		return 0;
 	*described = kind->describe(&kind->spec, config, tokens);
@@ -56,14 +61,13 @@ void rm_backbone_list(struct rm_buf *out)
 struct rm_backbone *rm_backbone_new(const json_t *config, size_t vocab,
 				    struct rm_params *params)
 {
-	int i = rm_spec_find("backbone", rm_backbone_specs(), config);
+	const struct rm_backbone_kind *kind = rm_backbone_kind_of(config);
+	struct rm_backbone *b = kind ? rm_calloc(1, sizeof(*b)) : NULL;
 
-	if (i < 0)
-		return NULL;
-	struct rm_backbone *b = rm_calloc(1, sizeof(*b));
 	if (!b)
 		return NULL;
-	b->kind = rm_backbone_kinds[i];
+	b->kind = kind;
+	b->pad = -1;
 	b->params = params;
 	if (b->kind->init(b, config, vocab) < 0) {
 		rm_backbone_free(b);
@@ -112,9 +116,9 @@ int rm_backbone_rows(struct rm_backbone *b, size_t n, bool train)
 		h->value = value;
 		b->cap_rows = n;
 	}
-	if (!train)
+	if (!train || n == 0)
 		return 0;
-	if (!h->grad || n > b->cap_grad) {
+	if (n > b->cap_grad) {
 		rm_real *grad = rm_realloc(h->grad, n * b->dim,
 					   sizeof(*grad));
 		if (!grad)

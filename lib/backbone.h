@@ -26,9 +26,10 @@
 #include "tensor.h"
 
 /*
- * Hidden rows, owned by the backbone, valid until its next forward.  pooled:
- * one row a leaf, in the batch's order; else one row a token.  grad is as it
- * was made by the last forward of a training batch, NULL before.
+ * Hidden rows, owned by who made them, valid until its next forward.  pooled:
+ * one row a leaf, in the batch's order; else one row a token, or one for each
+ * that the batch asks for.  grad is as it was made by the last forward of a
+ * training batch, NULL before.
  */
 struct rm_hidden {
 	size_t n, dim;
@@ -43,6 +44,10 @@ struct rm_backbone {
 	struct rm_hidden hidden;
 	size_t dim;			/* of hidden rows */
 	enum rm_prompt prompt;		/* what batches are to hold of it */
+	/* Of rows of tokens: which make one of a text, and the pad id that
+	 * RM_POOL_LAST leaves aside, -1: none. */
+	enum rm_pooling pooling;
+	int32_t pad;
 	/* Tokens that a text may have, its prompt included; 0: any number. */
 	size_t least, most;
 	int32_t types[2];		/* token types of prompt, response */
@@ -63,10 +68,13 @@ struct rm_backbone_kind {
 	/* What it keeps for backward is little whatever the tokens: a step
 	 * need not be cut into batches. */
 	bool light;
+	/* Its rows are those of tokens; else it has pooled them itself. */
+	bool tokens;
 	/* See rm_backbone_describe; NULL if its keys are all there is. */
 	json_t *(*describe)(const struct rm_spec *spec, const json_t *config,
 			    const struct rm_family_tokens *tokens);
-	/* Sets dim, prompt, self; adds parameters. */
+	/* Sets dim, prompt, self, of tokens pooling and pad; adds
+	 * parameters. */
 	int (*init)(struct rm_backbone *b, const json_t *config,
 		    size_t vocab);
 	/* See rm_backbone_observe; NULL if the kind has no use for it. */
@@ -87,6 +95,8 @@ struct rm_backbone_kind {
 json_t *rm_backbone_parse(const char *text);
 /* The table of kinds, ends in NULL. */
 const struct rm_spec *const *rm_backbone_specs(void);
+/* The kind that a parsed object names; NULL with a message. */
+const struct rm_backbone_kind *rm_backbone_kind_of(const json_t *config);
 /* The text of `--backbone list`. */
 void rm_backbone_list(struct rm_buf *out);
 

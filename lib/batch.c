@@ -48,21 +48,33 @@ static int append_segment(struct rm_batch *batch, struct rm_slice a,
 	return 0;
 }
 
+/* own: the segment that the prompt has, or RM_NO_PARENT. */
 static int append_leaf(struct rm_batch *b, struct rm_slice prompt,
-		       struct rm_slice response, size_t parent,
+		       struct rm_slice response, size_t own,
 		       enum rm_prompt how)
 {
 	const struct rm_slice none = {0};
 	struct rm_slice prefix = how == RM_PROMPT_COPIED ? prompt : none;
+	bool apart = how == RM_PROMPT_APART;
 
 	if (rm_grow(&b->leaf, &b->cap_leaves, b->n_leaves + 1,
 		    sizeof(*b->leaf)) < 0 ||
-	    append_segment(b, prefix, response, parent) < 0)
+	    rm_grow(&b->apart, &b->cap_apart, b->n_leaves + 1,
+		    sizeof(*b->apart)) < 0 ||
+	    append_segment(b, prefix, response,
+			   apart ? RM_NO_PARENT : own) < 0)
 		return -1;
 	b->segment[b->n_segments - 1].prompt = prefix.data ?
 		prefix.len / sizeof(int32_t) : 0;
+	b->apart[b->n_leaves] = apart ? own : RM_NO_PARENT;
 	b->leaf[b->n_leaves++] = b->n_segments - 1;
 	return 0;
+}
+
+static bool has_segment(struct rm_slice prompt, enum rm_prompt how)
+{
+	return (how == RM_PROMPT_SHARED || how == RM_PROMPT_APART) &&
+	       prompt.data && prompt.len >= sizeof(int32_t);
 }
 
 static int add_all(struct rm_batch *b, struct rm_slice prompt,
@@ -70,21 +82,20 @@ static int add_all(struct rm_batch *b, struct rm_slice prompt,
 		   enum rm_prompt how)
 {
 	const struct rm_slice none = {0};
-	size_t parent = RM_NO_PARENT;
+	size_t own = RM_NO_PARENT;
 
 	if (rm_grow(&b->group, &b->cap_groups, b->n_groups + 1,
 		    sizeof(*b->group)) < 0)
 		return -1;
-	if (how == RM_PROMPT_SHARED && prompt.data &&
-	    prompt.len >= sizeof(int32_t)) {
-		parent = b->n_segments;
+	if (has_segment(prompt, how)) {
+		own = b->n_segments;
 		if (append_segment(b, prompt, none, RM_NO_PARENT) < 0)
 			return -1;
-		b->segment[parent].prompt = b->segment[parent].length;
+		b->segment[own].prompt = b->segment[own].length;
 	}
 	b->group[b->n_groups++] = b->n_leaves;
 	for (size_t i = 0; i < k; i++)
-		if (append_leaf(b, prompt, responses[i], parent, how) < 0)
+		if (append_leaf(b, prompt, responses[i], own, how) < 0)
 			return rm_wrap("response %zu", i);
 	return 0;
 }
@@ -108,9 +119,11 @@ int rm_batch_add(struct rm_batch *b, struct rm_slice prompt,
 int rm_batch_add_more(struct rm_batch *b, struct rm_slice prompt,
 		      struct rm_slice response, enum rm_prompt how)
 {
-	size_t last = b->leaf[b->n_leaves - 1];
+	size_t last = b->n_leaves - 1;
+	size_t own = how == RM_PROMPT_APART ? b->apart[last] :
+		b->segment[b->leaf[last]].parent;
 
-	return append_leaf(b, prompt, response, b->segment[last].parent, how);
+	return append_leaf(b, prompt, response, own, how);
 }
 
 void rm_batch_fini(struct rm_batch *b)
@@ -120,6 +133,7 @@ void rm_batch_fini(struct rm_batch *b)
 	free(b->ids);
 	free(b->segment);
 	free(b->leaf);
+	free(b->apart);
 	free(b->group);
 	*b = (struct rm_batch){0};
 }

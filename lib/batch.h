@@ -26,7 +26,9 @@
 enum rm_prompt {
 	RM_PROMPT_NONE,		/* nothing: the responses are all it reads */
 	RM_PROMPT_SHARED,	/* one segment, the responses' parent */
-	RM_PROMPT_COPIED	/* a copy before each, in its segment */
+	RM_PROMPT_COPIED,	/* a copy before each, in its segment */
+	/* A text of its own, once, which no response sees: see `apart`. */
+	RM_PROMPT_APART
 };
 
 struct rm_segment {
@@ -40,6 +42,9 @@ struct rm_batch {
 	int32_t *ids;			/* [n_tokens] */
 	struct rm_segment *segment;	/* [n_segments] parents first */
 	size_t *leaf;			/* [n_leaves] segment of a response */
+	/* [n_leaves] segment of a prompt that stands apart and has ids, or
+	 * RM_NO_PARENT */
+	size_t *apart;
 	size_t *group;			/* [n_groups] its first leaf */
 
 	/*
@@ -52,7 +57,15 @@ struct rm_batch {
 	uint64_t first_leaf;		/* leaves of this step before these */
 	uint64_t first_token;		/* and tokens */
 
-	size_t cap_tokens, cap_segments, cap_leaves, cap_groups;
+	/*
+	 * Set by encoder.h for backbones that give rows of tokens: indices
+	 * in ids of those whose rows are asked for, what is in one tree
+	 * before what is in the next.  NULL: all.
+	 */
+	const size_t *ask;		/* [n_ask] */
+	size_t n_ask;
+
+	size_t cap_tokens, cap_segments, cap_leaves, cap_apart, cap_groups;
 };
 
 void rm_batch_clear(struct rm_batch *b);

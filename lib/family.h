@@ -106,7 +106,9 @@ enum rm_norm_order {
 enum rm_pooling {
 	RM_POOL_FIRST,		/* of all tokens */
 	RM_POOL_LAST,		/* that is not the pad id */
-	RM_POOL_MEAN
+	RM_POOL_MEAN,
+	/* No family's own: see encoder.h. */
+	RM_POOL_MAX, RM_POOL_ATTENTION
 };
 
 /* Rotary positions: angle of pair j at position t is t frequency(j). */

@@ -1,6 +1,7 @@
 #include "head.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "head_table.h"
 
@@ -28,33 +29,102 @@ void rm_head_list(struct rm_buf *out)
 	rm_spec_list(out, rm_head_specs());
 }
 
-struct rm_head *rm_head_new(const json_t *config, size_t dim,
-			    struct rm_params *params)
+/* A transformer's own head is its family's in everything. */
+static int check_described(const struct rm_head_options *o, const char *name)
+{
+	if (o->encoding.kind != RM_CONCAT || o->encoding.pool != 0)
+		return rm_fail("head %s reads what its family's does: "
+			       "encoding=concat,pool=auto; another head takes "
+			       "encoding=%s,pool=%s", name,
+			       rm_encoding_names[o->encoding.kind],
+			       rm_pool_names[o->encoding.pool]);
+	return 0;
+}
+
+/* The kind that config names, and its options. */
+static const struct rm_head_kind *fill(const json_t *config,
+				       struct rm_head_options *o)
 {
 	int i = rm_spec_find("head", rm_head_specs(), config);
+	const struct rm_head_kind *kind = i < 0 ? NULL : rm_head_kinds[i];
 
-	if (i < 0)
+	memset(o, 0, sizeof(*o));
+	o->levels = 1;
+	if (!kind || rm_spec_fill("head", &kind->spec, config, o) < 0)
 		return NULL;
+	o->encoding.levels = o->levels;
+	o->encoding.gate = kind->gate;
+	if (kind->spec.described && check_described(o, kind->spec.name) < 0)
+		return NULL;
+	return kind;
+}
+
+int rm_head_encoding(const json_t *config, struct rm_encoder_options *o)
+{
+	struct rm_head_options all;
+
+	if (!fill(config, &all))
+		return -1;
+	*o = all.encoding;
+	return 0;
+}
+
+bool rm_head_equal(const json_t *a, const json_t *b)
+{
+	struct rm_head_options x, y;
+
+	return fill(a, &x) == fill(b, &y) && memcmp(&x, &y, sizeof(x)) == 0;
+}
+
+static int init(struct rm_head *h, const json_t *config)
+{
+	const json_t *described = json_object_get(config, "config");
+
+	if (!h->kind->describe)
+		return h->kind->init(h);
+	if (!described)
+		return rm_fail("head %s is a transformer's own",
+			       h->kind->spec.name);
+	return h->kind->describe(h, described);
+}
+
+struct rm_head *rm_head_new(const json_t *config, const struct rm_encoder *e,
+			    struct rm_params *params)
+{
 	struct rm_head *h = rm_calloc(1, sizeof(*h));
+
 	if (!h)
 		return NULL;
-	h->kind = rm_head_kinds[i];
 	h->params = params;
-	h->dim = dim;
-	if (h->kind->init(h, config) < 0) {
-		rm_head_free(h);
-		return NULL;
-	}
-	return h;
+	h->dim = e->dim;
+	h->part = e->part;
+	h->gate = e->gate;
+	h->kind = fill(config, &h->o);
+	if (h->kind && init(h, config) == 0)
+		return h;
+	rm_head_free(h);
+	return NULL;
 }
 
 void rm_head_free(struct rm_head *h)
 {
 	if (!h)
 		return;
-	h->kind->fini(h);
+	if (h->kind)
+		h->kind->fini(h);
+	free(h->names);
 	free(h->scores);
 	free(h);
+}
+
+bool rm_head_has_sd(const struct rm_head *h)
+{
+	return h->kind->sd != NULL;
+}
+
+double rm_head_sd(const struct rm_head *h, const rm_real *scores)
+{
+	return h->kind->sd(h, scores);
 }
 
 const rm_real *rm_head_forward(struct rm_head *h,

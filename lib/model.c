@@ -7,19 +7,34 @@
 
 /* ---- the model ---- */
 
+static bool is_named(const json_t *part, const char *name)
+{
+	const char *its = json_string_value(json_object_get(part, "name"));
+
+	return its && strcmp(its, name) == 0;
+}
+
 /* The native head is what config.json says. */
 static struct rm_head *make_head(struct rm_model *m)
 {
 	json_t *config = json_copy(m->head_config);
 	struct rm_head *head = NULL;
 
-	if (!config || (m->config &&
+	if (!config || (is_named(config, RM_MODEL_NATIVE) && m->config &&
 			json_object_set(config, "config", m->config) < 0))
 		rm_fail("out of memory");
 	else
-		head = rm_head_new(config, m->backbone->dim, &m->params);
+		head = rm_head_new(config, m->encoder, &m->params);
 	json_decref(config);
 	return head;
+}
+
+static struct rm_encoder *make_encoder(struct rm_model *m)
+{
+	struct rm_encoder_options o;
+
+	return rm_head_encoding(m->head_config, &o) < 0 ? NULL :
+	       rm_encoder_new(&o, m->backbone, &m->params);
 }
 
 int rm_model_build(struct rm_model *m)
@@ -28,8 +43,12 @@ int rm_model_build(struct rm_model *m)
 				      &m->params);
 	if (!m->backbone)
 		return -1;
-	m->prompt = m->backbone->prompt;
 	m->first_of_head = m->params.n;
+	m->encoder = make_encoder(m);
+	if (!m->encoder)
+		return -1;
+	m->prompt = m->encoder->prompt;
+	m->first_of_scores = m->params.n;
 	m->head = make_head(m);
 	m->n_tensors = m->params.n;
 	return m->head ? 0 : -1;
@@ -53,13 +72,6 @@ static int count_vocab(struct rm_model *m)
 	       rm_wrap("the stream's tokenizer") : 0;
 }
 
-static bool is_named(const json_t *part, const char *name)
-{
-	const char *its = json_string_value(json_object_get(part, "name"));
-
-	return its && strcmp(its, name) == 0;
-}
-
 const char *rm_model_usual_head(const json_t *backbone)
 {
 	return is_named(backbone, RM_MODEL_TRANSFORMER) ? RM_MODEL_NATIVE :
@@ -68,15 +80,19 @@ const char *rm_model_usual_head(const json_t *backbone)
 
 int rm_model_check_parts(const json_t *backbone, const json_t *head)
 {
-	bool native = is_named(head, RM_MODEL_NATIVE);
+	const struct rm_backbone_kind *kind = rm_backbone_kind_of(backbone);
+	struct rm_encoder_options o;
 
-	if (is_named(backbone, RM_MODEL_TRANSFORMER) == native)
-		return 0;
-	return rm_fail("head %s does not stand on backbone %s: %s",
-		       json_string_value(json_object_get(head, "name")),
-		       json_string_value(json_object_get(backbone, "name")),
-		       native ? "it is a transformer's" :
-		       "a transformer has its family's own, native");
+	if (!kind || rm_head_encoding(head, &o) < 0)
+		return -1;
+	if (is_named(head, RM_MODEL_NATIVE) && !kind->spec.described)
+		return rm_fail("head %s does not stand on backbone %s: it is "
+			       "a transformer's", RM_MODEL_NATIVE,
+			       kind->spec.name);
+	if (rm_encoder_check(&o, kind) < 0)
+		return rm_wrap("head %s", json_string_value(
+			json_object_get(head, "name")));
+	return 0;
 }
 
 struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
@@ -91,10 +107,9 @@ struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
 	m->head_config = json_deep_copy(head);
 	m->objective = json_null();
 	m->calibration = json_null();
-	m->pooling = RM_MODEL_POOLING;
 	m->recorded = m->made_new = true;
 	if (rm_model_check_parts(backbone, head) == 0 &&
-	    take_origin(m, origin) == 0 && count_vocab(m) == 0 &&
+	    rm_model_find_pooling(m) == 0 && take_origin(m, origin) == 0 && count_vocab(m) == 0 &&
 	    rm_model_describe_new(m) == 0 && rm_model_build(m) == 0 &&
 	    rm_model_alloc(m, training) == 0)
 		return m;
@@ -107,6 +122,7 @@ void rm_model_free(struct rm_model *m)
 	if (!m)
 		return;
 	rm_head_free(m->head);
+	rm_encoder_free(m->encoder);
 	rm_backbone_free(m->backbone);
 	rm_params_fini(&m->params);
 	json_decref(m->config);
@@ -217,12 +233,12 @@ struct rm_hidden *rm_model_hidden(struct rm_model *m,
 				  const struct rm_batch *batch)
 {
 	return check_ids(m, batch) < 0 ? NULL :
-	       rm_backbone_forward(m->backbone, batch);
+	       rm_encoder_forward(m->encoder, batch);
 }
 
 int rm_model_backward(struct rm_model *m, const struct rm_batch *batch)
 {
-	return rm_backbone_backward(m->backbone, batch);
+	return rm_encoder_backward(m->encoder, batch);
 }
 
 const rm_real *rm_model_forward(struct rm_model *m,

@@ -35,25 +35,33 @@
 struct rm_model {
 	struct rm_params params;
 	struct rm_backbone *backbone;
+	struct rm_encoder *encoder;
 	struct rm_head *head;
 	size_t vocab;			/* token ids */
 	size_t max_length;		/* tokens of a leaf; 0: any number */
 	enum rm_prompt prompt;		/* what batches are to hold of it */
-	size_t first_of_head;		/* the head's first row in params */
+	/* Rows in params: the first of the encoder, whose rows are its head's
+	 * to be saved and trained, and the first of the head itself. */
+	size_t first_of_head, first_of_scores;
 	/* Rows that are its tensors; others are behind them. */
 	size_t n_tensors;
 	const char *pooling;		/* hidden rows into one a response */
 
-	/* config.json of a transformer as it stood; NULL: ours. */
+	/* config.json of a transformer as it stood; NULL: none. */
 	json_t *config;
 	struct rm_arch *arch;		/* what it says */
+	/* It stands under backbone_config in one of ours. */
+	bool wrapped;
 	bool made_new;			/* by rm_model_new, not loaded */
 	double dropout[RM_DROP_SITES];	/* its rates in training */
 	/* False without rm.json: origin has the tokenizer's files alone. */
 	bool recorded;
-	/* The checkpoint had no head: its rows are zero until
-	 * rm_model_init_head. */
+	/*
+	 * The checkpoint had no head, or one that another takes the place of:
+	 * its rows are zero until rm_model_init_head.
+	 */
 	bool fresh_head;
+	bool other_head;		/* the latter */
 	unsigned dtypes;		/* bit 1 << enum rm_dtype: read so */
 
 	json_t *backbone_config;	/* as rm_backbone_parse gives it */
@@ -98,7 +106,8 @@ extern const struct rm_model_training rm_model_train_all;
 
 /* The head that a backbone has where none is named. */
 const char *rm_model_usual_head(const json_t *backbone);
-/* Whether these parts, as they are parsed, make a model. */
+/* Whether these parts, as they are parsed, make a model; and how the rows
+ * between them are made. */
 int rm_model_check_parts(const json_t *backbone, const json_t *head);
 
 /*
@@ -116,7 +125,7 @@ void rm_model_free(struct rm_model *m);
 /* Initial values of a new model; the same for the same seed. */
 void rm_model_init(struct rm_model *m, uint64_t seed);
 
-/* Whether nothing of the backbone is trained. */
+/* Whether nothing is trained of what makes the rows that the head reads. */
 bool rm_model_is_frozen(const struct rm_model *m);
 
 /*
@@ -162,6 +171,12 @@ const rm_real *rm_model_forward(struct rm_model *m,
  */
 struct rm_model *rm_model_load(const char *dir,
 			       const struct rm_model_training *training);
+/*
+ * The same to be trained with another head than it has, as it is parsed: a
+ * fresh one, unless it is the one that is there.
+ */
+struct rm_model *rm_model_load_base(const char *dir, const json_t *head,
+				    const struct rm_model_training *training);
 /* To look at, not to score with: the head may be missing. */
 struct rm_model *rm_model_look(const char *dir);
 /* Initial values for a head that was not in the checkpoint. */

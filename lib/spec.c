@@ -137,6 +137,36 @@ static json_t *numbers_from_text(const struct rm_key *key, const char *text)
 	return NULL;
 }
 
+static bool is_name(const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	size_t n = strlen(text);
+
+	return n > 0 && n < sizeof(((struct rm_names *)0)->name[0]) &&
+	       strspn(text, allowed) == n;
+}
+
+/* "a,b,c" */
+static json_t *names_from_text(const char *text)
+{
+	json_t *list = json_array();
+	char *copy = rm_strdup(text), *next;
+	bool good = list && copy;
+
+	for (char *part = copy; good && part; part = next) {
+		next = strchr(part, ',');
+		if (next)
+			*next++ = '\0';
+		good = json_array_append_new(list, json_string(part)) == 0;
+	}
+	free(copy);
+	if (good)
+		return list;
+	json_decref(list);
+	return rm_fail_null("out of memory");
+}
+
 static json_t *value_from_text(const struct rm_key *key, const char *text)
 {
 	size_t n;
@@ -158,6 +188,8 @@ static json_t *value_from_text(const struct rm_key *key, const char *text)
 		return choice_index(key, text) < 0 ? NULL : json_string(text);
 	case RM_KEY_TYPE_LIST:
 		return numbers_from_text(key, text);
+	case RM_KEY_TYPE_NAMES:
+		return names_from_text(text);
 	case RM_KEY_TYPE_END:
 		break;
 	}
@@ -198,6 +230,38 @@ static int numbers_into(const struct rm_key *key, const json_t *v, void *to)
 		if (in_range(key, list.x[i]) < 0)
 			return -1;
 	}
+	memcpy(to, &list, sizeof(list));
+	return 0;
+}
+
+static int add_name(const struct rm_key *key, struct rm_names *list,
+		    const json_t *v)
+{
+	const char *name = json_string_value(v);
+
+	if (!name || !is_name(name))
+		return rm_fail("%s: \"%s\" is no name of letters, digits, _ "
+			       "and -, below 64 of them", key->name,
+			       name ? name : "");
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->name[i], name) == 0)
+			return rm_fail("%s has %s twice", key->name, name);
+	strncpy(list->name[list->n++], name, sizeof(list->name[0]) - 1);
+	return 0;
+}
+
+static int names_into(const struct rm_key *key, const json_t *v, void *to)
+{
+	struct rm_names list = {0};
+
+	if (json_array_size(v) == 0)
+		return wrong_type(key, "a list of names");
+	if (json_array_size(v) > RM_COUNT(list.name))
+		return rm_fail("%s has %zu names, more than %zu", key->name,
+			       json_array_size(v), RM_COUNT(list.name));
+	for (size_t i = 0; i < json_array_size(v); i++)
+		if (add_name(key, &list, json_array_get(v, i)) < 0)
+			return -1;
 	memcpy(to, &list, sizeof(list));
 	return 0;
 }
@@ -244,6 +308,8 @@ static int value_into(const struct rm_key *key, const json_t *v,
 		return 0;
 	case RM_KEY_TYPE_LIST:
 		return numbers_into(key, v, to);
+	case RM_KEY_TYPE_NAMES:
+		return names_into(key, v, to);
 	case RM_KEY_TYPE_END:
 		break;
 	}
@@ -278,6 +344,25 @@ static int set_defaults(const char *what, const struct rm_spec *spec,
 	return 0;
 }
 
+/*
+ * Where a pair ends: a comma, but for one in a list of names, which goes on
+ * up to the next key.
+ */
+static char *end_of_pair(const struct rm_spec *spec, char *pair)
+{
+	char *comma = strchr(pair, ',');
+	size_t n = strcspn(pair, "=");
+
+	for (const struct rm_key *k = keys_of(spec); k->type; k++) {
+		if (k->type != RM_KEY_TYPE_NAMES || strlen(k->name) != n ||
+		    strncmp(k->name, pair, n) != 0)
+			continue;
+		while (comma && comma[1 + strcspn(comma + 1, ",=")] != '=')
+			comma = strchr(comma + 1, ',');
+	}
+	return comma;
+}
+
 /* "key=value,...", cut up in place. */
 static int set_pairs(const char *what, const struct rm_spec *spec,
 		     json_t *config, char *text)
@@ -285,7 +370,7 @@ static int set_pairs(const char *what, const struct rm_spec *spec,
 	char *next;
 
 	for (char *pair = text; pair; pair = next) {
-		next = strchr(pair, ',');
+		next = end_of_pair(spec, pair);
 		if (next)
 			*next++ = '\0';
 		char *value = strchr(pair, '=');
@@ -368,7 +453,8 @@ int rm_spec_fill(const char *what, const struct rm_spec *spec,
 	if (fill_defaults(spec, options) < 0)
 		return rm_wrap("%s %s", what, spec->name);
 	json_object_foreach((json_t *)config, name, value) {
-		if (!strcmp(name, "name"))
+		if (!strcmp(name, "name") ||
+		    (spec->described && !strcmp(name, "config")))
 			continue;
 		const struct rm_key *key = find_key(what, spec, name);
 		if (!key)
@@ -402,6 +488,9 @@ static void list_range(struct rm_buf *out, const struct rm_key *key)
 		rm_buf_printf(out, "X/Y/..., each %s to %s",
 			      rm_format_double(key->min, min),
 			      rm_format_double(key->max, max));
+		break;
+	case RM_KEY_TYPE_NAMES:
+		rm_buf_puts(out, "A,B,...");
 		break;
 	case RM_KEY_TYPE_END:
 		break;

@@ -23,7 +23,8 @@
 
 enum rm_key_type {
 	RM_KEY_TYPE_END, RM_KEY_TYPE_FLAG, RM_KEY_TYPE_SIZE,
-	RM_KEY_TYPE_DOUBLE, RM_KEY_TYPE_CHOICE, RM_KEY_TYPE_LIST
+	RM_KEY_TYPE_DOUBLE, RM_KEY_TYPE_CHOICE, RM_KEY_TYPE_LIST,
+	RM_KEY_TYPE_NAMES
 };
 
 /* The value of a key that lists numbers, "1/.5/2" when typed: at least one. */
@@ -33,9 +34,18 @@ struct rm_numbers {
 };
 
 /*
+ * The value of a key that lists names of letters, digits, _ and -, "a,b,c"
+ * when typed: at least one, and no two alike.
+ */
+struct rm_names {
+	size_t n;
+	char name[32][64];
+};
+
+/*
  * One key.  `offset` is the place of its value in the kind's struct of
- * options: bool, size_t, double, size_t (the index into choices), or struct
- * rm_numbers.
+ * options: bool, size_t, double, size_t (the index into choices), struct
+ * rm_numbers, or struct rm_names.
  */
 struct rm_key {
 	enum rm_key_type type;
@@ -67,6 +77,9 @@ struct rm_key {
 #define RM_KEY_LIST(name, type, member, min, max, fallback, help) \
 	{ RM_KEY_TYPE_LIST, name, offsetof(type, member), min, max, \
 	  fallback, help, NULL, NULL }
+#define RM_KEY_NAMES_LIST(name, type, member, fallback, help) \
+	{ RM_KEY_TYPE_NAMES, name, offsetof(type, member), 0, 0, fallback, \
+	  help, NULL, NULL }
 #define RM_KEY_END \
 	{ RM_KEY_TYPE_END, NULL, 0, 0, 0, NULL, NULL, NULL, NULL }
 

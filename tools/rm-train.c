@@ -282,11 +282,10 @@ static enum rm_train_shuffle chosen_shuffle(void)
  */
 static int parse_dropout(struct run *r)
 {
-	const char *head = json_string_value(json_object_get(r->head, "name"));
-
 	if (!o.dropout)
 		return 0;
-	r->drops_inside = o.base || strcmp(head, "native") == 0;
+	r->drops_inside = o.base ||
+		rm_backbone_kind_of(r->backbone)->spec.described;
 	if (!r->drops_inside)
 		return rm_head_set(r->head, "dropout", o.dropout);
 	if (strcmp(o.dropout, "config") != 0)
@@ -307,8 +306,10 @@ static int parse_parts(struct run *r)
 	if (r->loss && rm_loss_wants(r->loss, &r->wants) < 0)
 		return -1;
 	o.train.schedule = rm_schedule_find(o.schedule);
-	if (!r->head || !r->loss || !o.train.schedule ||
-	    rm_model_check_parts(r->backbone, r->head) < 0)
+	if (!r->head || !r->loss || !o.train.schedule)
+		return -1;
+	/* Those of a base once it is known. */
+	if (!o.base && rm_model_check_parts(r->backbone, r->head) < 0)
 		return -1;
 	if (parse_dropout(r) < 0)
 		return -1;
@@ -327,11 +328,15 @@ static int open_data(struct run *r, char **paths, size_t n)
 	return r->in ? 0 : -1;
 }
 
-/* What the loss wants of a stream, with the names of the head's columns. */
+/* What the loss wants of a stream, and grades by the head's objectives. */
 static struct rm_dataset *read_data(const struct run *r, struct rm_reader *in)
 {
+	const struct rm_head *head = r->model->head;
+	/* Names of other columns, such as levels, are the head's own. */
+	bool named = json_object_get(r->model->head_config, "objectives");
 	const struct rm_dataset_options how = {
-		.memory = o.memory, .wants = r->wants,
+		.memory = o.memory, .wants = r->wants, .grades = head->names,
+		.n_grades = named ? head->columns - 1 : 0
 	};
 
 	return rm_dataset_read(in, &how);
@@ -389,7 +394,10 @@ static int observe(void *arg, const struct rm_batch *batch)
 static int make_loss(void *arg, struct rm_model *m)
 {
 	struct run *r = arg;
-	const struct rm_loss_scores scores = { .K = m->head->columns };
+	const struct rm_loss_scores scores = {
+		.K = m->head->columns, .members = m->head->members,
+		.variance = !m->head->members && rm_head_has_sd(m->head)
+	};
 
 	r->objective = rm_loss_new(r->loss, &scores);
 	o.train.loss = r->objective;
@@ -440,7 +448,7 @@ static int load_base(struct run *r)
 	const struct rm_model_training how = training(r);
 	const struct rm_header *h = rm_reader_header(r->in);
 
-	r->model = rm_model_load(o.base, &how);
+	r->model = rm_model_load_base(o.base, o.head ? r->head : NULL, &how);
 	if (!r->model ||
 	    rm_model_check_tokenizer(r->model, o.base, h) < 0 ||
 	    rm_model_match(r->model, o.base, h, rm_reader_name(r->in),
@@ -449,8 +457,11 @@ static int load_base(struct run *r)
 		return -1;
 	if (r->model->fresh_head) {
 		rm_model_init_head(r->model, (uint64_t)o.train.seed);
-		rm_cli_note(&tool, "%s has no reward head: a fresh one is "
-			    "trained", o.base);
+		rm_cli_note(&tool, r->model->other_head ?
+			    "%s has another head, which is left aside: a "
+			    "fresh one is trained" :
+			    "%s has no reward head: a fresh one is trained",
+			    o.base);
 	}
 	if (rm_model_init_lora(r->model, (uint64_t)o.train.seed) < 0)
 		return -1;
@@ -463,12 +474,12 @@ static int load_base(struct run *r)
 /* Before hours are spent: whether the model can read every text. */
 static int check_lengths(const struct run *r)
 {
-	const struct rm_backbone *b = r->model->backbone;
+	const struct rm_encoder *e = r->model->encoder;
 	const char *in = rm_reader_name(r->in);
 
-	if (rm_subset_check_lengths(&r->train, b->least, b->most) < 0)
+	if (rm_subset_check_lengths(&r->train, e->least, e->most) < 0)
 		return rm_wrap("%s", in);
-	if (rm_subset_check_lengths(&r->valid, b->least, b->most) < 0)
+	if (rm_subset_check_lengths(&r->valid, e->least, e->most) < 0)
 		return rm_wrap("%s", r->valid_data ? o.valid : in);
 	return 0;
 }
@@ -758,9 +769,9 @@ static void check_usage(int argc, int first)
 {
 	if (!o.output)
 		rm_cli_usage(&tool, "-o MODEL is needed");
-	if (o.base && (strcmp(o.backbone, "bag") != 0 || o.head))
-		rm_cli_usage(&tool, "--backbone and --head are the base's: "
-			     "leave them out with --base");
+	if (o.base && strcmp(o.backbone, "bag") != 0)
+		rm_cli_usage(&tool, "--backbone is the base's: leave it out "
+			     "with --base");
 	if (o.lora > 0 && !o.base)
 		rm_cli_usage(&tool, "--lora changes a pretrained model: it "
 			     "needs --base");

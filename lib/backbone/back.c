@@ -562,9 +562,12 @@ int rm_transformer_backward(struct rm_backbone *b,
 {
 	struct rm_transformer *t = b->self;
 	struct rm_pass p = { .b = b, .t = t, .batch = batch };
-	struct rm_run r = *t->last_run;
+	struct rm_run r;
 	size_t i = t->arch.layers;
 
+	if (!t->trains || rm_asks_nothing(batch))
+		return 0;
+	r = *t->last_run;
 	r.p = &p;
 	if (t->d_relative)
 		memset(t->d_relative, 0, 2 * t->arch.span * t->arch.hidden *

@@ -147,76 +147,15 @@ static int cut_chunks(struct rm_transformer *t, const struct rm_batch *batch)
 
 /* ---- what comes out ---- */
 
-/* The last token of a leaf that is no pad, as a row; the first if all are. */
-static size_t last_row(const struct rm_run *r, size_t segment)
+/* The first asked for that is not before that token. */
+static size_t ask_from(const struct rm_batch *batch, size_t token)
 {
-	const struct rm_transformer *t = r->p->t;
-	const struct rm_batch *batch = r->p->batch;
-	size_t i = segment, first = segment;
-
-	while (i != RM_NO_PARENT) {
-		const struct rm_segment *seg = &batch->segment[i];
-
-		for (size_t k = seg->length; k-- > 0;)
-			if (t->arch.pad < 0 ||
-			    batch->ids[seg->start + k] != t->arch.pad)
-				return t->row[i] + k;
-		if (seg->length)
-			first = i;
-		i = seg->parent;
-	}
-	return t->row[first];
-}
-
-static void mean_row(const struct rm_run *r, size_t segment, const rm_real *y,
-		     rm_real *to)
-{
-	const struct rm_batch *batch = r->p->batch;
-	size_t dim = r->p->b->dim, n = 0;
-
-	for (size_t c = 0; c < dim; c++) {
-		double sum = 0;
-
-		n = 0;
-		for (size_t i = segment; i != RM_NO_PARENT;
-		     i = batch->segment[i].parent) {
-			const rm_real *from = y + r->p->t->row[i] * dim + c;
-
-			for (size_t k = 0; k < batch->segment[i].length; k++)
-				sum += (double)from[k * dim];
-			n += batch->segment[i].length;
-		}
-		to[c] = (rm_real)(sum / (double)n);
-	}
-}
-
-/* Each token of a text has the same share of its mean's gradient. */
-static void mean_back(const struct rm_run *r, size_t segment,
-		      const rm_real *from, rm_real *d)
-{
-	const struct rm_batch *batch = r->p->batch;
-	size_t dim = r->p->b->dim, n = 0, i;
-
-	for (i = segment; i != RM_NO_PARENT; i = batch->segment[i].parent)
-		n += batch->segment[i].length;
-	for (i = segment; i != RM_NO_PARENT; i = batch->segment[i].parent)
-		for (size_t k = 0; k < batch->segment[i].length; k++) {
-			rm_real *to = d + (r->p->t->row[i] + k) * dim;
-
-			for (size_t c = 0; c < dim; c++)
-				to[c] += from[c] / (rm_real)n;
-		}
-}
-
-/* The first leaf whose segment is not before `segment`. */
-static size_t leaf_from(const struct rm_batch *batch, size_t segment)
-{
-	size_t low = 0, high = batch->n_leaves;
+	size_t low = 0, high = batch->n_ask;
 
 	while (low < high) {
 		size_t mid = (low + high) / 2;
 
-		if (batch->leaf[mid] < segment)
+		if (batch->ask[mid] < token)
 			low = mid + 1;
 		else
 			high = mid;
@@ -224,78 +163,54 @@ static size_t leaf_from(const struct rm_batch *batch, size_t segment)
 	return low;
 }
 
-/* The row of each leaf of the chunk that is pooled; how many leaves. */
-static size_t pick_rows(const struct rm_run *r)
+/* Rows of a chunk are its tokens in order; this is the first. */
+static size_t first_token(const struct rm_run *r)
 {
-	const struct rm_transformer *t = r->p->t;
-	const struct rm_batch *batch = r->p->batch;
-	size_t n = 0;
+	return r->p->batch->segment[r->c->first].start;
+}
 
-	for (size_t i = leaf_from(batch, r->c->first);
-	     i < batch->n_leaves && batch->leaf[i] < r->c->end; i++)
-		r->s->pick[n++] = t->arch.pooling == RM_POOL_LAST ?
-			last_row(r, batch->leaf[i]) : t->row[batch->leaf[i]];
-	return n;
+static void count_picks(struct rm_run *r)
+{
+	const struct rm_batch *batch = r->p->batch;
+
+	r->first_ask = ask_from(batch, first_token(r));
+	r->n_pick = ask_from(batch, first_token(r) + r->rows) - r->first_ask;
 }
 
 static void put_out(const struct rm_run *r, const rm_real *y)
 {
-	const struct rm_transformer *t = r->p->t;
-	const struct rm_batch *batch = r->p->batch;
-	size_t dim = r->p->b->dim, leaf = leaf_from(batch, r->c->first);
-	rm_real *to = r->p->b->hidden.value;
+	size_t dim = r->p->b->dim;
+	size_t first = r->n_pick ? r->first_ask : first_token(r);
 
-	if (r->n_pick) {
-		memcpy(to + leaf * dim, y, r->n_pick * dim * sizeof(*y));
-		return;
-	}
-	if (!t->every_row) {
-		for (; leaf < batch->n_leaves &&
-		     batch->leaf[leaf] < r->c->end; leaf++)
-			mean_row(r, batch->leaf[leaf], y, to + leaf * dim);
-		return;
-	}
-	for (size_t i = r->c->first; i < r->c->end; i++)
-		memcpy(to + batch->segment[i].start * dim,
-		       y + t->row[i] * dim,
-		       batch->segment[i].length * dim * sizeof(*y));
+	memcpy(r->p->b->hidden.value + first * dim, y,
+	       r->rows * dim * sizeof(*y));
 }
 
-/* What put_out gave away comes back as gradients. */
+/* What put_out gave away comes back as gradients, of the batch's one chunk. */
 void rm_transformer_take_grad(const struct rm_run *r, rm_real *d)
 {
-	const struct rm_transformer *t = r->p->t;
-	const struct rm_batch *batch = r->p->batch;
-	size_t dim = r->p->b->dim;
-	const rm_real *from = r->p->b->hidden.grad;
-
-	if (r->n_pick) {
-		memcpy(d, from, r->n_pick * dim * sizeof(*d));
-		return;
-	}
-	memset(d, 0, r->rows * dim * sizeof(*d));
-	for (size_t i = 0; t->every_row && i < batch->n_segments; i++)
-		memcpy(d + t->row[i] * dim,
-		       from + batch->segment[i].start * dim,
-		       batch->segment[i].length * dim * sizeof(*d));
-	for (size_t i = 0; !t->every_row && i < batch->n_leaves; i++)
-		mean_back(r, batch->leaf[i], from + i * dim, d);
+	memcpy(d, r->p->b->hidden.grad, r->rows * r->p->b->dim * sizeof(*d));
 }
 
 static int do_run(struct rm_run *r)
 {
-	const struct rm_transformer *t = r->p->t;
+	const struct rm_batch *batch = r->p->batch;
 	const rm_real *y;
 
-	if (rm_transformer_space(r, r->p->batch->train) < 0)
+	if (batch->ask) {
+		count_picks(r);
+		if (r->n_pick == 0)
+			return 0;
+	}
+	if (rm_transformer_space(r, batch->train) < 0)
 		return -1;
-	if (!t->every_row && t->arch.pooling != RM_POOL_MEAN)
-		r->n_pick = pick_rows(r);
+	for (size_t i = 0; i < r->n_pick; i++)
+		r->s->pick[i] = batch->ask[r->first_ask + i] - first_token(r);
 	if (rm_transformer_run(r, &y) < 0)
 		return -1;
 	put_out(r, y);
-	if (r->p->batch->train)
-		*t->last_run = *r;
+	if (batch->train)
+		*r->p->t->last_run = *r;
 	return 0;
 }
 
@@ -364,10 +279,12 @@ int rm_transformer_forward(struct rm_backbone *b,
 	    need_rope(t, true, longest) < 0 ||
 	    need_buckets(t, longest) < 0 ||
 	    rm_transformer_positions(&p) < 0 || cut_chunks(t, batch) < 0 ||
-	    rm_backbone_rows(b, t->every_row ? batch->n_tokens :
-			     batch->n_leaves, batch->train) < 0)
+	    rm_backbone_rows(b, batch->ask ? batch->n_ask : batch->n_tokens,
+			     batch->train) < 0)
 		return -1;
-	b->hidden.pooled = !t->every_row;
+	b->hidden.pooled = false;
+	if (rm_asks_nothing(batch))
+		return 0;
 	if (batch->train && !t->last_run) {
 		t->last_run = rm_calloc(1, sizeof(*t->last_run));
 		if (!t->last_run)

@@ -238,7 +238,7 @@ struct rm_attention rm_transformer_attention(const struct rm_run *r,
 	return at;
 }
 
-/* In the last layer only rows that are pooled ask for anything. */
+/* In the last layer only rows that are asked for ask for anything. */
 static void ask_little(const struct rm_run *r)
 {
 	for (size_t i = 0; r->n_pick && i < r->n_texts; i++) {

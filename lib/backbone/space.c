@@ -143,10 +143,11 @@ int rm_transformer_space(struct rm_run *r, bool train)
 {
 	const struct rm_transformer *t = r->p->t;
 	struct rm_space *s = r->s;
-	size_t n = r->c->end - r->c->first;
+	size_t n = r->n_pick;
 	struct arena a = {0};
 
-	if (rm_grow(&s->text, &s->cap_text, n, sizeof(*s->text)) < 0 ||
+	if (rm_grow(&s->text, &s->cap_text, r->c->end - r->c->first,
+		    sizeof(*s->text)) < 0 ||
 	    rm_grow(&s->pick, &s->cap_pick, n, sizeof(*s->pick)) < 0 ||
 	    rm_grow(&s->position, &s->cap_position, r->rows,
 		    sizeof(*s->position)) < 0)
@@ -158,7 +159,7 @@ int rm_transformer_space(struct rm_run *r, bool train)
 	if (s->arena && s->train == train && r->rows <= s->rows &&
 	    n <= s->picks)
 		return 0;
-	/* A chunk may have more texts than rows: segments without tokens. */
+	/* Rows may be asked for more than once. */
 	s->picks = RM_MAX(s->train == train ? s->picks : 0, n);
 	s->rows = RM_MAX(RM_MAX(s->train == train ? s->rows : 0, r->rows),
 			 s->picks);

@@ -160,12 +160,11 @@ static json_t *transformer_describe(const struct rm_spec *spec,
 	return described;
 }
 
-/* {"name": "transformer", "config": config.json, "pool": "native"|"none"} */
+/* {"name": "transformer", "config": config.json} */
 static int transformer_init(struct rm_backbone *b, const json_t *config,
 			    size_t vocab)
 {
 	struct rm_transformer *t = rm_calloc(1, sizeof(*t));
-	const char *pool;
 
 	if (!t)
 		return -1;
@@ -173,14 +172,11 @@ static int transformer_init(struct rm_backbone *b, const json_t *config,
 	if (!json_object_get(config, "config"))
 		return rm_fail("backbone transformer: no config.json "
 			       "describes it");
-	if (rm_json_opt_string(config, "pool", "backbone", "native",
-			       &pool) < 0 ||
-	    rm_arch_init(&t->arch, json_object_get(config, "config")) < 0)
+	if (rm_arch_init(&t->arch, json_object_get(config, "config")) < 0)
 		return -1;
 	if (vocab != t->arch.vocab)
 		return rm_fail("%zu token ids, but config.json has "
 			       "vocab_size %zu", vocab, t->arch.vocab);
-	t->every_row = strcmp(pool, "none") == 0;
 	t->layer = rm_calloc(t->arch.layers + 1, sizeof(*t->layer));
 	if (!t->layer)
 		return -1;
@@ -189,6 +185,8 @@ static int transformer_init(struct rm_backbone *b, const json_t *config,
 	b->dim = t->arch.slot[RM_EMBED_OUT].name ? t->arch.embed :
 						   t->arch.hidden;
 	b->prompt = t->arch.causal ? RM_PROMPT_SHARED : RM_PROMPT_COPIED;
+	b->pooling = t->arch.pooling;
+	b->pad = t->arch.pad;
 	b->least = 1;
 	b->most = t->arch.slot[RM_POSITIONS].name ? t->arch.max_length : 0;
 	if (add_parameters(b) < 0)
@@ -417,7 +415,7 @@ static int transformer_ready(struct rm_backbone *b,
 
 	t->precision = precision;
 	find_lowest(b);
-	outer = t->lowest < t->arch.layers ||
+	outer = t->trains = t->lowest < t->arch.layers ||
 		any_trained(b, t->outer, RM_FINAL_NORM, RM_FIRST_OF_LAYER);
 	for (size_t i = 0; i < t->arch.layers; i++) {
 		struct rm_layer *l = &t->layer[i];
@@ -442,6 +440,7 @@ const struct rm_backbone_kind rm_backbone_transformer = {
 	.spec = { "transformer", "layers of attention that begin with random "
 		  "values; --base begins with a pretrained model's",
 		  rm_family_choice_keys, true },
+	.tokens = true,
 	.describe = transformer_describe,
 	.init = transformer_init,
 	.ready = transformer_ready,

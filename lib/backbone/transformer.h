@@ -1,6 +1,6 @@
 /*
  * What the files of the transformer share: transformer.c sets it up and packs
- * its weights, chunks.c cuts batches and pools, space.c lays out memory,
+ * its weights, chunks.c cuts batches, space.c lays out memory,
  * layers.c computes, back.c takes gradients back.
  *
  * T rows of a chunk, C channels, H heads of D numbers, G heads of keys and
@@ -41,8 +41,8 @@ struct rm_layer {
 /*
  * What a layer reads and leaves.  Training keeps it for the way back; in
  * scoring all layers have the same, and what is not needed longer shares its
- * memory with what follows.  R rows: T, or those that are pooled after the
- * last layer's attention.
+ * memory with what follows.  R rows: T, or those that are asked for after
+ * the last layer's attention.
  */
 struct rm_tape {
 	rm_real *x;			/* [T, C] */
@@ -83,7 +83,7 @@ struct rm_space {
 	size_t cap_position;
 	struct rm_attention_text *text;
 	size_t cap_text;
-	size_t *pick;			/* rows that are pooled, one a leaf */
+	size_t *pick;			/* rows that are asked for */
 	size_t cap_pick;
 };
 
@@ -105,11 +105,11 @@ struct rm_transformer {
 	bool ready;
 	size_t lowest;	/* layer that is trained; L if none is */
 	bool trains_embeddings;
+	bool trains;	/* any of it */
 	enum rm_precision precision;
 	rm_real *relative, *d_relative;	/* [2 span, C] normed; NULL: none */
 	rm_real *dropped, *d_dropped;	/* the same as a layer reads them */
 	bool positions_whole;		/* pos_key, pos_query are of relative */
-	bool every_row;			/* do not pool */
 	size_t qkv_width, inner;	/* (H + 2 G) D; of f */
 	size_t q_head, kv_head, k_at, v_at; /* where heads stand in qkv */
 	bool gated;
@@ -143,10 +143,11 @@ struct rm_run {
 	size_t rows;		/* T, or R from where only those go on */
 	size_t n_texts;
 	/*
-	 * Rows of s->pick: after the last layer's attention they are all
-	 * that goes on, rows 0, 1 ... from then.  0: all rows go on.
+	 * Rows of s->pick, which the batch's from first_ask on are: after the
+	 * last layer's attention they are all that goes on, rows 0, 1 ...
+	 * from then.  0: all rows go on.
 	 */
-	size_t n_pick;
+	size_t n_pick, first_ask;
 	const size_t *row;	/* in the chunk, of each; NULL: in order */
 };
 
@@ -168,6 +169,12 @@ static inline const rm_real *rm_value(const struct rm_backbone *b,
 				      int parameter)
 {
 	return parameter < 0 ? NULL : b->params->param[parameter].value;
+}
+
+/* Whether no row of a batch is wanted. */
+static inline bool rm_asks_nothing(const struct rm_batch *batch)
+{
+	return (batch->ask ? batch->n_ask : batch->n_tokens) == 0;
 }
 
 /* Ids in front of a segment's own. */

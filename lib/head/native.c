@@ -11,12 +11,9 @@
  * "config" in its configuration: the family's config.json.
  */
 #include "family.h"
-#include "head.h"
-#include "nn.h"
-#include "op.h"
+#include "head/kind.h"
 
-#include <stdlib.h>
-#include <string.h>
+static const struct rm_key keys[] = { RM_HEAD_KEYS };
 
 struct native {
 	struct rm_arch arch;
@@ -52,16 +49,14 @@ static int add_tensor(struct rm_head *h, enum rm_slot slot, bool bias)
 	return i;
 }
 
-static int native_init(struct rm_head *h, const json_t *config)
+static int native_describe(struct rm_head *h, const json_t *config)
 {
 	struct native *n = rm_calloc(1, sizeof(*n));
 
 	if (!n)
 		return -1;
 	h->self = n;
-	if (!json_object_get(config, "config"))
-		return rm_fail("head native is a transformer's own");
-	if (rm_arch_init(&n->arch, json_object_get(config, "config")) < 0)
+	if (rm_arch_init(&n->arch, config) < 0)
 		return -1;
 	h->columns = n->arch.labels;
 	for (int s = RM_FIRST_OF_HEAD; s < RM_SLOTS; s++) {
@@ -249,8 +244,8 @@ static void native_fini(struct rm_head *h)
 
 const struct rm_head_kind rm_head_native = {
 	.spec = { "native", "a transformer's own head, as its family has it",
-		  NULL, true },
-	.init = native_init,
+		  keys, true },
+	.describe = native_describe,
 	.forward = native_forward,
 	.backward = native_backward,
 	.fini = native_fini

@@ -7,14 +7,14 @@
 #include "op.h"
 
 /*
- * What column c of response i should be, NaN where it is missing.  One column
- * without attributes learns the score.
+ * What column c of response i should be, NaN where it is missing.  Without
+ * attributes the reward learns the score, and other columns nothing.
  */
 static double grade(const struct rm_target *t, size_t K, size_t i, size_t c)
 {
 	if (t->attributes)
 		return t->attributes[i * K + c];
-	return K == 1 && t->score ? t->score[i] : (double)NAN;
+	return c == 0 && t->score ? t->score[i] : (double)NAN;
 }
 
 /* How many grades there are in columns from <= c < to. */
@@ -80,11 +80,10 @@ static double regression_group(const struct rm_loss *loss,
 static int regression_check(const struct rm_loss *loss,
 			    const struct rm_target *t)
 {
-	if (!t->attributes && (loss->K > 1 || !t->score))
-		return rm_fail("no %s to learn; rm-tokenize --attributes or "
-			       "--score keeps grades",
-			       loss->K > 1 ? "attributes" :
-			       "attribute and no score");
+	if (!t->attributes && !t->score)
+		return rm_fail("no attributes and no score to learn; "
+			       "rm-tokenize --attributes or --score keeps "
+			       "grades");
 	return check_grades(loss, t);
 }
 

@@ -140,7 +140,7 @@ int rm_model_check(const char *dir,
 {
 	struct check c = { found, arg, NULL };
 	struct rm_fingerprint expected;
-	struct rm_model *m = rm_model_load_frame(dir, &expected);
+	struct rm_model *m = rm_model_load_frame(dir, NULL, &expected);
 
 	if (m) {
 		check_parts(&c, m, dir, &expected);

@@ -12,24 +12,35 @@
 
 /* ---- reading ---- */
 
+static int take_family(struct rm_model *m, json_t *config)
+{
+	m->arch = rm_malloc(1, sizeof(*m->arch));
+	if (!m->arch || rm_arch_init(m->arch, config) < 0)
+		return -1;
+	m->config = json_incref(config);
+	return 0;
+}
+
 static int parse_ours(struct rm_model *m, const json_t *config)
 {
-	json_t *backbone = json_object_get(config, "backbone_config");
+	json_t *backbone = json_object_get(config, "backbone_config"), *family;
 
 	if (!json_is_object(backbone))
 		return rm_fail("backbone_config is missing or no object");
 	m->backbone_config = json_incref(backbone);
+	m->wrapped = true;
+	family = json_object_get(backbone, "config");
+	if (family && take_family(m, family) < 0)
+		return rm_wrap("backbone_config");
 	return rm_json_get_size(config, "vocab_size", RM_MODEL_CONFIG,
 				&m->vocab);
 }
 
 static int parse_family(struct rm_model *m, json_t *config)
 {
-	m->arch = rm_malloc(1, sizeof(*m->arch));
-	if (!m->arch || rm_arch_init(m->arch, config) < 0)
+	if (take_family(m, config) < 0)
 		return -1;
 	m->vocab = m->arch->vocab;
-	m->config = json_incref(config);
 	m->backbone_config = json_pack("{s:s, s:O}", "name",
 				       RM_MODEL_TRANSFORMER, "config",
 				       config);
@@ -59,25 +70,61 @@ static int32_t policy_id(const struct rm_model *m, const char *key)
 	       (int32_t)json_integer_value(id) : -1;
 }
 
-int rm_model_set_pooling(struct rm_model *m, const char *name)
+int rm_model_find_pooling(struct rm_model *m)
 {
-	if (strcmp(name, RM_MODEL_POOLING) != 0)
-		return rm_fail("unknown pooling \"%s\"", name);
-	m->pooling = RM_MODEL_POOLING;
+	struct rm_encoder_options o;
+
+	if (rm_head_encoding(m->head_config, &o) < 0)
+		return -1;
+	m->pooling = o.pool ? rm_pool_names[o.pool] : RM_MODEL_POOLING;
 	return 0;
 }
 
-static bool ignores(const void *arch, const char *name)
+int rm_model_check_pooling(const struct rm_model *m, const char *name)
 {
-	return rm_arch_ignores(arch, name);
+	return strcmp(name, m->pooling) == 0 ? 0 :
+	       rm_fail("pooling is \"%s\", but the head's is \"%s\"", name,
+		       m->pooling);
+}
+
+static bool is_head_slot(const struct rm_arch *arch, const char *name)
+{
+	static const char *const ends[] = { ".weight", ".bias" };
+	struct rm_buf b = {0};
+	bool is = false;
+
+	for (int s = RM_FIRST_OF_HEAD; s < RM_SLOTS && !is; s++)
+		for (size_t i = 0; arch->slot[s].name && i < 2 && !is; i++) {
+			rm_buf_clear(&b);
+			rm_arch_name(arch, (enum rm_slot)s, 0, ends[i], &b);
+			is = rm_buf_text(&b) &&
+			     strcmp((char *)b.data, name) == 0;
+		}
+	rm_buf_fini(&b);
+	return is;
+}
+
+bool rm_model_is_of_head(const struct rm_model *m, const char *name)
+{
+	return (m->arch && is_head_slot(m->arch, name)) ||
+	       strncmp(name, "score.", strlen("score.")) == 0;
+}
+
+static bool ignores(const void *arg, const char *name)
+{
+	const struct rm_model *m = arg;
+
+	return (m->arch && !m->wrapped && rm_arch_ignores(m->arch, name)) ||
+	       (m->other_head && rm_model_is_of_head(m, name));
 }
 
 struct rm_model_names rm_model_names(const struct rm_model *m)
 {
-	if (!m->arch)
-		return (struct rm_model_names){0};
+	/* Ours is as it was saved: whole, and nothing else. */
 	return (struct rm_model_names){
-		m->arch->family->prefix, ignores, m->arch
+		.prefix = m->arch && !m->wrapped ? m->arch->family->prefix :
+						   NULL,
+		.ignores = ignores, .arg = m, .skip_head = m->other_head
 	};
 }
 
@@ -150,17 +197,20 @@ static bool has_head(const struct rm_arch *arch, const struct rm_weights *w)
 
 int rm_model_settle_labels(struct rm_model *m, const char *dir)
 {
-	struct rm_weights *w = m->config ? rm_weights_open(dir) : NULL;
+	struct rm_weights *w;
 	json_t *config;
-	bool has;
+	bool has = false;
 
-	if (!m->config)
+	if (!m->config || m->arch->labels == 1)
 		return 0;
-	if (!w)
-		return -1;
-	has = has_head(m->arch, w);
-	rm_weights_close(w);
-	if (has || m->arch->labels == 1)
+	if (!m->other_head) {
+		w = m->wrapped ? NULL : rm_weights_open(dir);
+		if (!w)
+			return m->wrapped ? 0 : -1;
+		has = has_head(m->arch, w);
+		rm_weights_close(w);
+	}
+	if (has)
 		return 0;
 	config = json_deep_copy(m->config);
 	if (!config)

@@ -14,10 +14,7 @@
 #define RM_MODEL_INDEX "model.safetensors.index.json"
 #define RM_MODEL_RM "rm.json"
 
-/*
- * How hidden rows become one row a response: "backbone" says that the
- * backbone has pooled them itself, as bag does.
- */
+/* How hidden rows become one row a response: the backbone's own way. */
 #define RM_MODEL_POOLING "backbone"
 
 /* The head of a checkpoint without rm.json: its family's own. */
@@ -70,7 +67,10 @@ int rm_model_parse_config(struct rm_model *m, json_t *config);
  * and policy; of other models nothing.
  */
 int rm_model_describe_new(struct rm_model *m);
-int rm_model_set_pooling(struct rm_model *m, const char *name);
+/* Sets pooling by the head's key pool. */
+int rm_model_find_pooling(struct rm_model *m);
+/* Whether that is what rm.json says. */
+int rm_model_check_pooling(const struct rm_model *m, const char *name);
 /* The most tokens that config's positions allow; 0: any number. */
 size_t rm_model_positions(const json_t *config);
 /*
@@ -95,14 +95,19 @@ struct rm_model_names {
 	/* Whether a tensor that no row wants may be left aside; or NULL. */
 	bool (*ignores)(const void *arg, const char *name);
 	const void *arg;
+	bool skip_head;		/* its own is left aside */
 };
+
+/* Whether a head has a tensor of that name: its family's, or one of ours. */
+bool rm_model_is_of_head(const struct rm_model *m, const char *name);
 
 struct rm_model_names rm_model_names(const struct rm_model *m);
 
 /*
  * found[params->n]: the tensor of each row, of its shape.  With fresh_head
  * those from first_of_head on may be missing, NULL, if there is a prefix: a
- * base without a head.  Any other that is missing, and any other that is
+ * base without a head.  With names->skip_head they are not looked for.  Any
+ * other that is missing, and any other that is
  * there, is an error.
  */
 int rm_model_find_tensors(const struct rm_params *params,
@@ -120,9 +125,10 @@ json_t *rm_model_fingerprints(const struct rm_model *m,
 /*
  * Read config.json, rm.json and the tokenizer's files and build the model
  * that they describe, without memory for its parameters; *expected is the
- * fingerprint that rm.json holds, empty where there is none.
+ * fingerprint that rm.json holds, empty where there is none.  A head that is
+ * not NULL takes the place of the one that is described.
  */
-struct rm_model *rm_model_load_frame(const char *dir,
+struct rm_model *rm_model_load_frame(const char *dir, const json_t *head,
 				     struct rm_fingerprint *expected);
 
 /*

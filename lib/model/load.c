@@ -129,7 +129,8 @@ static int parse_rm(struct rm_model *m, const json_t *rm)
 	if (!m->head_config || !m->objective || !m->calibration ||
 	    rm_json_get_string(rm, "pooling", RM_MODEL_RM, &pooling) < 0)
 		return -1;
-	if (rm_model_set_pooling(m, pooling) < 0)
+	if (rm_model_find_pooling(m) < 0 ||
+	    rm_model_check_pooling(m, pooling) < 0)
 		return -1;
 	return parse_origin(m, rm);
 }
@@ -239,7 +240,8 @@ static int assume(struct rm_model *m)
 	m->head_config = rm_head_parse(RM_MODEL_NATIVE);
 	m->objective = json_null();
 	m->calibration = json_null();
-	return m->head_config && rm_header_init(&m->origin) == 0 ? 0 : -1;
+	return m->head_config && rm_model_find_pooling(m) == 0 ?
+	       rm_header_init(&m->origin) : -1;
 }
 
 static int load_rm(struct rm_model *m, const char *dir,
@@ -249,7 +251,7 @@ static int load_rm(struct rm_model *m, const char *dir,
 	int status = -1;
 
 	memset(expected, 0, sizeof(*expected));
-	m->recorded = !m->config || rm_model_has(dir, RM_MODEL_RM);
+	m->recorded = m->wrapped || rm_model_has(dir, RM_MODEL_RM);
 	if (!m->recorded)
 		return assume(m);
 	rm = rm_model_load_json(dir);
@@ -265,15 +267,29 @@ static int load_rm(struct rm_model *m, const char *dir,
 	return status;
 }
 
-struct rm_model *rm_model_load_frame(const char *dir,
+/* Another head than the one that is described, unless it is that. */
+static int take_head(struct rm_model *m, const json_t *head)
+{
+	if (!head || rm_head_equal(head, m->head_config))
+		return 0;
+	if (rm_model_check_parts(m->backbone_config, head) < 0)
+		return -1;
+	json_decref(m->head_config);
+	m->head_config = json_deep_copy(head);
+	m->other_head = true;
+	return m->head_config ? rm_model_find_pooling(m) :
+				rm_fail("out of memory");
+}
+
+struct rm_model *rm_model_load_frame(const char *dir, const json_t *head,
 				     struct rm_fingerprint *expected)
 {
 	struct rm_model *m = rm_calloc(1, sizeof(*m));
 
 	if (!m || check_directory(dir) < 0)
 		goto fail;
-	m->pooling = RM_MODEL_POOLING;
 	if (load_config(m, dir) < 0 || load_rm(m, dir, expected) < 0 ||
+	    take_head(m, head) < 0 ||
 	    rm_model_settle_labels(m, dir) < 0 ||
 	    load_tokenizer(m, dir) < 0)
 		goto fail;
@@ -292,7 +308,7 @@ static int check_fingerprint(const struct rm_model *m, const char *dir,
 {
 	struct rm_fingerprint is;
 
-	if (!m->recorded)
+	if (!m->recorded || m->other_head)
 		return 0;
 	is = rm_model_fingerprint(m);
 	if (strcmp(is.hex, expected->hex) == 0)
@@ -302,7 +318,7 @@ static int check_fingerprint(const struct rm_model *m, const char *dir,
 		       RM_MODEL_RM);
 }
 
-static struct rm_model *load(const char *dir,
+static struct rm_model *load(const char *dir, const json_t *head,
 			     const struct rm_model_training *training,
 			     bool fresh_head)
 {
@@ -312,7 +328,7 @@ static struct rm_model *load(const char *dir,
 
 	if (check_directory(dir) < 0 || take_stamps(&stamps, dir) < 0)
 		return NULL;
-	m = rm_model_load_frame(dir, &expected);
+	m = rm_model_load_frame(dir, head, &expected);
 	if (m && rm_model_load_weights(m, dir, training, fresh_head) == 0 &&
 	    check_stamps(&stamps, dir) == 0 &&
 	    check_fingerprint(m, dir, &expected) == 0)
@@ -324,12 +340,33 @@ static struct rm_model *load(const char *dir,
 struct rm_model *rm_model_load(const char *dir,
 			       const struct rm_model_training *training)
 {
-	return load(dir, training, training != NULL);
+	return load(dir, NULL, training, training != NULL);
+}
+
+/*
+ * The fingerprint of a model that is recorded is of it and its head: it is
+ * looked at as it stands first.
+ */
+struct rm_model *rm_model_load_base(const char *dir, const json_t *head,
+				    const struct rm_model_training *training)
+{
+	struct rm_model *m = load(dir, head, training, true);
+
+	if (m && m->other_head && m->recorded) {
+		struct rm_model *whole = load(dir, NULL, NULL, false);
+
+		if (!whole) {
+			rm_model_free(m);
+			return NULL;
+		}
+		rm_model_free(whole);
+	}
+	return m;
 }
 
 struct rm_model *rm_model_look(const char *dir)
 {
-	return load(dir, NULL, true);
+	return load(dir, NULL, NULL, true);
 }
 
 /* ---- whose tokenizer ---- */

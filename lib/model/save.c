@@ -218,7 +218,7 @@ static json_t *rm_json_of(const struct rm_model *m,
 	rm = json_pack("{s:s, s:i, s:O, s:O, s:s, s:O, s:O, s:O, s:o}",
 		       "format", "rmtools-model", "version", RM_MODEL_VERSION,
 		       "head", m->head_config, "objective", m->objective,
-		       "pooling", RM_MODEL_POOLING,
+		       "pooling", m->pooling,
 		       "policy", m->origin.policy,
 		       "calibration", m->calibration,
 		       "history", m->origin.history, "fingerprints", fps);

@@ -150,6 +150,9 @@ int rm_model_find_tensors(const struct rm_params *params,
 		const struct rm_param *p = &params->param[i];
 		bool head = names->prefix && i >= first_of_head;
 
+		found[i] = NULL;
+		if (i >= first_of_head && names->skip_head)
+			continue;
 		found[i] = find_tensor(w, names, p->name);
 		if (!found[i] && !(head && fresh_head))
 			return fail_missing(p, head);
@@ -157,6 +160,15 @@ int rm_model_find_tensors(const struct rm_params *params,
 			return -1;
 	}
 	return check_rest(w, names, found, params->n);
+}
+
+/* Whether there is a head that another takes the place of. */
+static bool has_other(const struct rm_model *m, const struct rm_weights *w)
+{
+	for (size_t i = 0; i < rm_weights_count(w); i++)
+		if (rm_model_is_of_head(m, rm_weights_at(w, i)->name))
+			return true;
+	return false;
 }
 
 /* "BF16", or "BF16, F32" where there are both. */
@@ -198,8 +210,10 @@ int rm_model_load_weights(struct rm_model *m, const char *dir,
 		if (status < 0)
 			rm_wrap("%s/%s", dir, rm_weights_name(w));
 	}
-	if (status == 0)
+	if (status == 0) {
+		m->other_head = m->other_head && has_other(m, w);
 		status = rm_model_alloc(m, training);
+	}
 	if (status == 0)
 		status = read_all(m, found);
 	free(found);

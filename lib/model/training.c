@@ -208,7 +208,7 @@ int rm_model_alloc(struct rm_model *m, const struct rm_model_training *t)
 
 bool rm_model_is_frozen(const struct rm_model *m)
 {
-	for (size_t i = 0; i < m->first_of_head; i++)
+	for (size_t i = 0; i < m->first_of_scores; i++)
 		if (m->params.param[i].trainable || m->params.param[i].lora)
 			return false;
 	return true;

@@ -92,7 +92,8 @@ static int find_prompt(struct rm_texts *t, struct finder *f,
 	if (rm_grow(&t->shared, &f->cap_shared, f->prompts.n,
 		    sizeof(*t->shared)) < 0)
 		return -1;
-	t->shared[*to] = t->how == RM_PROMPT_SHARED ?
+	t->shared[*to] = t->how == RM_PROMPT_SHARED ||
+			 t->how == RM_PROMPT_APART ?
 		(uint32_t)count(prompt) : 0;
 	return 0;
 }

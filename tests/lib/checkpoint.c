@@ -50,7 +50,9 @@ enum { ROWS = 5, FIRST_OF_HEAD = 3 };
 static const char *look_in(const struct rm_safetensor *t, size_t n,
 			   bool fresh_head, const char *got[ROWS])
 {
-	const struct rm_model_names names = { "base.", is_idle, NULL };
+	const struct rm_model_names names = {
+		.prefix = "base.", .ignores = is_idle
+	};
 	const struct rm_safetensor *found[ROWS];
 	const char *dir = made_path("names");
 	struct rm_params p = {0};

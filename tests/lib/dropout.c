@@ -209,6 +209,7 @@ static rm_real *gradients(struct rm_model *m, size_t threads, bool recompute)
 {
 	struct rm_batch b = { .train = true, .seed = 5 };
 	rm_real s[MOST], d[MOST], *copy;
+	struct rm_hidden *hidden;
 	size_t n;
 
 	rm_threads_set(threads);
@@ -218,8 +219,11 @@ static rm_real *gradients(struct rm_model *m, size_t threads, bool recompute)
 	for (size_t i = 0; i < n; i++)
 		d[i] = 1;
 	b.first_leaf = b.first_token = 0;
-	if (rm_head_backward(m->head, &b, &m->backbone->hidden, d) < 0 ||
-	    rm_backbone_backward(m->backbone, &b) < 0)
+	hidden = rm_model_hidden(m, &b);
+	assert_non_null(hidden);
+	assert_non_null(rm_head_forward(m->head, &b, hidden));
+	if (rm_head_backward(m->head, &b, hidden, d) < 0 ||
+	    rm_model_backward(m, &b) < 0)
 		fail_msg("%s", rm_error());
 	rm_threads_set(1);
 	copy = rm_malloc(m->params.grad_size, sizeof(*copy));

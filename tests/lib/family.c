@@ -364,8 +364,15 @@ static void no_model(const char *spec, const char *its_head, bool pads,
 static void test_no_model(void **state)
 {
 	(void)state;
-	no_model("transformer", "linear", true, "head linear does not stand "
-		 "on backbone transformer");
+	no_model("transformer", "native:pool=mean", true, "head native reads "
+		 "what its family's does");
+	no_model("bag", "linear:pool=max", true, "pool=max needs a row of "
+		 "each token");
+	no_model("bag", "mlp:encoding=cross", true, "encoding=cross needs");
+	no_model("bag", "hierarchical", true, "one row of a text");
+	no_model("bag", "gated", true, "say encoding=separate");
+	no_model("transformer", "linear:encoding=cross,heads=7", true,
+		 "7 heads do not divide");
 	no_model("bag", "native", true, "head native does not stand on "
 		 "backbone bag");
 	no_model("transformer:family=roberta", "native", false,

@@ -178,26 +178,39 @@ static const struct rm_target targets[GROUPS] = {
 };
 
 /*
- * Every kind with its defaults, and with options of interest where this
- * list has some.
+ * Every kind with its defaults, and with options of interest where these
+ * lists have some.
  */
-static const char *const variants[] = {
+static const char *const losses[] = {
 	"bt:smoothing=.1,margin=2,center=.3",
 	"allpairs:smoothing=.1,margin=2,length=.2",
 	"margin-bt:margin=.5", "focal:gamma=.5,alpha=.25", "hinge:margin=.3",
 	"contrastive:tau=.3", "triplet:margin=.2", "triplet:margin=5",
 	"calibration:target=.9,weight=3", "uncertainty:form=gaussian",
 	"distill:form=rewards", "multitask:weights=2/.5/1",
-	"multitask:weights=1/.5,learned=yes,center=.1,length=1",
+	"multitask:weights=1/.5,learned=yes,center=.1,length=1", NULL
+};
+static const char *const backbones[] = {
 	"bag:dim=16,ngrams=1,norm=mean,tf=count",
 	"bag:dim=3,ngrams=3,ngrams_min=2,norm=none,tf=binary,idf=yes,rows=64",
-	"linear:dropout=.3",
+	NULL
+};
+static const char *const heads[] = {
+	"linear:dropout=.3", "linear:encoding=separate",
 	"mlp:hidden=5,dropout=.3,activation=tanh",
-	"mlp:hidden=9,activation=silu",
+	"mlp:hidden=9,activation=silu,encoding=separate",
+	"multi:objectives=a,b,dropout=.3", "multi:encoding=separate",
+	"multitask:objectives=a,hidden=5,dropout=.3",
+	"gated:objectives=a,b,c,hidden=5,encoding=separate,dropout=.3",
+	"uncertainty:dropout=.3,encoding=separate",
+	"ensemble:n=3,encoding=separate",
+	"ensemble:n=2,member=mlp,hidden=4,dropout=.3",
+	"calibrated:dropout=.3,encoding=separate", NULL
 };
 
 /* Call fn for all that `specs` has to offer. */
 static void each(const struct rm_spec *const *specs,
+		 const char *const *variants,
 		 void (*fn)(const char *text, const void *arg),
 		 const void *arg)
 {
@@ -207,7 +220,7 @@ static void each(const struct rm_spec *const *specs,
 		if (specs[i]->described)
 			continue;
 		fn(specs[i]->name, arg);
-		for (size_t v = 0; v < RM_COUNT(variants); v++)
+		for (size_t v = 0; variants[v]; v++)
 			if (!strncmp(variants[v], specs[i]->name, n) &&
 			    variants[v][n] == ':')
 				fn(variants[v], arg);
@@ -345,7 +358,7 @@ static void test_losses(void **state)
 	(void)state;
 	for (size_t g = 0; g < MADE; g++)
 		make_group(&made, g);
-	each(rm_loss_specs(), check_loss, &made);
+	each(rm_loss_specs(), losses, check_loss, &made);
 }
 
 /* ---- whole models: every backbone with every head and every loss ---- */
@@ -353,10 +366,12 @@ static void test_losses(void **state)
 struct model {
 	struct rm_params params;
 	struct rm_backbone *backbone;
+	struct rm_encoder *encoder;
 	struct rm_head *head;
+	struct rm_hidden *hidden;
 	struct rm_loss *loss;
 	struct rm_batch batch;
-	rm_real dscores[ROWS * 4];
+	rm_real dscores[ROWS * 8];
 };
 
 /* Responses of 0 to 9 tokens, of few kinds, so that n-grams repeat. */
@@ -382,15 +397,17 @@ static void fill_batch(struct model *m)
 			};
 		}
 		assert_int_equal(rm_batch_add(&m->batch, p, r, targets[g].k,
-					      m->backbone->prompt), 0);
+					      m->encoder->prompt), 0);
 	}
 }
 
 static const rm_real *scores_of(struct model *m)
 {
-	struct rm_hidden *h = rm_backbone_forward(m->backbone, &m->batch);
-	const rm_real *s = h ? rm_head_forward(m->head, &m->batch, h) : NULL;
+	const rm_real *s = NULL;
 
+	m->hidden = rm_encoder_forward(m->encoder, &m->batch);
+	if (m->hidden)
+		s = rm_head_forward(m->head, &m->batch, m->hidden);
 	if (!s)
 		fail_msg("%s", rm_error());
 	return s;
@@ -414,10 +431,9 @@ static void model_backward(struct model *m)
 	assert_int_equal(rm_loss_forward(m->loss, targets, GROUPS,
 					 scores_of(m), 1, m->dscores,
 					 &sums), 0);
-	assert_int_equal(rm_head_backward(m->head, &m->batch,
-					  &m->backbone->hidden, m->dscores),
-			 0);
-	assert_int_equal(rm_backbone_backward(m->backbone, &m->batch), 0);
+	assert_int_equal(rm_head_backward(m->head, &m->batch, m->hidden,
+					  m->dscores), 0);
+	assert_int_equal(rm_encoder_backward(m->encoder, &m->batch), 0);
 }
 
 /* Rows that were touched against their differences; some others are 0. */
@@ -474,6 +490,7 @@ struct combination {
 static void check_model(const char *text, const void *arg)
 {
 	const struct combination *c = arg;
+	struct rm_encoder_options how;
 	struct model m = {0};
 	char what[256];
 
@@ -483,8 +500,16 @@ static void check_model(const char *text, const void *arg)
 	assert_non_null(head);
 	m.backbone = rm_backbone_new(backbone, 256, &m.params);
 	assert_non_null(m.backbone);
-	m.head = rm_head_new(head, m.backbone->dim, &m.params);
-	assert_non_null(m.head);
+	if (rm_head_encoding(head, &how) < 0)
+		fail_msg("%s", rm_error());
+	m.encoder = rm_encoder_new(&how, m.backbone, &m.params);
+	if (!m.encoder && !strstr(rm_error(), "backbone bag"))
+		fail_msg("%s: %s", c->head, rm_error());
+	if (!m.encoder)
+		goto done;
+	m.head = rm_head_new(head, m.encoder, &m.params);
+	if (!m.head)
+		fail_msg("%s", rm_error());
 	m.loss = loss_of(text, m.head->columns);
 	if (!m.loss)
 		goto done;
@@ -500,6 +525,7 @@ done:
 	rm_batch_fini(&m.batch);
 	rm_loss_free(m.loss);
 	rm_head_free(m.head);
+	rm_encoder_free(m.encoder);
 	rm_backbone_free(m.backbone);
 	rm_params_fini(&m.params);
 	json_decref(backbone);
@@ -532,13 +558,13 @@ static void with_backbone(const char *backbone, const void *arg)
 static void test_models(void **state)
 {
 	(void)state;
-	each(rm_backbone_specs(), with_backbone, NULL);
+	each(rm_backbone_specs(), backbones, with_backbone, NULL);
 }
 
 static void test_heads(void **state)
 {
 	(void)state;
-	each(rm_head_specs(), with_head, "bag:dim=3,ngrams=2");
+	each(rm_head_specs(), heads, with_head, "bag:dim=3,ngrams=2");
 }
 
 int main(void)

@@ -13,12 +13,28 @@ struct model {
 	struct rm_head *h;
 };
 
+/* Rows as the head asks for them, DIM numbers in all. */
+static struct rm_encoder rows_for(const json_t *config)
+{
+	struct rm_encoder_options o;
+	size_t gate;
+
+	assert_int_equal(rm_head_encoding(config, &o), 0);
+	gate = o.gate ? DIM / 3 : 0;
+	return (struct rm_encoder){ .dim = DIM, .gate = gate,
+				    .part = (DIM - gate) / o.levels };
+}
+
 static void make(struct model *m, const char *spec)
 {
 	json_t *config = rm_head_parse(spec);
+	struct rm_encoder rows;
 
+	if (!config)
+		fail_msg("%s", rm_error());
+	rows = rows_for(config);
 	m->params = (struct rm_params){0};
-	m->h = config ? rm_head_new(config, DIM, &m->params) : NULL;
+	m->h = rm_head_new(config, &rows, &m->params);
 	if (!m->h)
 		fail_msg("%s", rm_error());
 	json_decref(config);
@@ -116,24 +132,25 @@ static void check_dropout(const char *name)
 	struct rm_batch b = { .n_leaves = ROWS };
 	struct rm_buf spec = {0};
 	struct model m, plain;
-	rm_real all[ROWS];
+	rm_real all[ROWS * 8];
 
 	rm_buf_printf(&spec, "%s:dropout=.5", name);
 	make(&m, rm_buf_text(&spec));
 	make(&plain, name);
-	memcpy(all, scores(&plain, &b, 0), sizeof(all));
-	assert_memory_equal(scores(&m, &b, 0), all, sizeof(all));
+	size_t K = m.h->columns, size = ROWS * K * sizeof(*all);
+	memcpy(all, scores(&plain, &b, 0), size);
+	assert_memory_equal(scores(&m, &b, 0), all, size);
 	b.train = true;
-	assert_memory_equal(scores(&plain, &b, 0), all, sizeof(all));
-	memcpy(all, scores(&m, &b, 0), sizeof(all));
-	assert_memory_not_equal(all, scores(&plain, &b, 0), sizeof(all));
+	assert_memory_equal(scores(&plain, &b, 0), all, size);
+	memcpy(all, scores(&m, &b, 0), size);
+	assert_memory_not_equal(all, scores(&plain, &b, 0), size);
 	b.n_leaves = 10;
 	b.first_leaf = 30;
-	assert_memory_equal(scores(&m, &b, 30), all + 30,
-			    10 * sizeof(*all));
+	assert_memory_equal(scores(&m, &b, 30), all + 30 * K,
+			    10 * K * sizeof(*all));
 	b.step = 1;
-	assert_memory_not_equal(scores(&m, &b, 30), all + 30,
-				10 * sizeof(*all));
+	assert_memory_not_equal(scores(&m, &b, 30), all + 30 * K,
+				10 * K * sizeof(*all));
 	rm_buf_fini(&spec);
 	done(&m);
 	done(&plain);
@@ -161,7 +178,8 @@ static void test_refused(void **state)
 			    "head linear needs one hidden row a response");
 	/* A second head's parameters would have the same names. */
 	json_t *config = rm_head_parse("linear");
-	assert_null(rm_head_new(config, DIM, &m.params));
+	const struct rm_encoder rows = rows_for(config);
+	assert_null(rm_head_new(config, &rows, &m.params));
 	assert_non_null(strstr(rm_error(), "exists"));
 	assert_int_equal(rm_head_set(config, "dropout", ".25"), 0);
 	assert_true(json_number_value(json_object_get(config, "dropout")) ==

@@ -333,7 +333,7 @@ static void test_damaged_json(void **state)
 	damaged(dir, "version 99");
 	save(dir, 1);
 	edit(rm, "\"pooling\": \"backbone\"", "\"pooling\": \"max\"");
-	damaged(dir, "unknown pooling");
+	damaged(dir, "pooling is \"max\"");
 	save(dir, 1);
 	edit(rm, "{", "[");
 	damaged(dir, "rm.json");

@@ -19,13 +19,15 @@
 #define NEAR 1e-4
 #define MAX_IDS 4096
 
-/* A checkpoint whose backbone pools, or gives every row. */
+/* A checkpoint whose rows are pooled, or all there. */
 struct net {
 	struct rm_arch arch;
 	struct rm_params params;
 	struct rm_backbone *b;
+	struct rm_encoder *e;
 	struct rm_head *h;
-	bool trains;
+	struct rm_hidden *hidden;
+	bool pool, trains;
 };
 
 static json_t *load_json(const char *dir, const char *name)
@@ -70,19 +72,20 @@ static void open_net(struct net *n, const char *dir, bool pool,
 		     enum rm_precision precision)
 {
 	json_t *config = load_json(dir, "config.json");
-	json_t *backbone = json_pack("{s:s, s:O, s:s}", "name", "transformer",
-				     "config", config, "pool",
-				     pool ? "native" : "none");
+	json_t *backbone = json_pack("{s:s, s:O}", "name", "transformer",
+				     "config", config);
 	json_t *head = json_pack("{s:s, s:O}", "name", "native", "config",
 				 config);
+	const struct rm_encoder_options usual = {0};
 	size_t head_from;
 
-	*n = (struct net){ .trains = n->trains };
+	*n = (struct net){ .pool = pool, .trains = n->trains };
 	if (rm_arch_init(&n->arch, config) < 0)
 		fail_msg("%s: %s", dir, rm_error());
 	n->b = rm_backbone_new(backbone, n->arch.vocab, &n->params);
 	head_from = n->params.n;
-	n->h = n->b ? rm_head_new(head, n->b->dim, &n->params) : NULL;
+	n->e = n->b ? rm_encoder_new(&usual, n->b, &n->params) : NULL;
+	n->h = n->e ? rm_head_new(head, n->e, &n->params) : NULL;
 	if (!n->h)
 		fail_msg("%s: %s", dir, rm_error());
 	load_weights(n, dir, head_from);
@@ -96,6 +99,7 @@ static void open_net(struct net *n, const char *dir, bool pool,
 static void close_net(struct net *n)
 {
 	rm_head_free(n->h);
+	rm_encoder_free(n->e);
 	rm_backbone_free(n->b);
 	rm_params_fini(&n->params);
 }
@@ -159,10 +163,12 @@ static const rm_real *forward(struct net *n, const struct rm_batch *batch,
 	const rm_real *scores;
 
 	rm_threads_set(threads);
-	struct rm_hidden *x = rm_backbone_forward(n->b, batch);
-	if (!x)
+	n->hidden = n->pool ? rm_encoder_forward(n->e, batch) :
+			      rm_backbone_forward(n->b, batch);
+	if (!n->hidden)
 		fail_msg("%s", rm_error());
-	scores = x->pooled ? rm_head_forward(n->h, batch, x) : x->value;
+	scores = n->pool ? rm_head_forward(n->h, batch, n->hidden) :
+			   n->hidden->value;
 	rm_threads_set(1);
 	assert_non_null(scores);
 	return scores;
@@ -315,8 +321,8 @@ static void backward(struct net *n, const json_t *cases, size_t threads)
 	d = rm_calloc(batch.n_leaves, n->h->columns * sizeof(*d));
 	assert_non_null(d);
 	set_weights(n, cases, d);
-	if (rm_head_backward(n->h, &batch, &n->b->hidden, d) < 0 ||
-	    rm_backbone_backward(n->b, &batch) < 0)
+	if (rm_head_backward(n->h, &batch, n->hidden, d) < 0 ||
+	    rm_encoder_backward(n->e, &batch) < 0)
 		fail_msg("%s", rm_error());
 	rm_threads_set(1);
 	free(d);
@@ -737,11 +743,11 @@ static void test_bad_texts(void **state)
 	(void)state;
 	open_net(&n, STORED "/bert", true, RM_FP32);
 	rm_batch_add(&batch, none, &many, 1, n.b->prompt);
-	assert_null(rm_backbone_forward(n.b, &batch));
+	assert_null(rm_encoder_forward(n.e, &batch));
 	assert_non_null(strstr(rm_error(), "200 tokens"));
 	rm_batch_clear(&batch);
 	rm_batch_add(&batch, none, &none, 1, n.b->prompt);
-	assert_null(rm_backbone_forward(n.b, &batch));
+	assert_null(rm_encoder_forward(n.e, &batch));
 	assert_non_null(strstr(rm_error(), "no tokens"));
 	rm_batch_fini(&batch);
 	close_net(&n);

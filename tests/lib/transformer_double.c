@@ -2,7 +2,7 @@
  * Gradients of every stored family's shape by central differences: random
  * weights, texts that share prompts where the family can; of all parameters,
  * and of low-rank changes of the layers' matrices; without dropout, and under
- * the masks of one step.
+ * the masks of one step.  Then of every head with every encoding and pooling.
  */
 #include "test.h"
 
@@ -27,7 +27,10 @@ struct net {
 	double dropout[RM_DROP_SITES];
 	struct rm_params params;
 	struct rm_backbone *b;
+	struct rm_encoder *e;
 	struct rm_head *h;
+	struct rm_hidden *hidden;
+	size_t first_of_head;
 	struct rm_batch batch;
 };
 
@@ -59,8 +62,22 @@ static void fill_thin(struct net *n, size_t i)
 		p->value[k] = .1 * random_at(i, k);
 }
 
-static void open_net(struct net *n, const char *dir, size_t rank)
+/* A head by its name and options; native by the family's config. */
+static json_t *head_of(const char *spec, json_t *config)
 {
+	json_t *head = rm_head_parse(spec);
+
+	if (!head)
+		fail_msg("%s: %s", spec, rm_error());
+	if (strcmp(spec, "native") == 0)
+		json_object_set(head, "config", config);
+	return head;
+}
+
+static void open_net(struct net *n, const char *dir, const char *spec,
+		     size_t rank)
+{
+	struct rm_encoder_options how;
 	char path[1024];
 	json_t *config, *backbone, *head;
 
@@ -70,12 +87,16 @@ static void open_net(struct net *n, const char *dir, size_t rank)
 	json_object_set_new(config, "num_labels", json_integer(1));
 	backbone = json_pack("{s:s, s:O}", "name", "transformer", "config",
 			     config);
-	head = json_pack("{s:s, s:O}", "name", "native", "config", config);
+	head = head_of(spec, config);
 	*n = (struct net){0};
 	assert_int_equal(rm_arch_init(&n->arch, config), 0);
 	n->b = rm_backbone_new(backbone, (size_t)json_integer_value(
 		json_object_get(config, "vocab_size")), &n->params);
-	n->h = n->b ? rm_head_new(head, n->b->dim, &n->params) : NULL;
+	if (!n->b || rm_head_encoding(head, &how) < 0)
+		fail_msg("%s: %s", dir, rm_error());
+	n->first_of_head = n->params.n;
+	n->e = rm_encoder_new(&how, n->b, &n->params);
+	n->h = n->e ? rm_head_new(head, n->e, &n->params) : NULL;
 	if (n->h)
 		adapt(n, rank);
 	if (!n->h || rm_params_alloc(&n->params, true) < 0)
@@ -101,6 +122,7 @@ static void close_net(struct net *n)
 {
 	rm_batch_fini(&n->batch);
 	rm_head_free(n->h);
+	rm_encoder_free(n->e);
 	rm_backbone_free(n->b);
 	rm_params_fini(&n->params);
 }
@@ -125,38 +147,38 @@ static void fill(struct net *n)
 			};
 		}
 		assert_int_equal(rm_batch_add(&n->batch, s[0], s + 1, k - 1,
-					      n->b->prompt), 0);
+					      n->e->prompt), 0);
 	}
 	n->batch.train = true;
 }
 
 static double value(struct net *n)
 {
-	struct rm_hidden *x;
 	const rm_real *s;
 	double sum = 0;
 
 	if (rm_lora_merge(&n->params) < 0 ||
 	    rm_backbone_ready(n->b, RM_FP32) < 0)
 		fail_msg("%s", rm_error());
-	x = rm_backbone_forward(n->b, &n->batch);
-	s = x ? rm_head_forward(n->h, &n->batch, x) : NULL;
+	n->hidden = rm_encoder_forward(n->e, &n->batch);
+	s = n->hidden ? rm_head_forward(n->h, &n->batch, n->hidden) : NULL;
 	if (!s)
 		fail_msg("%s", rm_error());
-	for (size_t i = 0; i < n->batch.n_leaves; i++)
+	for (size_t i = 0; i < n->batch.n_leaves * n->h->columns; i++)
 		sum += random_at(99, i) * s[i];
 	return sum;
 }
 
 static void backward(struct net *n)
 {
-	rm_real d[8];
+	rm_real d[128];
+	size_t size = n->batch.n_leaves * n->h->columns;
 
-	assert_true(n->batch.n_leaves <= RM_COUNT(d));
-	for (size_t i = 0; i < n->batch.n_leaves; i++)
+	assert_true(size <= RM_COUNT(d));
+	for (size_t i = 0; i < size; i++)
 		d[i] = random_at(99, i);
-	if (rm_head_backward(n->h, &n->batch, &n->b->hidden, d) < 0 ||
-	    rm_backbone_backward(n->b, &n->batch) < 0)
+	if (rm_head_backward(n->h, &n->batch, n->hidden, d) < 0 ||
+	    rm_encoder_backward(n->e, &n->batch) < 0)
 		fail_msg("%s", rm_error());
 }
 
@@ -213,7 +235,7 @@ static void plain(const char *dir, size_t rank)
 {
 	struct net n;
 
-	open_net(&n, dir, rank);
+	open_net(&n, dir, "native", rank);
 	check_net(&n, dir, rank, SOME);
 	close_net(&n);
 }
@@ -222,7 +244,7 @@ static void dropped(const char *dir, size_t rank)
 {
 	struct net n;
 
-	open_net(&n, dir, rank);
+	open_net(&n, dir, "native", rank);
 	assert_int_equal(rm_arch_dropout(&n.arch, .2, n.dropout), 0);
 	n.b->dropout = n.h->dropout = n.dropout;
 	n.b->recompute = true;
@@ -259,10 +281,84 @@ static void test_differences(void **state)
 	assert_true(done > 20);
 }
 
+/* ---- heads ---- */
+
+/* As above, with a prompt and a response that are empty, where that may be. */
+static void fill_apart(struct net *n)
+{
+	int32_t ids[6] = { 11, 12, 13, 14, 15, 11 };
+	struct rm_slice two[2] = {
+		{ (const unsigned char *)ids, 3 * sizeof(*ids) },
+		{ (const unsigned char *)ids, 0 }
+	};
+	struct rm_slice prompt = {
+		(const unsigned char *)(ids + 1), 5 * sizeof(*ids)
+	};
+
+	fill(n);
+	if (n->e->prompt == RM_PROMPT_APART)
+		assert_int_equal(rm_batch_add(&n->batch, (struct rm_slice){0},
+					      two, 2, n->e->prompt), 0);
+	assert_int_equal(rm_batch_add(&n->batch, prompt, two, 2,
+				      n->e->prompt), 0);
+}
+
+/* All of the head, and some of what is under it. */
+static void check_head(const char *dir, const char *spec)
+{
+	struct net n;
+	char what[256];
+
+	open_net(&n, dir, spec, 0);
+	snprintf(what, sizeof(what), "%s: %s", dir, spec);
+	fill_apart(&n);
+	n.batch.seed = 4;
+	n.batch.first_leaf = 30;
+	value(&n);
+	backward(&n);
+	for (size_t p = 0; p < n.params.n; p++)
+		if (p >= n.first_of_head || p % 7 == 0)
+			check(&n, what, &n.params.param[p],
+			      p >= n.first_of_head ? 2 : 1);
+	close_net(&n);
+}
+
+/* Texts of one prompt, with that prompt in front, or apart. */
+static void each_encoding(const char *dir, const char *head)
+{
+	char spec[256];
+
+	for (size_t e = 0; rm_encoding_names[e]; e++)
+		for (size_t p = 0; rm_pool_names[p]; p++) {
+			snprintf(spec, sizeof(spec), "%s%sencoding=%s,pool=%s",
+				 head, strchr(head, ':') ? "," : ":",
+				 rm_encoding_names[e], rm_pool_names[p]);
+			check_head(dir, spec);
+		}
+}
+
+static void each_head(const char *dir)
+{
+	for (size_t i = 0; rm_head_specs()[i]; i++)
+		if (!rm_head_specs()[i]->described)
+			each_encoding(dir, rm_head_specs()[i]->name);
+	each_encoding(dir, "gated:objectives=a,b,hidden=3,dropout=.3");
+	each_encoding(dir, "hierarchical:levels=5,dropout=.3");
+}
+
+/* One that copies prompts, and one that shares them. */
+static void test_heads(void **state)
+{
+	(void)state;
+	each_head(STORED "/bert");
+	each_head(STORED "/llama");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_heads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

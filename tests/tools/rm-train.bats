@@ -277,8 +277,17 @@ accuracy() {
 	assert_success
 	run jq -r '[.history[].tool] | join(" ")' m/rm.json
 	assert_output "rm-tokenize rm-pair rm-train rm-tokenize rm-pair rm-train"
-	run rm-train -q -o m -b base --head mlp pairs.rms
-	assert_failure 2
+	# With another head, it begins anew.
+	run rm-train --epochs 1 --valid 0 -o n -b base --head mlp pairs.rms
+	assert_success
+	assert_output --partial "base has another head, which is left aside"
+	run jq -r .head.name n/rm.json
+	assert_output mlp
+	run rm-train -q -o n -b base --head linear --epochs 1 --valid 0 pairs.rms
+	assert_output ""
+	run rm-train -q -o n -b base --head linear:pool=max pairs.rms
+	assert_failure 1
+	assert_output --partial "pool=max needs a row of each token"
 	mkdir t5
 	echo '{"model_type": "t5"}' > t5/config.json
 	run rm-train -q -o m -b t5 pairs.rms
@@ -705,7 +714,7 @@ small=layers=2,hidden=32,heads=4
 		assert_output "[\"$family\",\"regression\",$(jq .added_tokens[2].id \
 			pad/tokenizer.json),1,true]"
 		run jq -c .head n/rm.json
-		assert_output '{"name":"native"}'
+		assert_output '{"name":"native","encoding":"concat","pool":"auto","heads":4}'
 	done
 }
 
@@ -769,14 +778,25 @@ small=layers=2,hidden=32,heads=4
 	family=llama,hidden=12 numbers of a head cannot rotate
 	depth=3 has no key depth; there are family, layers,
 	EOF
-	for head in linear mlp; do
-		run rm-train -q -o m --backbone transformer --head $head pairs.rms
+	while read -r backbone head message; do
+		run rm-train -q -o m --backbone "$backbone" --head "$head" pairs.rms
 		assert_failure 2
-		assert_output --partial "head $head does not stand on backbone transformer: a transformer has its family's own, native"
-	done
-	run rm-train -q -o m --head native pairs.rms
-	assert_failure 2
-	assert_output --partial "head native does not stand on backbone bag"
+		assert_output --partial "$message"
+	done <<-'EOF'
+	bag native head native does not stand on backbone bag
+	bag linear:pool=mean head linear: pool=mean needs a row of each token
+	bag mlp:encoding=cross head mlp: encoding=cross needs a row of each token
+	bag hierarchical head hierarchical: levels are runs of a text's tokens
+	bag gated the gate reads the prompt, and backbone bag reads responses alone
+	bag multi:objectives=a,a objectives has a twice
+	bag multi:objectives=a,,b "" is no name of letters, digits
+	transformer native:pool=max head native reads what its family's does
+	transformer native:encoding=cross head native reads what its family's does
+	EOF
+	run rm-train -q -o m --backbone transformer:hidden=12,heads=2 \
+		--head linear:encoding=cross,heads=5 pairs.rms
+	assert_failure
+	assert_output --partial "5 heads do not divide rows of 12 numbers"
 	# The stream decides whether there is a pad token.
 	run rm-train -q -o m --backbone transformer:family=roberta pairs.rms
 	assert_failure 1
@@ -960,7 +980,7 @@ sized() {
 	assert_output --regexp 'loss scaled-bt: record 1 .*rm-pair --margin'
 	run rm-train -q -o m --loss regression pairs.rms
 	assert_failure 1
-	assert_output --regexp 'record 1 .*no attribute and no score'
+	assert_output --regexp 'record 1 .*no attributes and no score'
 	run rm-train -q -o m --loss distill pairs.rms
 	assert_failure 1
 	assert_output --partial "no field teacher: rm-score --field teacher"
