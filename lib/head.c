@@ -106,6 +106,19 @@ struct rm_head *rm_head_new(const json_t *config, const struct rm_encoder *e,
 	return NULL;
 }
 
+int rm_head_columns(const json_t *config, size_t *columns)
+{
+	const struct rm_encoder e = { .part = 1, .gate = 1, .dim = 1 };
+	struct rm_params params = {0};
+	struct rm_head *h = rm_head_new(config, &e, &params);
+
+	if (h)
+		*columns = h->columns;
+	rm_head_free(h);
+	rm_params_fini(&params);
+	return h ? 0 : -1;
+}
+
 void rm_head_free(struct rm_head *h)
 {
 	if (!h)

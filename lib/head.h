@@ -87,6 +87,9 @@ int rm_head_encoding(const json_t *config, struct rm_encoder_options *o);
  * defaults. */
 bool rm_head_equal(const json_t *a, const json_t *b);
 
+/* How many columns such a head has, whatever it reads. */
+int rm_head_columns(const json_t *config, size_t *columns);
+
 /* Only the shape of e's rows is looked at. */
 struct rm_head *rm_head_new(const json_t *config, const struct rm_encoder *e,
 			    struct rm_params *params);

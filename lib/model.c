@@ -95,6 +95,23 @@ int rm_model_check_parts(const json_t *backbone, const json_t *head)
 	return 0;
 }
 
+/* The width of a row that was left open. */
+static int fit_width(struct rm_model *m)
+{
+	const char *key = rm_backbone_kind_of(m->backbone_config)->width;
+	const json_t *width = json_object_get(m->backbone_config,
+					      key ? key : "");
+	size_t columns;
+
+	if (!width || json_integer_value(width) > 0)
+		return 0;
+	if (rm_head_columns(m->head_config, &columns) < 0)
+		return -1;
+	return json_object_set_new(m->backbone_config, key,
+				   json_integer((json_int_t)columns)) < 0 ?
+	       rm_fail("out of memory") : 0;
+}
+
 struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
 			      const struct rm_header *origin,
 			      const struct rm_model_training *training)
@@ -109,7 +126,8 @@ struct rm_model *rm_model_new(const json_t *backbone, const json_t *head,
 	m->calibration = json_null();
 	m->recorded = m->made_new = true;
 	if (rm_model_check_parts(backbone, head) == 0 &&
-	    rm_model_find_pooling(m) == 0 && take_origin(m, origin) == 0 && count_vocab(m) == 0 &&
+	    fit_width(m) == 0 && rm_model_find_pooling(m) == 0 &&
+	    take_origin(m, origin) == 0 && count_vocab(m) == 0 &&
 	    rm_model_describe_new(m) == 0 && rm_model_build(m) == 0 &&
 	    rm_model_alloc(m, training) == 0)
 		return m;

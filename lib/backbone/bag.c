@@ -53,8 +53,9 @@ static const struct rm_key keys[] = {
 		    "longest n-gram of tokens"),
 	RM_KEY_SIZE("ngrams_min", struct options, ngrams_min, 1, 16, "1",
 		    "shortest n-gram of tokens"),
-	RM_KEY_SIZE("dim", struct options, dim, 1, 65536, "1",
-		    "width of an embedding row"),
+	RM_KEY_SIZE("dim", struct options, dim, 0, 65536, "0",
+		    "width of an embedding row; 0: as many as the head has "
+		    "columns, which is 1 of a reward alone"),
 	RM_KEY_SIZE("rows", struct options, rows, 64, 2147483648.0, "256k",
 		    "buckets of n-grams, a power of two"),
 	RM_KEY_CHOICE("tf", struct options, tf, tf_names, "log",
@@ -601,8 +602,9 @@ static int bag_observed(struct rm_backbone *b)
 
 /* ---- life ---- */
 
-static int check_options(const struct options *o)
+static int check_options(struct options *o)
 {
+	o->dim = RM_MAX(o->dim, 1);
 	if (o->rows & (o->rows - 1))
 		return rm_fail("backbone bag: rows is %zu, not a power of two",
 			       o->rows);
@@ -681,6 +683,7 @@ static void bag_fini(struct rm_backbone *b)
 const struct rm_backbone_kind rm_backbone_bag = {
 	.spec = { "bag", "hashed n-grams of token ids, summed", keys, false },
 	.light = true,
+	.width = "dim",
 	.init = bag_init,
 	.wants_observe = bag_wants_observe,
 	.observe = bag_observe,
