@@ -194,6 +194,43 @@ struct rm_evaluation {
 int rm_evaluate(struct rm_scores *s, const struct rm_evaluation *e,
 		struct rm_figure *figures);
 
+/* ---- what a head says beside its reward ---- */
+
+/*
+ * An objective of the field `objectives` against the attribute of that name.
+ * A comparison is two responses of a record whose attributes differ; equal
+ * scores count half.
+ */
+struct rm_objective {
+	char *name;
+	size_t comparisons, responses;
+	double accuracy;	/* NaN: no comparisons */
+	double spearman;	/* over all responses; NaN: none that vary */
+};
+
+struct rm_beside_figures {
+	size_t n;
+	const struct rm_objective *objective;	/* [n] */
+	/*
+	 * With the field reward_sd: Spearman's rho, over records, of the root
+	 * mean square of it and of the entropy of votes (without them, of p);
+	 * NaN: they do not vary.
+	 */
+	bool has_sd;
+	size_t records;
+	double disagreement;
+};
+
+struct rm_beside;
+
+/* Records of this schema, which stays the caller's; it need not have those
+ * fields. */
+struct rm_beside *rm_beside_new(const struct rm_schema *schema);
+int rm_beside_add(struct rm_beside *b, const struct rm_record *rec);
+/* The figures point into b. */
+int rm_beside_finish(struct rm_beside *b, struct rm_beside_figures *to);
+void rm_beside_free(struct rm_beside *b);
+
 /* ---- shared by metrics and tests ---- */
 
 /*

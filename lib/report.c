@@ -331,6 +331,51 @@ static void put_history(struct rm_buf *out, const struct rm_report *r)
 	}
 }
 
+static void put_correlation(struct rm_buf *out, double rho)
+{
+	if (isnan(rho))
+		rm_buf_puts(out, "rho     n/a");
+	else
+		rm_buf_printf(out, "rho %7.4f", rho);
+}
+
+static void put_objective(struct rm_buf *out, const struct rm_objective *o)
+{
+	rm_buf_printf(out, "  %-15s  ", o->name);
+	if (o->responses == 0) {
+		rm_buf_puts(out, "no attribute of that name\n");
+		return;
+	}
+	if (o->comparisons)
+		rm_buf_printf(out, "%5.1f %%  ", 100 * o->accuracy);
+	else
+		rm_buf_puts(out, "    n/a  ");
+	put_correlation(out, o->spearman);
+	rm_buf_puts(out, "  ");
+	put_things(out, o->comparisons, "comparison");
+	rm_buf_puts(out, ", ");
+	put_things(out, o->responses, "response");
+	rm_buf_putc(out, '\n');
+}
+
+static void put_beside(struct rm_buf *out, const struct rm_report *r)
+{
+	const struct rm_beside_figures *b = &r->beside;
+
+	if (b->n)
+		rm_buf_puts(out, "\nDo objectives follow their attributes?\n");
+	for (size_t i = 0; i < b->n; i++)
+		put_objective(out, &b->objective[i]);
+	if (!b->has_sd)
+		return;
+	rm_buf_puts(out, "\nIs it less sure where people disagree?\n"
+		    "  reward_sd        ");
+	put_correlation(out, b->disagreement);
+	rm_buf_puts(out, "  with the entropy of votes or p, ");
+	put_things(out, b->records, "record");
+	rm_buf_putc(out, '\n');
+}
+
 static void render_text(const struct rm_report *r, struct rm_buf *out)
 {
 	struct rm_buf cell = {0};
@@ -339,6 +384,7 @@ static void render_text(const struct rm_report *r, struct rm_buf *out)
 	put_title(out, r);
 	for (section = 0; section < (int)RM_COUNT(sections); section++)
 		put_section(out, &cell, r, (enum rm_section)section);
+	put_beside(out, r);
 	put_parts(out, &cell, r);
 	put_history(out, r);
 	out->failed |= cell.failed;
@@ -414,6 +460,37 @@ static void put_json_parts(struct rm_buf *out, const struct rm_report *r)
 	rm_buf_puts(out, r->parts ? "\n  },\n" : "},\n");
 }
 
+static void put_json_beside(struct rm_buf *out, const struct rm_report *r)
+{
+	const struct rm_beside_figures *b = &r->beside;
+
+	if (b->n) {
+		put_key(out, 2, "objectives");
+		rm_buf_putc(out, '{');
+	}
+	for (size_t i = 0; i < b->n; i++) {
+		const struct rm_objective *o = &b->objective[i];
+
+		rm_buf_puts(out, i ? ",\n" : "\n");
+		put_key(out, 4, o->name);
+		rm_buf_printf(out, "{\"n\": %zu, \"responses\": %zu, "
+			      "\"accuracy\": ", o->comparisons,
+			      o->responses);
+		rm_json_number(out, o->accuracy);
+		rm_buf_puts(out, ", \"spearman\": ");
+		rm_json_number(out, o->spearman);
+		rm_buf_putc(out, '}');
+	}
+	if (b->n)
+		rm_buf_puts(out, "\n  },\n");
+	if (!b->has_sd)
+		return;
+	put_key(out, 2, "disagreement");
+	rm_buf_printf(out, "{\"records\": %zu, \"spearman\": ", b->records);
+	rm_json_number(out, b->disagreement);
+	rm_buf_puts(out, "},\n");
+}
+
 /* Why figures are null: {name: reason}. */
 static void put_json_missing(struct rm_buf *out, const struct rm_report *r)
 {
@@ -454,6 +531,7 @@ static void render_json(const struct rm_report *r, struct rm_buf *out)
 	rm_buf_puts(out, ",\n");
 	put_string(out, "by", r->by);
 	put_json_parts(out, r);
+	put_json_beside(out, r);
 	put_json_missing(out, r);
 	if (r->history) {
 		rm_buf_puts(out, ",\n");

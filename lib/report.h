@@ -32,6 +32,7 @@ struct rm_report {
 	const char *length_unit;	/* "characters", "tokens" or NULL */
 	size_t metrics;
 	struct rm_figure *figures;	/* [metrics] of all */
+	struct rm_beside_figures beside;	/* of all */
 	const char *by;			/* what makes the parts, or NULL */
 	size_t parts;
 	struct rm_report_part *part;	/* [parts] in order of name */

@@ -106,7 +106,8 @@ static enum rm_ties chosen_ties(void)
 
 /* ---- reading ---- */
 
-static int read_all(struct rm_reader *in, struct rm_scorer *scorer)
+static int read_all(struct rm_reader *in, struct rm_scorer *scorer,
+		    struct rm_beside *beside)
 {
 	const struct rm_record *rec;
 	struct rm_progress progress;
@@ -115,7 +116,8 @@ static int read_all(struct rm_reader *in, struct rm_scorer *scorer)
 
 	rm_progress_start(&progress, &tool, "records", 0, o.quiet);
 	while ((got = rm_reader_next(in, &rec)) > 0) {
-		if (rm_scorer_add(scorer, rec) < 0) {
+		if (rm_scorer_add(scorer, rec) < 0 ||
+		    (beside && rm_beside_add(beside, rec) < 0)) {
 			got = rm_reader_wrap(in);
 			break;
 		}
@@ -126,8 +128,18 @@ static int read_all(struct rm_reader *in, struct rm_scorer *scorer)
 	return got;
 }
 
-/* The scores of a stream; *by becomes what makes their parts, or NULL. */
-static struct rm_scores *read_scores(struct rm_reader *in, const char **by)
+/* It stands beside the field reward, and is no metric to be chosen. */
+static bool wants_beside(void)
+{
+	return o.metrics.n == 0 && strcmp(o.field, "reward") == 0;
+}
+
+/*
+ * The scores of a stream, and what is there beside rewards; *by becomes what
+ * makes their parts, or NULL.
+ */
+static struct rm_scores *read_scores(struct rm_reader *in, const char **by,
+				     struct rm_beside **beside)
 {
 	const struct rm_header *h = rm_reader_header(in);
 	struct rm_scores *scores = NULL;
@@ -136,8 +148,13 @@ static struct rm_scores *read_scores(struct rm_reader *in, const char **by)
 	*by = o.by;
 	if (!o.by && rm_schema_find(&h->schema, "subset") >= 0)
 		*by = "subset";
+	if (wants_beside()) {
+		*beside = rm_beside_new(&h->schema);
+		if (!*beside)
+			return NULL;
+	}
 	scorer = rm_scorer_new(&h->schema, h->pairs, o.field, *by);
-	if (scorer && read_all(in, scorer) == 0)
+	if (scorer && read_all(in, scorer, *beside) == 0)
 		scores = rm_scorer_finish(scorer);
 	rm_scorer_free(scorer);
 	if (scores && !scores->n) {
@@ -206,7 +223,7 @@ static void fini_report(struct rm_report *r, size_t parts)
 
 static int report(struct rm_output *out, struct rm_scores *s, const char *by,
 		  const struct rm_evaluation *e, const char *input,
-		  const json_t *history)
+		  const json_t *history, struct rm_beside *beside)
 {
 	struct rm_report r = {
 		.input = input, .n = s->n, .records = s->records,
@@ -219,6 +236,8 @@ static int report(struct rm_output *out, struct rm_scores *s, const char *by,
 	struct rm_buf text = {0};
 	int status = evaluate(s, e, &r);
 
+	if (status == 0 && beside)
+		status = rm_beside_finish(beside, &r.beside);
 	if (status == 0)
 		status = rm_report_render(&r, o.format, &text);
 	if (status == 0)
@@ -253,13 +272,14 @@ static int eval(struct rm_output *out, const struct rm_metric_kind **metrics,
 	struct rm_evaluation e = { metrics, o.bootstrap, (uint64_t)o.seed };
 	struct rm_reader *in = rm_reader_open(argv + first, n, &ro);
 	struct rm_scores *scores = NULL;
+	struct rm_beside *beside = NULL;
 	struct rm_header h = {0};
 	struct rm_buf title = {0};
 	const char *by, *input;
 	int status = -1;
 
 	if (in && rm_header_copy(&h, rm_reader_header(in)) == 0)
-		scores = read_scores(in, &by);
+		scores = read_scores(in, &by, &beside);
 	if (scores && (o.no_history ||
 		       rm_header_add_history(&h, tool.name, argc, argv,
 					     o.seed) == 0)) {
@@ -267,9 +287,11 @@ static int eval(struct rm_output *out, const struct rm_metric_kind **metrics,
 		input = join_paths(&title, argv + first, n);
 		if (input)
 			status = report(out, scores, by, &e, input,
-					o.no_history ? NULL : h.history);
+					o.no_history ? NULL : h.history,
+					beside);
 	}
 	rm_scores_free(scores);
+	rm_beside_free(beside);
 	rm_reader_close(in);
 	rm_header_fini(&h);
 	rm_buf_fini(&title);

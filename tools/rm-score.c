@@ -71,6 +71,7 @@ struct waiting {
 struct scorer {
 	struct rm_model *model;
 	size_t column;			/* of the scores: the reward */
+	bool sd, objectives;		/* what the head has beside it */
 	struct rm_calib *calib;		/* for --prob; NULL: the sigmoid */
 	const struct rm_schema *schema;	/* of the input */
 	int prompt, responses;
@@ -85,8 +86,9 @@ struct scorer {
 	struct rm_batch batch;
 	struct rm_slice *response;	/* scratch */
 	size_t cap_response;
-	double *reward;
-	size_t *order;
+	const rm_real *scores;		/* [k, K] of the record being written */
+	double *reward;			/* [k] and scratch [k] */
+	size_t *order;			/* [n] responses that are written */
 	int32_t *rank;
 	size_t cap_reward, cap_order, cap_rank;
 	struct rm_buf payload;
@@ -101,19 +103,45 @@ struct scorer {
 
 /* ---- the fields that come out ---- */
 
-/* Fields of the input that the output does not have. */
+enum { MOST_NEW = 5 };
+
+/* The fields that are added, in their order; how many. */
+static size_t new_fields(const struct scorer *s, const char *name[MOST_NEW])
+{
+	size_t n = 0;
+
+	name[n++] = o.field;
+	if (s->sd)
+		name[n++] = "reward_sd";
+	if (s->objectives)
+		name[n++] = "objectives";
+	if (o.prob)
+		name[n++] = "prob";
+	if (o.rank)
+		name[n++] = "reward_rank";
+	return n;
+}
+
+/*
+ * Fields of the input that the output does not have.  What another model said
+ * beside its reward goes with that.
+ */
 static bool is_dropped(const struct scorer *s, size_t f)
 {
-	const char *name = s->schema->field[f].name;
+	const char *name = s->schema->field[f].name, *new[MOST_NEW];
+	size_t n = new_fields(s, new);
 
+	if (strcmp(o.field, "reward") == 0 &&
+	    (strcmp(name, "reward_sd") == 0 || strcmp(name, "objectives") == 0))
+		return true;
 	if (!o.keep_ids && ((int)f == s->prompt || (int)f == s->responses))
 		return true;
 	/* --best changes the order that these speak of. */
 	if (o.best && (strcmp(name, "p") == 0 || strcmp(name, "margin") == 0))
 		return true;
-	return strcmp(name, o.field) == 0 ||
-	       (o.prob && strcmp(name, "prob") == 0) ||
-	       (o.rank && strcmp(name, "reward_rank") == 0);
+	while (n > 0 && strcmp(name, new[n - 1]) != 0)
+		n--;
+	return n > 0;
 }
 
 static int check_new(const struct rm_schema *schema, const char *name,
@@ -128,12 +156,12 @@ static int check_new(const struct rm_schema *schema, const char *name,
 static int choose_fields(struct scorer *s, const char *in)
 {
 	struct rm_schema *to = &s->header.schema;
-	size_t n = s->schema->n;
+	const char *new[MOST_NEW];
+	size_t n = s->schema->n, n_new = new_fields(s, new);
 
-	if (check_new(s->schema, o.field, in) < 0 ||
-	    (o.prob && check_new(s->schema, "prob", in) < 0) ||
-	    (o.rank && check_new(s->schema, "reward_rank", in) < 0))
-		return -1;
+	for (size_t i = 0; i < n_new; i++)
+		if (check_new(s->schema, new[i], in) < 0)
+			return -1;
 	s->keep = rm_calloc(n, sizeof(*s->keep));
 	if (!s->keep)
 		return -1;
@@ -145,10 +173,11 @@ static int choose_fields(struct scorer *s, const char *in)
 		if (is_dropped(s, f))
 			rm_schema_drop(to, f);
 	}
-	if (rm_schema_add_typed(to, o.field, RM_F64_K) < 0 ||
-	    (o.prob && rm_schema_add(to, "prob") < 0) ||
-	    (o.rank && rm_schema_add(to, "reward_rank") < 0))
+	if (rm_schema_add_typed(to, new[0], RM_F64_K) < 0)
 		return -1;
+	for (size_t i = 1; i < n_new; i++)
+		if (rm_schema_add(to, new[i]) < 0)
+			return -1;
 	return 0;
 }
 
@@ -243,11 +272,49 @@ static void put_fields(struct scorer *s, const struct rm_record *rec,
 	}
 }
 
+/* What the head says how sure it is of the n responses that are written. */
+static void put_sd(struct scorer *s, double *scratch, size_t n)
+{
+	const struct rm_head *h = s->model->head;
+
+	for (size_t i = 0; i < n; i++)
+		scratch[i] = rm_head_sd(h, s->scores + s->order[i] *
+					h->columns);
+	rm_put_f64s(&s->payload, scratch, n);
+}
+
+/* The columns behind the reward, by name. */
+static void put_objectives(struct scorer *s, double *scratch, size_t n)
+{
+	const struct rm_head *h = s->model->head;
+
+	rm_put_map(&s->payload, h->columns - 1);
+	for (size_t k = 1; k < h->columns; k++) {
+		rm_put_str(&s->payload, h->names[k - 1],
+			   strlen(h->names[k - 1]));
+		for (size_t i = 0; i < n; i++)
+			scratch[i] = (double)s->scores[s->order[i] *
+						       h->columns + k];
+		rm_put_f64s(&s->payload, scratch, n);
+	}
+}
+
+/* What of the scores is no reward, for responses in s->order. */
+static void put_beside(struct scorer *s, double *scratch, size_t n)
+{
+	for (size_t i = 0; !o.best && i < n; i++)
+		s->order[i] = i;
+	if (s->sd)
+		put_sd(s, scratch, n);
+	if (s->objectives)
+		put_objectives(s, scratch, n);
+}
+
 /* The record with its rewards as a payload. */
 static void build(struct scorer *s, const struct rm_record *rec)
 {
 	size_t n = o.best ? RM_MIN(o.best, rec->k) : rec->k;
-	double *reward = s->reward;
+	double *reward = s->reward, *scratch = reward + rec->k;
 
 	rm_buf_clear(&s->payload);
 	rm_put_array(&s->payload, s->header.schema.n);
@@ -255,12 +322,14 @@ static void build(struct scorer *s, const struct rm_record *rec)
 		fill_order(s, reward, rec->k);
 	put_fields(s, rec, n);
 	if (o.best) {
-		/* The second half of the scratch holds them in order. */
+		/* The second half holds them in order. */
 		for (size_t i = 0; i < n; i++)
-			reward[rec->k + i] = reward[s->order[i]];
+			scratch[i] = reward[s->order[i]];
+		scratch = reward;
 		reward += rec->k;
 	}
 	rm_put_f64s(&s->payload, reward, n);
+	put_beside(s, scratch, n);
 	if (o.prob && n == 2)
 		rm_put_f64(&s->payload, probability(s, reward));
 	else if (o.prob)
@@ -305,9 +374,9 @@ static int write_one(struct scorer *s, const struct waiting *w,
 			    w->payload.len) < 0 ||
 	    make_room(s, s->rec.k) < 0)
 		return -1;
+	s->scores = scores + w->first_leaf * K;
 	for (size_t i = 0; i < s->rec.k; i++)
-		s->reward[i] = (double)scores[(w->first_leaf + i) * K +
-					      s->column];
+		s->reward[i] = (double)s->scores[i * K + s->column];
 	build(s, &s->rec);
 	return s->writer ? rm_writer_write(s->writer, &s->payload) :
 			   write_line(s);
@@ -495,7 +564,8 @@ static int score_one(struct scorer *s, const char *path, int argc,
 /* Of several labels one is the reward, and only the user knows which. */
 static int choose_label(struct scorer *s)
 {
-	const json_t *names = json_object_get(s->model->config, "id2label");
+	const json_t *names = s->model->wrapped ? NULL :
+		json_object_get(s->model->config, "id2label");
 	struct rm_buf list = {0};
 	const char *id;
 	json_t *v;
@@ -524,6 +594,11 @@ static int load_model(struct scorer *s)
 	if (!s->model || choose_label(s) < 0 ||
 	    rm_model_ready(s->model, rm_cli_precision(o.precision)) < 0)
 		return -1;
+	/* They are of the field reward. */
+	if (strcmp(o.field, "reward") == 0) {
+		s->sd = rm_head_has_sd(s->model->head);
+		s->objectives = s->model->head->names != NULL;
+	}
 	if (o.batch == 0)
 		o.batch = s->model->config ? 8192 : 65536;
 	if (!o.prob || json_is_null(s->model->calibration))
