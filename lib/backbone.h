@@ -68,8 +68,8 @@ struct rm_backbone_kind {
 	/* What it keeps for backward is little whatever the tokens: a step
 	 * need not be cut into batches. */
 	bool light;
-	/* The key that says how wide a row is, 0 for as many numbers as the
-	 * head has columns (without a head, one); NULL if no key does. */
+	/* The key that says how wide a row is, 0 for as wide as suits the
+	 * head (without one, a single number); NULL if no key does. */
 	const char *width;
 	/* Its rows are those of tokens; else it has pooled them itself. */
 	bool tokens;

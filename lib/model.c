@@ -95,6 +95,9 @@ int rm_model_check_parts(const json_t *backbone, const json_t *head)
 	return 0;
 }
 
+/* Room that lets the directions of several columns begin far from parallel. */
+#define ROOM 4
+
 /* The width of a row that was left open. */
 static int fit_width(struct rm_model *m)
 {
@@ -107,6 +110,8 @@ static int fit_width(struct rm_model *m)
 		return 0;
 	if (rm_head_columns(m->head_config, &columns) < 0)
 		return -1;
+	if (columns > 1)
+		columns *= ROOM;
 	return json_object_set_new(m->backbone_config, key,
 				   json_integer((json_int_t)columns)) < 0 ?
 	       rm_fail("out of memory") : 0;

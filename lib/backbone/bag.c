@@ -54,8 +54,8 @@ static const struct rm_key keys[] = {
 	RM_KEY_SIZE("ngrams_min", struct options, ngrams_min, 1, 16, "1",
 		    "shortest n-gram of tokens"),
 	RM_KEY_SIZE("dim", struct options, dim, 0, 65536, "0",
-		    "width of an embedding row; 0: as many as the head has "
-		    "columns, which is 1 of a reward alone"),
+		    "width of an embedding row; 0: 1 for a reward alone, else 4 "
+		    "for each column of the head"),
 	RM_KEY_SIZE("rows", struct options, rows, 64, 2147483648.0, "256k",
 		    "buckets of n-grams, a power of two"),
 	RM_KEY_CHOICE("tf", struct options, tf, tf_names, "log",

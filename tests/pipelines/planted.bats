@@ -47,9 +47,10 @@ above() {
 }
 
 @test "uncertainty recovers means, and which judgements are noisy" {
-	learn --lr 1e-4 --head uncertainty --loss uncertainty:form=gaussian
+	learn --clip 1 --epochs 20 --head uncertainty \
+		--loss uncertainty:form=gaussian
 	above .reward .extra.mean .99
-	above ".reward_sd | map(log)" ".extra.sd | map(log)" .95
+	above "(.reward_sd | map(log))" "(.extra.sd | map(log))" .9
 }
 
 @test "multi recovers each objective from its grades" {
