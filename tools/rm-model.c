@@ -134,7 +134,7 @@ static json_t *describe(const char *dir, const struct rm_model *m)
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:b, s:O, s:O,"
 			 " s:O, s:O, s:I, s:I, s:o, s:O, s:o, s:O, s:s, s:s}",
 			 "model", dir, "fingerprint", fp.hex,
-			 "type", json_string(m->arch ?
+			 "type", json_string(m->arch && !m->wrapped ?
 				m->arch->family->class : "rmtools"),
 			 "sizes", sizes_json(m->arch),
 			 "labels", json_integer((json_int_t)

@@ -104,7 +104,7 @@ static bool is_head_slot(const struct rm_arch *arch, const char *name)
 	return is;
 }
 
-bool rm_model_is_of_head(const struct rm_model *m, const char *name)
+static bool is_of_head(const struct rm_model *m, const char *name)
 {
 	return (m->arch && is_head_slot(m->arch, name)) ||
 	       strncmp(name, "score.", strlen("score.")) == 0;
@@ -115,7 +115,7 @@ static bool ignores(const void *arg, const char *name)
 	const struct rm_model *m = arg;
 
 	return (m->arch && !m->wrapped && rm_arch_ignores(m->arch, name)) ||
-	       (m->other_head && rm_model_is_of_head(m, name));
+	       (m->other_head && is_of_head(m, name));
 }
 
 struct rm_model_names rm_model_names(const struct rm_model *m)
@@ -184,12 +184,14 @@ int rm_model_describe_new(struct rm_model *m)
 
 /* ---- what stands in a directory ---- */
 
-static bool has_head(const struct rm_arch *arch, const struct rm_weights *w)
+bool rm_model_has_head(const struct rm_model *m, const struct rm_weights *w)
 {
 	struct rm_buf b = {0};
 	bool has;
 
-	rm_arch_name(arch, RM_HEAD_OUT, 0, ".weight", &b);
+	if (!m->arch || m->wrapped)
+		return true;
+	rm_arch_name(m->arch, RM_HEAD_OUT, 0, ".weight", &b);
 	has = rm_buf_text(&b) && rm_weights_find(w, (char *)b.data);
 	rm_buf_fini(&b);
 	return has;
@@ -207,7 +209,7 @@ int rm_model_settle_labels(struct rm_model *m, const char *dir)
 		w = m->wrapped ? NULL : rm_weights_open(dir);
 		if (!w)
 			return m->wrapped ? 0 : -1;
-		has = has_head(m->arch, w);
+		has = rm_model_has_head(m, w);
 		rm_weights_close(w);
 	}
 	if (has)

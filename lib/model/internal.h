@@ -98,8 +98,8 @@ struct rm_model_names {
 	bool skip_head;		/* its own is left aside */
 };
 
-/* Whether a head has a tensor of that name: its family's, or one of ours. */
-bool rm_model_is_of_head(const struct rm_model *m, const char *name);
+/* Whether a head was saved: its family's, or one of ours, which always was. */
+bool rm_model_has_head(const struct rm_model *m, const struct rm_weights *w);
 
 struct rm_model_names rm_model_names(const struct rm_model *m);
 

@@ -162,15 +162,6 @@ int rm_model_find_tensors(const struct rm_params *params,
 	return check_rest(w, names, found, params->n);
 }
 
-/* Whether there is a head that another takes the place of. */
-static bool has_other(const struct rm_model *m, const struct rm_weights *w)
-{
-	for (size_t i = 0; i < rm_weights_count(w); i++)
-		if (rm_model_is_of_head(m, rm_weights_at(w, i)->name))
-			return true;
-	return false;
-}
-
 /* "BF16", or "BF16, F32" where there are both. */
 static void note_dtype(struct rm_model *m, const struct rm_safetensor *t)
 {
@@ -211,7 +202,7 @@ int rm_model_load_weights(struct rm_model *m, const char *dir,
 			rm_wrap("%s/%s", dir, rm_weights_name(w));
 	}
 	if (status == 0) {
-		m->other_head = m->other_head && has_other(m, w);
+		m->other_head = m->other_head && rm_model_has_head(m, w);
 		status = rm_model_alloc(m, training);
 	}
 	if (status == 0)

@@ -832,6 +832,44 @@ small=layers=2,hidden=32,heads=4
 	[ ! -e m ]
 }
 
+@test "a pretrained model takes another head; ours is what is saved" {
+	toy > toy.rms
+	how=(-o n --no-history --force --epochs 1 --lr 1e-3 --valid 0)
+	run rm-train "${how[@]}" -b "$(stored bert)" --head mlp:pool=mean toy.rms
+	assert_success
+	assert_output --partial "has another head, which is left aside: a fresh one is trained"
+	run jq -c '[.model_type, .backbone_config.config.model_type]' n/config.json
+	assert_output '["rmtools","bert"]'
+	run rm-train "${how[@]}" -b "$(stored bert_base)" --head linear:pool=max toy.rms
+	assert_output --partial "has no reward head: a fresh one is trained"
+	# One of ours that is native: its fingerprint is held to first.
+	rm-train -q -o m --epochs 1 --backbone transformer:layers=1,hidden=16,heads=2 pairs.rms
+	run rm-train "${how[@]}" -b m --head linear:encoding=cross,pool=mean pairs.rms
+	assert_success
+	assert_output --partial "m has another head"
+	run jq -c '[.pooling, .head.pool]' n/rm.json
+	assert_output '["mean","mean"]'
+	run rm-model check -q n
+	assert_success
+	run rm-model show n
+	assert_line --regexp '^type +rmtools'
+	assert_line --regexp '^head +linear:.*encoding=cross'
+	# The head that is there stays; native is theirs again.
+	run rm-train -q "${how[@]}" -o o -b n --head linear:encoding=cross,pool=mean pairs.rms
+	assert_output ""
+	rm-train -q "${how[@]}" -o o -b n --head native pairs.rms
+	run jq -r .model_type o/config.json
+	assert_output bert
+	# What rm.json says of pooling is what the head says.
+	jq '.pooling = "max"' n/rm.json > rm.json
+	cp rm.json n/rm.json
+	run rm-score -q -m n test.rms
+	assert_failure 1
+	assert_output --partial 'pooling is "max", but the head'
+	run rm-train "${how[@]}" -b n --head native pairs.rms
+	assert_failure 1
+}
+
 @test "labels that cannot be computed with are named" {
 	two() {	# column, its value in the second row
 		printf '{"prompt":"p","chosen":"a","rejected":"b","%s":%s}\n' \
