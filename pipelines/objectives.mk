@@ -32,7 +32,7 @@ comma := ,
 $(foreach l,$(losses),$(eval options.loss-$l = --loss $l))
 $(foreach h,$(heads),$(eval options.head-$h = --head $h$(call keys,$h)))
 $(foreach h,multi multitask,\
-	$(eval options.head-$h += --loss multitask:weights=1$$(comma).1))
+	$(eval options.head-$h += --loss multitask:weights=1/.1))
 options.loss-multitask = --loss multitask:learned=yes
 options.loss-uncertainty = --head uncertainty --loss uncertainty:form=gaussian
 options.length = --loss bt:length=1
@@ -73,6 +73,7 @@ facts := soft hard unsure teacher labels student
 reports := $(patsubst %,$(OUT)/%.tsv,$(ngrams) $(tokens) $(facts))
 
 .PHONY: table
+.SILENT:
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -91,7 +92,8 @@ table: $(reports) $(OUT)/words
 		FNR == 1 { row(); name = FILENAME; sub(/.*\//, "", name); \
 			sub(/.tsv$$/, "", name) } \
 		$$1 == "seconds" { time = $$2 } \
-		{ v[$$2] = $$3 } END { row() }' $(reports)
+		$$1 == "*" && $$3 != "" { v[$$2] = $$3 } END { row() }' \
+		$(reports)
 	@cat $(OUT)/words
 
 # ---- data ----
@@ -99,8 +101,8 @@ table: $(reports) $(OUT)/words
 # Ratings with two grades a response, and a teacher's rewards.
 $(OUT)/ratings.rms: $(RM_DATA)/arena/ratings.jsonl.gz
 	mkdir -p $(OUT)
-	zcat $< | jq -c '. + { quality: .scores, \
-	    brevity: (.responses | map(-(length + 1 | log))) }' | \
+	zcat $< | jq -c '.quality = .scores' | \
+	    jq -c '.brevity = (.responses | map(-(length + 1 | log)))' | \
 	    rm-tokenize -q --attributes quality,brevity > $(OUT)/bare.rms
 	rm-pair -q --take train $(OUT)/bare.rms | \
 	    rm-train -q --force -o $(OUT)/first
@@ -140,8 +142,9 @@ $(OUT)/words.train: $(OUT)/soft.train
 $(OUT)/taught.train: $(OUT)/soft.train $(OUT)/teacher.tsv
 	rm-pair -q $(topics) train $(OUT)/some.rms | \
 	    rm-score -q -m $(OUT)/teacher --field teacher | rm-view | \
-	    jq -c '{ id, prompt: .prompt_text, responses: .response_texts, \
-		teacher }' | rm-tokenize -q -o $@
+	    jq -c '.prompt = .prompt_text | .responses = .response_texts' | \
+	    jq -c '{ id, prompt, responses, teacher }' | \
+	    rm-tokenize -q -o $@
 
 $(OUT)/hard.test $(OUT)/words.test $(OUT)/taught.test: $(OUT)/soft.test
 	ln -sf $(<F) $@
@@ -150,6 +153,7 @@ $(OUT)/hard.test $(OUT)/words.test $(OUT)/taught.test: $(OUT)/soft.test
 
 .SECONDEXPANSION:
 $(OUT)/%.tsv: $$(OUT)/$$(data).train $$(OUT)/$$(data).test
+	echo "$*: rm-train $(options)" >&2
 	TIMEFORMAT=$$'seconds\t%R'; { time rm-train -q --force -@ 1 $(options) \
 	    -o $(OUT)/$* $(OUT)/$(data).train; } 2> $(OUT)/$*.time || \
 	    { cat $(OUT)/$*.time >&2; exit 1; }
@@ -159,7 +163,8 @@ $(OUT)/%.tsv: $$(OUT)/$$(data).train $$(OUT)/$$(data).test
 
 # ---- the facts in words ----
 
-figure = $$(awk -F '\t' '$$2 == "$(2)" { print $$3 }' $(OUT)/$(1).tsv)
+figure = $$(awk -F '\t' '$$1 == "*" && $$2 == "$(2)" \
+	{ printf "%.4f", $$3 }' $(OUT)/$(1).tsv)
 
 $(OUT)/words: $(reports)
 	{ echo; \
@@ -169,7 +174,8 @@ $(OUT)/words: $(reports)
 	    "accuracy: $(call figure,loss-plackett-luce,accuracy) and" \
 	    "$(call figure,loss-bt,accuracy)"; \
 	echo "Uncertainty and disagreement of annotators, convarg, Spearman:" \
-	    "$(call figure,unsure,sd_disagreement)"; \
+	    "$$(rm-eval --format json $(OUT)/unsure.scores | \
+	    jq '.disagreement.spearman * 1e4 | round / 1e4')"; \
 	echo "A student of n-grams taught by the fine-tuned transformer, on" \
 	    "labels of as many pairs, accuracy:" \
 	    "$(call figure,student,accuracy)," \
