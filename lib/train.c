@@ -47,14 +47,12 @@ struct rm_train_options rm_train_defaults(void)
 
 /*
  * What is new has all to learn, and nothing that a step could spoil; nor can
- * one of low rank spoil much.  Plain steps, as n-grams take them, are as long
- * as the slope: that of a squared error changes eight times as fast as a
- * logistic one.
+ * one of low rank spoil much.
  */
-static double usual_rate(const struct rm_model *m, const struct rm_loss *loss)
+static double usual_rate(const struct rm_model *m)
 {
 	if (m->backbone->kind->light)
-		return rm_loss_squares(loss) ? 1e-4 : rm_optim_defaults().lr;
+		return rm_optim_defaults().lr;
 	for (size_t i = 0; i < m->n_tensors; i++)
 		if (m->params.param[i].lora)
 			return 5e-4;
@@ -80,7 +78,11 @@ void rm_train_complete(struct rm_train_options *o, const struct rm_model *m,
 	if (o->batch == 0)
 		o->batch = examples_of(train, light ? 128 : 32);
 	if (isnan(o->optim.lr))
-		o->optim.lr = usual_rate(m, o->loss);
+		o->optim.lr = usual_rate(m);
+	/* Plain steps, as n-grams take them, are as long as the slope, and
+	 * that of a squared error knows no bound. */
+	if (isnan(o->optim.clip))
+		o->optim.clip = light && rm_loss_squares(o->loss) ? 1 : 0;
 	if (isnan(o->warmup))
 		o->warmup = light ? 0 : .1;
 }
@@ -223,7 +225,8 @@ static int take_baseline(struct loop *l)
 		       l->m->head->columns * sizeof(*l->dscores));
 		if (rm_loss_forward(l->o->loss, l->targets.target, n, l->dscores,
 				    1, NULL, &sums) < 0)
-			return -1;
+			return fail_target(l, l->train, l->epoch.order[
+					   i + sums.bad_group]);
 	}
 	l->result->baseline = mean(sums.loss, sums.weight);
 	return 0;

@@ -4,12 +4,13 @@
 #	make -f pipelines/objectives.mk -j2 BASE=all-MiniLM-L6-v2 PAIRS=1000
 #
 # Losses and heads that need no more than one row a text stand on the n-gram
-# model and learn arena's ratings, a dozen responses a prompt, whole.  What
+# model and learn arena's RATINGS, a dozen responses a prompt, whole.  What
 # needs a row a token stands on the transformer BASE and learns PAIRS of
 # convarg.  A row is a target: what is there already is not made again.
 RM_DATA ?= ../shared/data
 BASE ?= $(RM_DATA)/models/jammi_tiny_bert
 PAIRS ?= 400
+RATINGS ?= 300
 OUT ?= build/objectives
 RM_BIN ?= bin
 export PATH := $(RM_BIN):$(PATH)
@@ -101,7 +102,7 @@ table: $(reports) $(OUT)/words
 # Ratings with two grades a response, and a teacher's rewards.
 $(OUT)/ratings.rms: $(RM_DATA)/arena/ratings.jsonl.gz
 	mkdir -p $(OUT)
-	zcat $< | jq -c '.quality = .scores' | \
+	zcat $< | awk 'NR <= $(RATINGS)' | jq -c '.quality = .scores' | \
 	    jq -c '.brevity = (.responses | map(-(length + 1 | log)))' | \
 	    rm-tokenize -q --attributes quality,brevity > $(OUT)/bare.rms
 	rm-pair -q --take train $(OUT)/bare.rms | \

@@ -86,7 +86,8 @@ static const struct rm_option options[] = {
 	RM_OPT_STRING(0, "dropout", &o.dropout, "P|config",
 		      "dropout: of a transformer, or the head's alone"),
 	RM_OPT_DOUBLE(0, "clip", &o.train.optim.clip, 0, 1e9, "X",
-		      "largest norm of the gradient; 0: no clipping"),
+		      "largest norm of the gradient; 0: no clipping [0, for "
+		      "squared errors of n-grams 1]"),
 	RM_OPT_SIZE(0, "patience", &o.train.patience, 0, 1e6, "N",
 		    "stop after N validations without a lower loss; 0: never"),
 	RM_OPT_STRING(0, "checkpoint", &o.train.checkpoint, "DIR",
@@ -791,6 +792,7 @@ int main(int argc, char **argv)
 	o.train = rm_train_defaults();
 	o.train.epochs = o.train.batch = 0;
 	o.train.optim.lr = o.train.warmup = (double)NAN;
+	o.train.optim.clip = (double)NAN;
 	first = rm_cli_parse(&tool, argc, argv);
 	list_parts();
 	check_usage(argc, first);

@@ -56,3 +56,22 @@ setup() {
 	[ "$(grep -c '^ngrams=' <<< "$output")" -eq 2 ]
 	awk '/^ngrams=/ && !($2 > .6 && $2 < .9) { exit 1 }' <<< "$output"
 }
+
+@test "objectives: every loss, head, pooling and encoding has its figures" {
+	need_data arena/ratings.jsonl.gz
+	need_data convarg/pairs.jsonl.gz
+	run make -s -f pipelines/objectives.mk -j2 OUT="$OUT" RATINGS=40 \
+		PAIRS=100
+	assert_success
+	for row in $(rm-train --loss list | grep -o '^[a-z][a-z-]*'); do
+		assert_line --regexp "^loss-$row +0?\\.[0-9]+ "
+	done
+	for row in head-{mlp,multi,multitask,ensemble,calibrated} \
+		base-{native,first,last,mean,max,attention} \
+		base-{separate,cross,gated,hierarchical,uncertainty}; do
+		assert_line --regexp "^$row +0?\\.[0-9]+ "
+	done
+	words=$(sed -n 's/.*log-loss: \(.*\) and \(.*\)/\1 \2/p' <<< "$output")
+	awk '{ exit !($1 < $2) }' <<< "$words" || fail "soft, hard: $words"
+	assert_line --regexp "disagreement.*Spearman: -?0?\\.[0-9]+$"
+}
