@@ -10,10 +10,10 @@ need_minilm
 pairs=${BENCH_PAIRS:-64}
 runs=${RUNS:-3}
 
-zcat "$data/hh/harmless-base.jsonl.gz" |
+zcat "$data/hh/harmless-base.jsonl.gz" | awk -v n="$pairs" 'NR <= n' |
 	jq -c '. + { scores: [1, 0], teacher: [1, 0] }' |
-	rm-tokenize -q -t "$minilm" -l 256 --teacher teacher |
-	rm-pair -q --limit "$pairs" > "$work/in.rms"
+	rm-tokenize -q -t "$minilm" -l 256 --teacher teacher --score scores |
+	rm-pair -q > "$work/in.rms"
 
 # cost OPTIONS: seconds of processor time, the least of some runs.
 cost() {
@@ -22,7 +22,8 @@ cost() {
 		# shellcheck disable=SC2086
 		/usr/bin/time -f '%U %S' -o "$work/time" rm-train -q --force \
 			-@ 1 -b "$minilm" -o "$work/model" --epochs 1 \
-			--valid 0 --precision fp32 $1 "$work/in.rms" >&2
+			--valid 0 --precision fp32 $1 "$work/in.rms" \
+			2> "$work/log" || { cat "$work/log" >&2; exit 1; }
 		times+=("$(awk '{ print $1 + $2 }' "$work/time")")
 	done
 	printf '%s\n' "${times[@]}" | sort -g | head -n 1
@@ -30,19 +31,20 @@ cost() {
 
 base=$(cost "")
 for loss in $(rm-train --loss list | grep -o '^[a-z][a-z-]*'); do
-	how=
 	case $loss in
 	uncertainty) continue ;;
 	triplet) continue ;;	# has nothing to learn from pairs
 	esac
-	row "loss $loss beside bt" "$(cost "--loss $loss$how")" "$base" \
-		seconds lower "rm-train bt"
+	time=$(cost "--loss $loss")
+	row "loss $loss beside bt" "$time" "$base" seconds lower \
+		"rm-train bt"
 done
 abc=:objectives=a,b,c
 for head in linear mlp calibrated ensemble:n=5 hierarchical:levels=4 \
 	multi$abc multitask$abc gated$abc \
 	"uncertainty --loss uncertainty" linear:pool=mean \
 	linear:pool=attention linear:encoding=separate linear:encoding=cross; do
-	row "head $head beside native" "$(cost "--head $head")" "$base" \
-		seconds lower "rm-train native"
+	time=$(cost "--head $head")
+	row "head $head beside native" "$time" "$base" seconds lower \
+		"rm-train native"
 done
