@@ -118,4 +118,57 @@ int rm_judges_add(struct rm_judges *j, const struct rm_seen *seen);
 int rm_judges_put(json_t *all, const struct rm_judges *j, uint64_t records);
 void rm_judges_free(struct rm_judges *j);
 
+/* ---- which record it was (ids.c) ---- */
+
+/* The ids of the first two million records, 64 bytes of each. */
+struct rm_ids;
+
+struct rm_ids *rm_ids_new(const struct rm_schema *schema);
+int rm_ids_add(struct rm_ids *ids, const struct rm_record *rec);
+/* " ID", or " #N" for the N-th record (number N - 1) where there is none. */
+void rm_ids_print(struct rm_buf *out, const struct rm_ids *ids,
+		  uint64_t number);
+void rm_ids_free(struct rm_ids *ids);
+
+/* ---- prompts that occur again (prompts.c, filter.c) ---- */
+
+/*
+ * What --dedup goes by: a hash of the prompt's and of the hashes[k] of
+ * responses, which are put in order; room for k + 1.
+ */
+uint64_t rm_content_hash(uint64_t prompt, uint64_t *hashes, size_t k);
+
+/* At most a million prompts are compared, with 80 bytes each. */
+struct rm_prompts;
+
+struct rm_prompts *rm_prompts_new(const struct rm_schema *schema);
+int rm_prompts_add(struct rm_prompts *p, const struct rm_seen *seen);
+int rm_prompts_put(json_t *all, const struct rm_prompts *p,
+		   const struct rm_ids *ids);
+void rm_prompts_free(struct rm_prompts *p);
+
+/* ---- cycles in preferences (cycles.c) ---- */
+
+/*
+ * At most two million comparisons, with 32 bytes each; of more, those of a
+ * half, a quarter ... of the prompts.
+ */
+struct rm_cycles;
+
+struct rm_cycles *rm_cycles_new(void);
+/* One comparison of the record: responses winner and loser. */
+int rm_cycles_add(struct rm_cycles *c, const struct rm_seen *seen,
+		  size_t winner, size_t loser);
+int rm_cycles_put(json_t *all, struct rm_cycles *c, const struct rm_ids *ids);
+void rm_cycles_free(struct rm_cycles *c);
+
+/* ---- scripts of texts (scripts.c) ---- */
+
+struct rm_scripts;
+
+struct rm_scripts *rm_scripts_new(const struct rm_schema *schema);
+int rm_scripts_add(struct rm_scripts *s, const struct rm_seen *seen);
+void rm_scripts_put(json_t *all, const struct rm_scripts *s);
+void rm_scripts_free(struct rm_scripts *s);
+
 #endif

@@ -29,10 +29,15 @@ struct rm_stats {
 	uint64_t longer[3];		/* chosen is shorter, as long, longer */
 	struct rm_labels *labels;
 	struct rm_judges *judges;
+	struct rm_ids *ids;
+	struct rm_prompts *prompts;
+	struct rm_cycles *cycles;
+	struct rm_scripts *scripts;
 
 	struct rm_slice *slice;
-	size_t slice_cap;
-	int prompt, responses, texts;
+	uint64_t *hash;			/* of the responses at hand */
+	size_t slice_cap, hash_cap;
+	int prompt, prompt_text, responses, texts;
 };
 
 static int open_parts(struct rm_stats *s)
@@ -41,7 +46,12 @@ static int open_parts(struct rm_stats *s)
 	s->splits = rm_names_new();
 	s->labels = rm_labels_new(&s->schema, s->pairs);
 	s->judges = rm_judges_new(&s->schema, s->pairs);
-	return s->subsets && s->splits && s->labels && s->judges ? 0 : -1;
+	s->ids = rm_ids_new(&s->schema);
+	s->prompts = rm_prompts_new(&s->schema);
+	s->cycles = rm_cycles_new();
+	s->scripts = rm_scripts_new(&s->schema);
+	return s->subsets && s->splits && s->labels && s->judges && s->ids &&
+	       s->prompts && s->cycles && s->scripts ? 0 : -1;
 }
 
 struct rm_stats *rm_stats_new(const struct rm_schema *schema, bool pairs)
@@ -60,6 +70,7 @@ struct rm_stats *rm_stats_new(const struct rm_schema *schema, bool pairs)
 	s->length = rm_schema_find(schema, "length");
 	s->n_tokens = rm_schema_find(schema, "n_tokens");
 	s->prompt = rm_schema_find(schema, "prompt");
+	s->prompt_text = rm_schema_find(schema, "prompt_text");
 	s->responses = rm_schema_find(schema, "responses");
 	s->texts = rm_schema_find(schema, "response_texts");
 	for (size_t i = 0; i < RM_COUNT(label_fields); i++)
@@ -85,6 +96,11 @@ void rm_stats_free(struct rm_stats *s)
 	rm_distinct_fini(&s->keys);
 	rm_labels_free(s->labels);
 	rm_judges_free(s->judges);
+	rm_ids_free(s->ids);
+	rm_prompts_free(s->prompts);
+	rm_cycles_free(s->cycles);
+	rm_scripts_free(s->scripts);
+	free(s->hash);
 	free(s->slice);
 	free(s);
 }
@@ -102,19 +118,20 @@ static int compare_lengths(const struct rm_stats *s,
 	return (a > b) - (a < b);
 }
 
-static void add_pair(struct rm_stats *s, const struct rm_record *rec,
-		     const struct rm_pair *pair, struct rm_tally *t)
+static int add_pair(struct rm_stats *s, const struct rm_seen *seen,
+		    const struct rm_pair *pair, struct rm_tally *t)
 {
-	int longer = compare_lengths(s, rec, pair->pick);
+	int longer = compare_lengths(s, seen->rec, pair->pick);
 
 	t->pairs++;
 	t->longer += .5 + .5 * longer;
 	s->longer[1 + longer]++;
 	s->below_half += pair->p < .5;
+	return rm_cycles_add(s->cycles, seen, pair->pick[0], pair->pick[1]);
 }
 
 /* *winner: as rm_labels_add has it. */
-static int add_pairs(struct rm_stats *s, const struct rm_record *rec,
+static int add_pairs(struct rm_stats *s, const struct rm_seen *seen,
 		     struct rm_tally *t, size_t *winner)
 {
 	const struct rm_pair_counts *c;
@@ -126,14 +143,15 @@ static int add_pairs(struct rm_stats *s, const struct rm_record *rec,
 		return 0;
 	c = rm_pairer_counts(s->pairer);
 	ties = c->ties;
-	if (rm_pairer_set(s->pairer, rec) < 0) {
+	if (rm_pairer_set(s->pairer, seen->rec) < 0) {
 		if (!rm_pairer_short(s->pairer))
 			return -1;
 		s->short_groups++;
 		return 0;
 	}
 	while (rm_pairer_next(s->pairer, &pair)) {
-		add_pair(s, rec, &pair, t);
+		if (add_pair(s, seen, &pair, t) < 0)
+			return -1;
 		*winner = pair.pick[0];
 	}
 	t->ties += c->ties - ties;
@@ -211,6 +229,43 @@ static int add_key(struct rm_stats *s, const struct rm_record *rec)
 	return rm_distinct_add(&s->keys, rm_hash64(&key, sizeof(key)));
 }
 
+/*
+ * What stands for the prompt: its key, else its text or ids.  Where a record
+ * has none, its key is that of something else.
+ */
+static void know_prompt(const struct rm_stats *s, struct rm_seen *seen)
+{
+	const struct rm_record *rec = seen->rec;
+	struct rm_slice text = rm_record_bytes(rec, s->prompt_text);
+
+	if (text.len == 0)
+		text = rm_record_bytes(rec, s->prompt);
+	seen->has_prompt = text.len > 0 ||
+			   (s->prompt < 0 && s->prompt_text < 0 &&
+			    !rm_record_is_nil(rec, s->key));
+	if (!rm_record_is_nil(rec, s->key))
+		seen->prompt = rm_record_u64(rec, s->key);
+	else if (text.len > 0)
+		seen->prompt = rm_hash64(text.data, text.len);
+}
+
+static int know_responses(struct rm_stats *s, struct rm_seen *seen)
+{
+	int f = s->responses >= 0 ? s->responses : s->texts;
+	size_t k = seen->rec->k;
+
+	if (rm_record_is_nil(seen->rec, f))
+		return 0;
+	if (rm_grow(&s->slice, &s->slice_cap, k, sizeof(*s->slice)) < 0 ||
+	    rm_grow(&s->hash, &s->hash_cap, k, sizeof(*s->hash)) < 0)
+		return -1;
+	rm_record_elements(seen->rec, f, s->slice);
+	for (size_t i = 0; i < k; i++)
+		s->hash[i] = rm_hash64(s->slice[i].data, s->slice[i].len);
+	seen->response = s->hash;
+	return 0;
+}
+
 int rm_stats_add(struct rm_stats *s, const struct rm_record *rec,
 		 const char *split)
 {
@@ -224,11 +279,16 @@ int rm_stats_add(struct rm_stats *s, const struct rm_record *rec,
 	for (size_t i = 0; i < RM_COUNT(label_fields); i++)
 		s->labelled[i] += !rm_record_is_nil(rec, s->label[i]);
 	s->k_count[RM_MIN(rec->k, (size_t)MOST_K + 1)]++;
-	if (add_key(s, rec) < 0 || add_pairs(s, rec, &one, &winner) < 0 ||
+	know_prompt(s, &seen);
+	if (know_responses(s, &seen) < 0 || add_key(s, rec) < 0 ||
+	    add_pairs(s, &seen, &one, &winner) < 0 ||
 	    add_responses(s, rec) < 0)
 		return -1;
 	rm_labels_add(s->labels, &seen, winner);
-	if (rm_judges_add(s->judges, &seen) < 0)
+	if (rm_judges_add(s->judges, &seen) < 0 ||
+	    rm_ids_add(s->ids, rec) < 0 ||
+	    rm_prompts_add(s->prompts, &seen) < 0 ||
+	    rm_scripts_add(s->scripts, &seen) < 0)
 		return -1;
 	return add_named(s, rec, split, &one);
 }
@@ -350,8 +410,11 @@ static int set_all(json_t *all, const struct rm_stats *s)
 	set_balance(all, s);
 	if (s->keyed > 0)
 		set_keys(all, s);
-	if (rm_judges_put(all, s->judges, s->all.records) < 0)
+	if (rm_judges_put(all, s->judges, s->all.records) < 0 ||
+	    rm_cycles_put(all, s->cycles, s->ids) < 0 ||
+	    rm_prompts_put(all, s->prompts, s->ids) < 0)
 		return -1;
+	rm_scripts_put(all, s->scripts);
 	if (set_names(all, "splits", s->splits, lengths) < 0)
 		return -1;
 	return set_names(all, "subsets", s->subsets, lengths);
