@@ -259,9 +259,11 @@ static void make_edges(struct found *f, const struct edge *edge, size_t n)
 		count = run_length(edge + i, n - i);
 		at = find_opposite(edge, n, &edge[i], &back);
 		if (back && edge[i].winner < edge[i].loser) {
+			uint64_t a = edge[i].record, b = edge[at].record;
+
+			add_example(f, (uint64_t[]){ RM_MIN(a, b),
+						     RM_MAX(a, b) }, 2);
 			f->contradictions++;
-			add_example(f, (uint64_t[]){ edge[i].record,
-						     edge[at].record }, 2);
 		}
 		if (count <= back)
 			continue;
@@ -388,6 +390,19 @@ static void add_example(struct found *f, const uint64_t *records, size_t n)
 	rm_buf_fini(&name);
 }
 
+static void begin_with_least(uint64_t *records, size_t n)
+{
+	uint64_t turned[LONGEST];
+	size_t least = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (records[i] < records[least])
+			least = i;
+	for (size_t i = 0; i < n; i++)
+		turned[i] = records[(least + i) % n];
+	memcpy(records, turned, n * sizeof(*records));
+}
+
 /* The records along the way back to u, which v's edge closes. */
 static void show_cycle(struct found *f, uint32_t u, uint32_t v, size_t edge)
 {
@@ -403,6 +418,8 @@ static void show_cycle(struct found *f, uint32_t u, uint32_t v, size_t edge)
 		at = g->next[v];
 		v = g->low[v];
 	}
+	if (n <= LONGEST)
+		begin_with_least(records, n);
 	add_example(f, records, n);
 }
 
