@@ -201,14 +201,14 @@ void rm_keys_fini(struct rm_keys *keys);
 /*
  * In each record with annotations, theirs are taken away, and the labels are
  * made anew of those that are left: `votes` counts them, `rank` orders by
- * these votes, a field `p` becomes nil.  Where none is left, all of them say
- * nothing.  Other records stay as they are.
+ * these votes, a field `p` becomes nil.  Where none is left, all of them are
+ * missing.  Other records stay as they are.
  */
 struct rm_dropper;
 
 /*
  * schema is borrowed.  NULL with a message when there is no field
- * annotations, or in pairs no rank to put the new order into.
+ * annotations, and for pairs, which are in an order already.
  */
 struct rm_dropper *rm_dropper_new(const struct rm_schema *schema, bool pairs,
 				  char *const *names, size_t n);

@@ -83,7 +83,8 @@ static const struct rm_option options[] = {
 	RM_OPT_FLAG(0, "skip-bad", &o.skip_bad,
 		    "skip groups with too few responses"),
 	RM_OPT_FLAG(0, "stats", &o.stats,
-		    "print what is in the data instead"),
+		    "print what is in the data, and what is wrong with it, "
+		    "instead"),
 	RM_OPT_CHOICE(0, "format", &o.format, "FORMAT", "of --stats",
 		      format_names),
 	RM_OPT_OUTPUT(&o.output),

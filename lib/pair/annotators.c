@@ -31,9 +31,9 @@ static int find_fields(struct rm_dropper *d, bool pairs)
 	d->p = rm_schema_find(d->schema, "p");
 	if (d->annotations < 0)
 		return -1;
-	if (pairs && d->rank < 0)
-		return rm_fail("pairs without a field rank are in the order "
-			       "that all annotators gave them: annotators "
+	if (pairs)
+		return rm_fail("pairs are in the order that all annotators "
+			       "gave them, and ties may be gone: annotators "
 			       "are dropped from groups");
 	return 0;
 }
@@ -171,6 +171,14 @@ static void put_ranks(struct rm_dropper *d, size_t k)
 	rm_put_f64s(&d->payload, d->label, k);
 }
 
+/* Not nil, which would not say how many responses there are. */
+static void put_missing(struct rm_dropper *d, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		d->vote[i] = NAN;
+	rm_put_f64s(&d->payload, d->vote, n);
+}
+
 static void put_field(struct rm_dropper *d, const struct rm_record *rec,
 		      size_t f, size_t left)
 {
@@ -178,8 +186,10 @@ static void put_field(struct rm_dropper *d, const struct rm_record *rec,
 
 	if (i == d->annotations)
 		put_choices(d, rec, left);
-	else if (i == d->p || (left == 0 && (i == d->votes || i == d->rank)))
+	else if (i == d->p)
 		rm_put_nil(&d->payload);
+	else if (left == 0 && (i == d->votes || i == d->rank))
+		put_missing(d, i == d->votes ? rec->k + 1 : rec->k);
 	else if (i == d->votes)
 		rm_put_f64s(&d->payload, d->vote, rec->k + 1);
 	else if (i == d->rank)

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 1 << 21, EXAMPLES = 5, LONGEST = 12 };
+enum { MOST = 1 << 20, EXAMPLES = 5, LONGEST = 12 };
 
 /* Steps in search of triads and examples: a few seconds. */
 #define MOST_STEPS ((uint64_t)1 << 30)
@@ -557,7 +557,7 @@ static const char *no_cycles(const struct rm_cycles *c)
 		return "no field responses or response_texts to know a "
 		       "response by";
 	if (c->full)
-		return "more than 2097152 comparisons of one prompt";
+		return "more than 1048576 comparisons of one prompt";
 	if (c->n == 0)
 		return "there are no comparisons";
 	return NULL;

@@ -150,7 +150,7 @@ void rm_prompts_free(struct rm_prompts *p);
 /* ---- cycles in preferences (cycles.c) ---- */
 
 /*
- * At most two million comparisons, with 32 bytes each; of more, those of a
+ * At most a million comparisons, with 32 bytes each; of more, those of a
  * half, a quarter ... of the prompts.
  */
 struct rm_cycles;

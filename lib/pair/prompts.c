@@ -21,6 +21,7 @@ enum {
 	MOST = 1 << 20,		/* prompts */
 	BINS = 64, ROWS = 16, WINDOW = 8,
 	ENOUGH = 52,		/* equal bins: a similarity of 0.81 */
+	DIGITS = 1 << 16,	/* by which rows are sorted */
 	EXAMPLES = 5
 };
 
@@ -292,6 +293,7 @@ struct near {
 	const struct rm_prompts *p;
 	uint32_t *root;			/* union-find; the least is the root */
 	uint64_t *order, *spare;	/* a row of bins << 32 | prompt */
+	size_t *count;			/* [DIGITS] */
 	uint64_t joined, across;
 	uint32_t example[EXAMPLES][2];
 };
@@ -299,12 +301,13 @@ struct near {
 /* From order into spare, stable, by 16 bits; they change places. */
 static void sort_by(struct near *w, unsigned int shift)
 {
-	size_t count[1 << 16] = {0}, sum = 0;
+	size_t *count = w->count, sum = 0;
 	uint64_t *from = w->order;
 
+	memset(count, 0, DIGITS * sizeof(*count));
 	for (size_t i = 0; i < w->p->n; i++)
 		count[from[i] >> shift & 0xffff]++;
-	for (size_t v = 0; v < RM_COUNT(count); v++) {
+	for (size_t v = 0; v < DIGITS; v++) {
 		size_t n = count[v];
 
 		count[v] = sum;
@@ -361,7 +364,9 @@ static void compare_row(struct near *w, size_t row)
 			continue;
 		}
 		compare(w, (uint32_t)w->order[first], (uint32_t)w->order[i]);
-		compare(w, (uint32_t)w->order[i - 1], (uint32_t)w->order[i]);
+		if (first < i - 1)
+			compare(w, (uint32_t)w->order[i - 1],
+				(uint32_t)w->order[i]);
 	}
 }
 
@@ -372,7 +377,8 @@ static int find_near(struct near *w)
 	w->root = rm_malloc(n, sizeof(*w->root));
 	w->order = rm_malloc(n, sizeof(*w->order));
 	w->spare = rm_malloc(n, sizeof(*w->spare));
-	if (!w->root || !w->order || !w->spare)
+	w->count = rm_malloc(DIGITS, sizeof(*w->count));
+	if (!w->root || !w->order || !w->spare || !w->count)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		w->root[i] = (uint32_t)i;
@@ -488,6 +494,7 @@ static int put_prompts(json_t *all, json_t *object,
 	free(w.root);
 	free(w.order);
 	free(w.spare);
+	free(w.count);
 	return status;
 }
 

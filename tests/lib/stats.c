@@ -528,7 +528,8 @@ static void test_dropper(void **state)
 	assert_string_equal(without(d, "{\"id\":\"b\",\"rank\":[0,1],"
 		"\"votes\":[1,0,0],\"annotations\":["
 		"{\"annotator\":\"bad\",\"choice\":0}],\"p\":null}"),
-		"{\"id\":\"b\",\"rank\":null,\"votes\":null,"
+		"{\"id\":\"b\",\"rank\":[null,null],"
+		"\"votes\":[null,null,null],"
 		"\"annotations\":[],\"p\":null}");
 	assert_string_equal(without(d, "{\"id\":\"c\",\"rank\":[1,0],"
 		"\"votes\":[1,0,0],\"annotations\":null,\"p\":0.1}"),
@@ -547,7 +548,7 @@ static void test_dropped_rank(void **state)
 
 	(void)state;
 	fields("rank annotations");
-	d = rm_dropper_new(&schema, true, names, 1);
+	d = rm_dropper_new(&schema, false, names, 1);
 	assert_non_null(d);
 	assert_non_null(strstr(without(d, "{\"rank\":[0,1,2,3],"
 		"\"annotations\":[{\"annotator\":\"z\",\"choice\":0},"
@@ -556,9 +557,8 @@ static void test_dropped_rank(void **state)
 		"\"rank\":[3,1,1,0]"));
 	assert_null(rm_dropper_unseen(d));
 	rm_dropper_free(d);
-	fields("annotations");
 	assert_null(rm_dropper_new(&schema, true, names, 1));
-	assert_non_null(strstr(rm_error(), "pairs without a field rank"));
+	assert_non_null(strstr(rm_error(), "dropped from groups"));
 	fields("rank");
 	assert_null(rm_dropper_new(&schema, false, names, 1));
 	assert_non_null(strstr(rm_error(), "no field annotations"));
