@@ -29,7 +29,7 @@ struct rm_raters {
 	struct places by_name;
 
 	uint64_t *pair;		/* the smaller index << 32 | the larger */
-	uint32_t *table;	/* [n_pairs][C][C], the smaller's choice first */
+	uint32_t *table;	/* [n_pairs][C][C], the smaller's first */
 	size_t n_pairs, pair_cap, table_cap;
 	struct places by_pair;
 

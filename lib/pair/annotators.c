@@ -38,6 +38,19 @@ static int find_fields(struct rm_dropper *d, bool pairs)
 	return 0;
 }
 
+static int copy_names(struct rm_dropper *d, char *const *names, size_t n)
+{
+	d->name = rm_calloc(n, sizeof(*d->name));
+	if (!d->name)
+		return -1;
+	for (d->n = 0; d->n < n; d->n++) {
+		d->name[d->n].name = rm_strdup(names[d->n]);
+		if (!d->name[d->n].name)
+			return -1;
+	}
+	return 0;
+}
+
 struct rm_dropper *rm_dropper_new(const struct rm_schema *schema, bool pairs,
 				  char *const *names, size_t n)
 {
@@ -46,13 +59,7 @@ struct rm_dropper *rm_dropper_new(const struct rm_schema *schema, bool pairs,
 	if (!d)
 		return NULL;
 	d->schema = schema;
-	d->name = rm_calloc(n, sizeof(*d->name));
-	for (size_t i = 0; d->name && i < n; i++, d->n++) {
-		d->name[i].name = rm_strdup(names[i]);
-		if (!d->name[i].name)
-			break;
-	}
-	if (d->n < n || !d->name || find_fields(d, pairs) < 0) {
+	if (copy_names(d, names, n) < 0 || find_fields(d, pairs) < 0) {
 		rm_dropper_free(d);
 		return NULL;
 	}
@@ -63,7 +70,7 @@ void rm_dropper_free(struct rm_dropper *d)
 {
 	if (!d)
 		return;
-	for (size_t i = 0; i < d->n; i++)
+	for (size_t i = 0; d->name && i < d->n; i++)
 		free(d->name[i].name);
 	free(d->name);
 	rm_buf_fini(&d->payload);

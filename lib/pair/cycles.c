@@ -556,7 +556,7 @@ static const char *no_cycles(const struct rm_cycles *c)
 	if (c->unknown && c->n == 0)
 		return "no field responses or response_texts to know a "
 		       "response by";
-	if (c->full)
+	if (c->full || (c->n == 0 && c->level > 0))
 		return "more than 1048576 comparisons of one prompt";
 	if (c->n == 0)
 		return "there are no comparisons";
@@ -574,7 +574,9 @@ int rm_cycles_put(json_t *all, struct rm_cycles *c, const struct rm_ids *ids)
 	f.rows = json_array();
 	status = why ? 0 : look_at_all(&f, c);
 	if (!why && status == 0 && f.prompts == 0)
-		why = "no prompt has comparisons in two records";
+		why = c->level ? "of the prompts that were looked at none has "
+				 "comparisons in two records"
+			       : "no prompt has comparisons in two records";
 	if (why)
 		rm_lack(all, "cycles", why);
 	else if (status == 0)

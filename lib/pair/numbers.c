@@ -49,7 +49,8 @@ static double quantile(const struct rm_numbers *h, double q)
 
 	if (q <= 0 || q >= 1)
 		return q <= 0 ? h->min : h->max;
-	while (i + 1 < RM_NUMBERS_BUCKETS && (seen += (double)h->count[i]) < need)
+	while (i + 1 < RM_NUMBERS_BUCKETS &&
+	       (seen += (double)h->count[i]) < need)
 		i++;
 	return fmin(fmax(bucket_value(i), h->min), h->max);
 }

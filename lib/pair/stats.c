@@ -77,7 +77,7 @@ struct rm_stats *rm_stats_new(const struct rm_schema *schema, bool pairs)
 		s->label[i] = rm_schema_find(schema, label_fields[i]);
 	s->pairer = rm_pairer_new(&s->schema, pairs, NULL);
 	if (!s->pairer)
-		rm_error_clear();	/* data without labels has figures too */
+		rm_error_clear();	/* without labels there are figures */
 	if (open_parts(s) < 0) {
 		rm_stats_free(s);
 		return NULL;

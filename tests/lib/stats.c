@@ -77,10 +77,12 @@ static void test_agreement(void **state)
 	(void)state;
 	start("rank annotations", false);
 	for (int i = 0; i < 4; i++)
-		add("{\"rank\":[0,1],\"annotations\":[{\"annotator\":\"a\",\"choice\":0},"
+		add("{\"rank\":[0,1],\"annotations\":["
+		    "{\"annotator\":\"a\",\"choice\":0},"
 		    "{\"annotator\":\"b\",\"choice\":0},"
 		    "{\"annotator\":\"c\",\"choice\":1}]}");
-	add("{\"rank\":[0,1],\"annotations\":[{\"annotator\":\"a\",\"choice\":1},"
+	add("{\"rank\":[0,1],\"annotations\":["
+	    "{\"annotator\":\"a\",\"choice\":1},"
 	    "{\"annotator\":\"b\",\"choice\":1},"
 	    "{\"annotator\":\"c\",\"choice\":1}]}");
 	add("{\"rank\":[0,1],\"annotations\":null}");
@@ -117,8 +119,10 @@ static void test_no_agreement(void **state)
 	end();
 
 	start("rank annotations", false);
-	add("{\"rank\":[0,1],\"annotations\":[{\"annotator\":\"a\",\"choice\":0}]}");
-	add("{\"rank\":[0,1],\"annotations\":[{\"annotator\":\"a\",\"choice\":1}]}");
+	add("{\"rank\":[0,1],\"annotations\":["
+	    "{\"annotator\":\"a\",\"choice\":0}]}");
+	add("{\"rank\":[0,1],\"annotations\":["
+	    "{\"annotator\":\"a\",\"choice\":1}]}");
 	finish();
 	assert_lacks("fleiss_kappa", "no record has two votes");
 	assert_lacks("agreement", "no record has two votes");
@@ -128,7 +132,8 @@ static void test_no_agreement(void **state)
 
 	start("rank annotations", false);
 	for (int i = 0; i < 3; i++)
-		add("{\"rank\":[0,1],\"annotations\":[{\"annotator\":\"a\",\"choice\":0},"
+		add("{\"rank\":[0,1],\"annotations\":["
+		    "{\"annotator\":\"a\",\"choice\":0},"
 		    "{\"annotator\":\"b\",\"choice\":0}]}");
 	finish();
 	assert_true(figure(all, "votes", "agreement") == 1);
