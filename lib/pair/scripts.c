@@ -123,8 +123,8 @@ static void put_row(json_t *rows, const char *name, const uint64_t *texts,
 		    const double *shares)
 {
 	static const char *const titles[] = { "prompts", "responses",
-					      "prompt_share",
-					      "response_share" };
+					      "in_prompts",
+					      "in_responses" };
 	json_t *row = json_object();
 
 	json_object_set_new(row, "name", json_string(name));

@@ -485,10 +485,10 @@ static void test_scripts(void **state)
 	assert_int_equal(rm_stats_add(stats, &rec, NULL), 0);
 	finish();
 	assert_true(figure(script("Latin"), NULL, "prompts") == 2);
-	assert_true(figure(script("Latin"), NULL, "prompt_share") == 1);
+	assert_true(figure(script("Latin"), NULL, "in_prompts") == 1);
 	assert_true(figure(script("Latin"), NULL, "responses") == 0);
-	assert_true(figure(script("Latin"), NULL, "response_share") == .125);
-	assert_true(figure(script("Cyrillic"), NULL, "response_share") ==
+	assert_true(figure(script("Latin"), NULL, "in_responses") == .125);
+	assert_true(figure(script("Cyrillic"), NULL, "in_responses") ==
 		    .25);
 	assert_true(figure(script("Han"), NULL, "responses") == 1);
 	assert_true(figure(script("Hiragana"), NULL, "responses") == 0);
