@@ -296,9 +296,12 @@ int rm_length_field(const struct rm_schema *schema);
 /* ---- statistics ---- */
 
 /*
- * What is in a stream, in bounded memory: lengths in buckets 1 % wide, keys
- * counted exactly up to a million and estimated beyond, at most 1000 subsets
- * by name.
+ * What is in a stream and what is wrong with it, in bounded memory: lengths
+ * in buckets 1 % wide, keys counted exactly up to a million and estimated
+ * beyond, at most 1000 subsets by name; agreement of annotators, cycles,
+ * prompts that occur again, balance of labels, scripts.  rm-pair(1) defines
+ * each figure; those that cannot be computed are left out, and the member
+ * not_computed says why.
  */
 struct rm_stats;
 
