@@ -196,6 +196,30 @@ int rm_keys_add(struct rm_keys *keys, uint64_t key);
 bool rm_keys_has(const struct rm_keys *keys, uint64_t key);
 void rm_keys_fini(struct rm_keys *keys);
 
+/* ---- annotators whose choices do not count ---- */
+
+/*
+ * In each record with annotations, theirs are taken away, and the labels are
+ * made anew of those that are left: `votes` counts them, `rank` orders by
+ * these votes, a field `p` becomes nil.  Where none is left, all of them are
+ * missing.  Other records stay as they are.
+ */
+struct rm_dropper;
+
+/*
+ * schema is borrowed.  NULL with a message when there is no field
+ * annotations, and for pairs, which are in an order already.
+ */
+struct rm_dropper *rm_dropper_new(const struct rm_schema *schema, bool pairs,
+				  char *const *names, size_t n);
+/* *rec becomes a record that lives until the next call. */
+int rm_dropper_record(struct rm_dropper *d, const struct rm_record **rec);
+/* How many choices were taken away. */
+uint64_t rm_dropper_count(const struct rm_dropper *d);
+/* A name that no record had; NULL when all were found. */
+const char *rm_dropper_unseen(const struct rm_dropper *d);
+void rm_dropper_free(struct rm_dropper *d);
+
 /* ---- filters: which records pass ---- */
 
 enum rm_verdict {
@@ -272,9 +296,12 @@ int rm_length_field(const struct rm_schema *schema);
 /* ---- statistics ---- */
 
 /*
- * What is in a stream, in bounded memory: lengths in buckets 1 % wide, keys
- * counted exactly up to a million and estimated beyond, at most 1000 subsets
- * by name.
+ * What is in a stream and what is wrong with it, in bounded memory: lengths
+ * in buckets 1 % wide, keys counted exactly up to a million and estimated
+ * beyond, at most 1000 subsets by name; agreement of annotators, cycles,
+ * prompts that occur again, balance of labels, scripts.  rm-pair(1) defines
+ * each figure; those that cannot be computed are left out, and the member
+ * not_computed says why.
  */
 struct rm_stats;
 

@@ -26,7 +26,7 @@ static const char *const format_names[] = { "text", "json", NULL };
 static struct {
 	const char *as, *ties, *weight, *margin, *split, *take, *split_by;
 	int64_t split_seed, seed;
-	struct rm_strings against;
+	struct rm_strings against, drop_annotator;
 	const char *leaks, *shard, *balance, *format, *output;
 	bool dedup, shuffle, skip_bad, stats, no_history, force, quiet;
 	size_t limit, max_record;
@@ -60,6 +60,9 @@ static const struct rm_option options[] = {
 		      "the parts that the data states"),
 	RM_OPT_I64(0, "split-seed", &o.split_seed, 0, 9007199254740992.0,
 		   "SEED", "another split"),
+	RM_OPT_LIST(0, "drop-annotator", &o.drop_annotator, "NAME,...",
+		    "leave out these annotators' choices; labels are made of "
+		    "the others'"),
 	RM_OPT_LIST(0, "against", &o.against, "STREAM,...",
 		    "drop records whose key is in these streams"),
 	RM_OPT_CHOICE(0, "leaks", &o.leaks, "WHAT",
@@ -80,7 +83,8 @@ static const struct rm_option options[] = {
 	RM_OPT_FLAG(0, "skip-bad", &o.skip_bad,
 		    "skip groups with too few responses"),
 	RM_OPT_FLAG(0, "stats", &o.stats,
-		    "print what is in the data instead"),
+		    "print what is in the data, and what is wrong with it, "
+		    "instead"),
 	RM_OPT_CHOICE(0, "format", &o.format, "FORMAT", "of --stats",
 		      format_names),
 	RM_OPT_OUTPUT(&o.output),
@@ -96,8 +100,9 @@ static const struct rm_option options[] = {
 static const struct rm_tool tool = {
 	"rm-pair", "turn groups into pairs; split, sample and check them",
 	"[FILE...]", options,
-	"Reads groups or pairs.  In this order: --against, --dedup, --split\n"
-	"and --take, --shard, --as, --balance, --shuffle, --limit.\n"
+	"Reads groups or pairs.  In this order: --drop-annotator, --against,\n"
+	"--dedup, --split and --take, --shard, --as, --balance, --shuffle,\n"
+	"--limit.\n"
 };
 
 /* One run. */
@@ -110,6 +115,7 @@ struct run {
 	bool stated;			/* that the data itself names */
 	struct rm_filter_options filters;
 	struct rm_keys leaked;
+	struct rm_dropper *dropper;
 	struct rm_filter *filter;
 	struct rm_pairer *pairer;
 	struct rm_sample *sample;
@@ -243,6 +249,17 @@ static void choose_parts(struct run *r)
 		rm_cli_usage(&tool, "--take: %s", rm_error());
 }
 
+static int open_dropper(struct run *r)
+{
+	if (o.drop_annotator.n == 0)
+		return 0;
+	r->dropper = rm_dropper_new(&r->header->schema, r->header->pairs,
+				    o.drop_annotator.item,
+				    o.drop_annotator.n);
+	return r->dropper ? 0 : rm_wrap("%s: --drop-annotator",
+					rm_reader_name(r->in));
+}
+
 static int open_filter(struct run *r)
 {
 	const struct rm_schema *s = &r->header->schema;
@@ -324,7 +341,7 @@ static int open_run(struct run *r, int argc, char **argv, int first)
 	if (!r->in)
 		return -1;
 	r->header = rm_reader_header(r->in);
-	if (open_filter(r) < 0)
+	if (open_dropper(r) < 0 || open_filter(r) < 0)
 		return -1;
 	r->out = rm_output_open(o.output);
 	if (!r->out)
@@ -384,7 +401,7 @@ static int longer_chosen(const struct run *r, const struct rm_record *rec,
 static int write_pair(struct run *r, const struct rm_record *rec,
 		      const struct rm_pair *pair, const char *part)
 {
-	if (!r->sample && rm_pairer_same(r->pairer, pair))
+	if (!r->sample && !r->dropper && rm_pairer_same(r->pairer, pair))
 		return rm_writer_copy(r->writer, r->in);
 	rm_buf_clear(&r->payload);
 	rm_pairer_put(r->pairer, pair, part, &r->payload);
@@ -414,8 +431,11 @@ static int write_record(struct run *r, const struct rm_record *rec,
 static int do_record(struct run *r, const struct rm_record *rec)
 {
 	const char *part;
-	int verdict = rm_filter_record(r->filter, rec, &part);
+	int verdict;
 
+	if (r->dropper && rm_dropper_record(r->dropper, &rec) < 0)
+		return rm_reader_wrap(r->in);
+	verdict = rm_filter_record(r->filter, rec, &part);
 	if (verdict < 0)
 		return rm_reader_wrap(r->in);
 	if (is(o.leaks, "report"))
@@ -427,6 +447,16 @@ static int do_record(struct run *r, const struct rm_record *rec)
 	if (rm_stats_add(r->stats, rec, part) < 0)
 		return rm_reader_wrap(r->in);
 	return 0;
+}
+
+/* At the end of the input: a name that was never met is a mistake. */
+static int check_dropped(const struct run *r)
+{
+	const char *name = r->dropper ? rm_dropper_unseen(r->dropper) : NULL;
+
+	if (!name)
+		return 0;
+	return rm_fail("--drop-annotator: no annotator is named '%s'", name);
 }
 
 static int do_records(struct run *r)
@@ -447,7 +477,7 @@ static int do_records(struct run *r)
 		rm_progress_update(&progress, (double)r->n_read, NULL);
 	}
 	rm_progress_end(&progress);
-	return got < 0 ? -1 : 0;
+	return got < 0 ? -1 : got == 0 ? check_dropped(r) : 0;
 }
 
 /* What waited for the end of the input. */
@@ -506,6 +536,9 @@ static const char *summary(struct run *r)
 	for (size_t i = 0; i < RM_COUNT(verdicts); i++)
 		count(b, rm_filter_count(r->filter, verdicts[i].verdict),
 		      verdicts[i].one, verdicts[i].more);
+	if (r->dropper)
+		count(b, rm_dropper_count(r->dropper), "choice of dropped "
+		      "annotators", "choices of dropped annotators");
 	count(b, r->n_short, "with too few responses",
 	      "with too few responses");
 	if (is(o.ties, "keep"))
@@ -577,6 +610,7 @@ static void close_run(struct run *r)
 	rm_stats_free(r->stats);
 	rm_sample_free(r->sample);
 	rm_pairer_free(r->pairer);
+	rm_dropper_free(r->dropper);
 	rm_filter_free(r->filter);
 	rm_keys_fini(&r->leaked);
 	rm_split_fini(&r->split);
@@ -584,6 +618,7 @@ static void close_run(struct run *r)
 	rm_buf_fini(&r->payload);
 	rm_buf_fini(&r->text);
 	rm_strings_fini(&o.against);
+	rm_strings_fini(&o.drop_annotator);
 }
 
 int main(int argc, char **argv)

@@ -1,4 +1,4 @@
-#include "pair.h"
+#include "pair/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +124,13 @@ static int by_number(const void *x, const void *y)
 	return a < b ? -1 : a > b;
 }
 
+uint64_t rm_content_hash(uint64_t prompt, uint64_t *hashes, size_t k)
+{
+	qsort(hashes, k, sizeof(*hashes), by_number);
+	hashes[k] = prompt;
+	return rm_hash64(hashes, (k + 1) * sizeof(*hashes));
+}
+
 /* One hash of the prompt and of the responses in any order. */
 static int content_of(struct rm_filter *filter, const struct rm_record *rec,
 		      uint64_t *hash)
@@ -142,9 +149,8 @@ static int content_of(struct rm_filter *filter, const struct rm_record *rec,
 	for (size_t i = 0; i < k; i++)
 		filter->hash[i] = rm_hash64(filter->slice[i].data,
 					    filter->slice[i].len);
-	qsort(filter->hash, k, sizeof(*filter->hash), by_number);
-	filter->hash[k] = rm_hash64(prompt.data, prompt.len);
-	*hash = rm_hash64(filter->hash, (k + 1) * sizeof(*filter->hash));
+	*hash = rm_content_hash(rm_hash64(prompt.data, prompt.len),
+				filter->hash, k);
 	return 0;
 }
 

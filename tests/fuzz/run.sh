@@ -87,7 +87,8 @@ done
 try header $build/groups.rms 'rm-view -c @' 'rm-pair @'
 try records $build/all-types.rms -m 'rm-view @' \
 	'rm-view --header @ | rm-view -S' 'rm-pair @' \
-	'rm-pair --as list --shuffle --dedup @' 'rm-pair --stats @' 'rm-eval @'
+	'rm-pair --as list --shuffle --dedup @' 'rm-pair --stats @' \
+	'rm-pair --drop-annotator z --stats @' 'rm-eval @'
 try groups $build/groups.rms -m 'rm-view --text @' \
 	'rm-pair --balance length @'
 try scored $build/scored-pairs.rms -m 'rm-eval @' 'rm-eval --by subset @'

@@ -355,14 +355,103 @@ ids() {
 	[ ! -e out.rms ]
 }
 
+@test "--drop-annotator: as if they had never chosen" {
+	votes() {
+		jq -nc --argjson who "$1" 'range(30) | . as $i | {id: "g\($i)",
+			extra: {row: $i}} + ([$who[] | {annotator: .,
+			choice: ({a: $i, b: (2 * $i), c: ($i * $i + 1)}[.] % 3)}] |
+			{annotations: ., votes: [range(3) as $c |
+			map(select(.choice == $c)) | length]}) |
+			.rank = [.votes[:2] as $v | range(2) as $r |
+			$v | map(select(. > $v[$r])) | length]' |
+			jq -sc '{format: "rmtools", version: 1, kind: "groups",
+			fields: ["id", "rank", "votes", "annotations", "extra"],
+			types: ["str", "f64[k]", "f64[k+1]", "choices", "extra"]},
+			.[]' | rm-view -S -q --no-history
+	}
+	votes '["a","b","c"]' > all.rms
+	votes '["a","b"]' > two.rms
+	rm-pair -q --no-history --drop-annotator c all.rms | rm-view > got
+	rm-pair -q --no-history two.rms | rm-view > want
+	[ -s want ]
+	cmp got want
+	cmp <(rm-pair --drop-annotator c --stats --format json all.rms) \
+		<(rm-pair --stats --format json two.rms)
+	run rm-pair --drop-annotator b,c all.rms -o one.rms
+	assert_output --partial "60 choices of dropped annotators"
+	run bash -c "rm-pair --drop-annotator b,c --stats all.rms"
+	assert_line "  cohen_kappa: there is one annotator only"
+	run rm-pair --drop-annotator c,d all.rms -o out.rms
+	assert_failure 1
+	assert_output "rm-pair: --drop-annotator: no annotator is named 'd'"
+	[ ! -e out.rms ]
+	run rm-pair -q --drop-annotator a,b,c all.rms
+	assert_failure 1
+	assert_output --partial "nothing to write: 30 groups read"
+	stream 3 > g.rms
+	run rm-pair --drop-annotator a g.rms
+	assert_failure 1
+	assert_output --partial "--drop-annotator: no field annotations"
+}
+
+@test "--stats: what cannot be computed says why and is no figure" {
+	echo '{"id":"a","rank":[0,1],"votes":[3,0,0]}' | to_groups -o g.rms
+	run rm-pair --stats g.rms
+	assert_success
+	assert_line "not_computed"
+	assert_line "  fleiss_kappa: all votes are the same, so that chance explains all agreement"
+	assert_line "  cohen_kappa: no field annotations"
+	assert_line --regexp "^  scripts: no texts are kept"
+	assert_line --regexp "^  cycles: no field responses"
+	refute_output --partial "nan"
+	rm-pair --stats --format json g.rms > s.json
+	run jq -c '[.votes.fleiss_kappa, .cycles, .scripts, .not_computed.near_prompts]' s.json
+	assert_output '[null,null,null,"no record has a prompt"]'
+	run jq '[.. | select(type == "null")] | length' s.json
+	assert_output 0
+}
+
+@test "--stats: cycles, near prompts, scripts of a file" {
+	[ -x "$RM_BIN/rm-tokenize" ] || skip "no rm-tokenize"
+	jq -nc '"Explain in a few words why the sky is blue at noon and red at night" as $q |
+		{id: "x", prompt: $q, chosen: "one", rejected: "two"},
+		{id: "y", prompt: $q, chosen: "two", rejected: "три"},
+		{id: "z", prompt: $q, chosen: "три", rejected: "one"},
+		{id: "w", prompt: ($q + "!"), chosen: "one", rejected: "two"}' > t.jsonl
+	rm-tokenize -q --keep-text t.jsonl -o g.rms
+	rm-pair --stats --format json g.rms > s.json
+	run jq -c '[.cycles.triads, .cycle_examples[0].name, .duplicates.near,
+		.near_prompts[0].name, .near_prompts[0].similarity,
+		[.scripts[] | [.name, .prompts, .responses]]]' s.json
+	assert_output '[1,"x y z",1,"x w",1,[["Latin",4,6],["Cyrillic",0,2]]]'
+	run rm-pair --stats g.rms
+	assert_line --regexp "^ +3  x y z$"
+	assert_line --regexp "^ +1  x w$"
+}
+
+@test "--stats prints no control characters of the data" {
+	echo '{"id":"a","subset":"s\u001b[2J\nx","rank":[0,1]}' | to_groups -o g.rms
+	run bash -c "rm-pair --stats g.rms | tr -d '\n' | grep -c '[[:cntrl:]]'"
+	assert_output 0
+	run rm-pair --stats g.rms
+	assert_line --regexp "  s\?\[2J\?x$"
+}
+
 # The lead of PandaLM's paper and the data's README: Fleiss' kappa 0.864, and
-# 0.267 over the convarg pairs with five votes.
+# 0.267 over the 16,737 convarg pairs with five votes.
 @test "agreement of real annotators" {
 	need_data pandalm/testset-v1.json
 	[ -x "$RM_BIN/rm-tokenize" ] || skip "no rm-tokenize"
 	rm-tokenize -q "$data/pandalm/testset-v1.json" > g.rms
 	run bash -c "rm-pair --stats --format json g.rms | jq -c '[.records, .votes.annotators, (.votes.fleiss_kappa * 1000 | round)]'"
 	assert_output '[999,3,864]'
+	need_data convarg/pairs.jsonl.gz
+	rm-tokenize -q "$data/convarg/pairs.jsonl.gz" > g.rms
+	run bash -c "rm-pair --stats --format json g.rms | jq -c '[.records, .votes.fleiss_records, .votes.fleiss_votes, (.votes.fleiss_kappa * 1000 | round)]'"
+	assert_output '[16927,16737,5,267]'
+	# As scipy counts them in the same comparisons.
+	run bash -c "rm-pair --stats --format json g.rms | jq -c '.cycles | [.prompts, .comparisons, .contradictions, .components, .responses, .triads]'"
+	assert_output '[32,15928,75,34,963,7377]'
 }
 
 @test "real ratings make as many pairs as they have unequal scores" {
