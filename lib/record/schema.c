@@ -46,9 +46,9 @@ const struct rm_field rm_known_fields[] = {
 	{ "margin", RM_F64, "difference of rewards asked for" },
 	{ "weight", RM_F64, "weight of the example" },
 	{ "reward", RM_F64_K, "a model's reward" },
-	{ "reward_sd", RM_F64_K, "its standard deviation" },
+	{ "reward_sd", RM_F64_K, "its standard deviation, by the head that gave it" },
 	{ "reward_rank", RM_I32_K, "place by reward, 0 best" },
-	{ "objectives", RM_F64_K_MAP, "rewards by name" },
+	{ "objectives", RM_F64_K_MAP, "a head's scores beside the reward, by name" },
 	{ "prob", RM_F64, "a model's P(first preferred)" },
 	{ "extra", RM_EXTRA, "columns that nobody used" },
 	{ NULL, RM_STR, NULL }

@@ -93,11 +93,35 @@ static void test_empty(void **state)
 	rm_batch_fini(&b);
 }
 
+/* A text of its own, which the responses name and do not see. */
+static void test_prompt_apart(void **state)
+{
+	const struct rm_slice r[] = { ids(first, 2), ids(second, 1) };
+	struct rm_batch b = {0};
+
+	(void)state;
+	assert_int_equal(rm_batch_add(&b, ids(prompt, 3), r, 2,
+				      RM_PROMPT_APART), 0);
+	assert_int_equal(rm_batch_add(&b, none, r, 1, RM_PROMPT_APART), 0);
+	assert_int_equal(b.n_tokens, 8);
+	assert_int_equal(b.n_segments, 4);
+	assert_int_equal(b.n_leaves, 3);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(b.segment[i].parent, RM_NO_PARENT);
+	assert_int_equal(b.segment[0].prompt, 3);
+	assert_int_equal(b.leaf[0], 1);
+	assert_int_equal(b.apart[0], 0);
+	assert_int_equal(b.apart[1], 0);
+	assert_int_equal(b.apart[2], RM_NO_PARENT);
+	rm_batch_fini(&b);
+}
+
 /* A group to which its second response comes later is the same group. */
 static void test_more(void **state)
 {
 	static const enum rm_prompt how[] = {
-		RM_PROMPT_NONE, RM_PROMPT_SHARED, RM_PROMPT_COPIED
+		RM_PROMPT_NONE, RM_PROMPT_SHARED, RM_PROMPT_COPIED,
+		RM_PROMPT_APART
 	};
 	const struct rm_slice r[] = { ids(first, 2), ids(second, 1) };
 	struct rm_batch a = {0}, b = {0};
@@ -118,6 +142,7 @@ static void test_more(void **state)
 			    a.n_segments * sizeof(*a.segment));
 	assert_int_equal(a.n_leaves, b.n_leaves);
 	assert_memory_equal(a.leaf, b.leaf, a.n_leaves * sizeof(*a.leaf));
+	assert_memory_equal(a.apart, b.apart, a.n_leaves * sizeof(*a.apart));
 	assert_int_equal(a.n_groups, b.n_groups);
 	rm_batch_fini(&a);
 	rm_batch_fini(&b);
@@ -163,6 +188,7 @@ int main(void)
 		cmocka_unit_test(test_shared_prompt),
 		cmocka_unit_test(test_copied_prompt),
 		cmocka_unit_test(test_no_prompt),
+		cmocka_unit_test(test_prompt_apart),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_more),
 		cmocka_unit_test(test_unaligned),

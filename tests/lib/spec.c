@@ -9,6 +9,7 @@ struct options {
 	size_t n, choice;
 	double x;
 	struct rm_numbers list;
+	struct rm_names names;
 };
 
 static const char *const colours[] = { "red", "green", NULL };
@@ -20,6 +21,7 @@ static const struct rm_key keys[] = {
 	RM_KEY_CHOICE("choice", struct options, choice, colours, "green",
 		      "a colour"),
 	RM_KEY_LIST("list", struct options, list, 0, 9, "1", "numbers"),
+	RM_KEY_NAMES_LIST("names", struct options, names, "a,b", "names"),
 	RM_KEY_END
 };
 
@@ -34,7 +36,7 @@ static void test_defaults(void **state)
 	(void)state;
 	json_t *config = rm_spec_parse("part", specs, "thing");
 	assert_non_null(config);
-	assert_int_equal(json_object_size(config), 6);
+	assert_int_equal(json_object_size(config), 7);
 	assert_int_equal(rm_spec_find("part", specs, config), 0);
 	assert_int_equal(rm_spec_fill("part", &thing, config, &o), 0);
 	assert_false(o.flag);
@@ -43,6 +45,8 @@ static void test_defaults(void **state)
 	assert_int_equal(o.choice, 1);
 	assert_int_equal(o.list.n, 1);
 	assert_true(o.list.x[0] == 1);
+	assert_int_equal(o.names.n, 2);
+	assert_string_equal(o.names.name[1], "b");
 	json_decref(config);
 }
 
@@ -52,8 +56,8 @@ static void test_values(void **state)
 
 	(void)state;
 	json_t *config = rm_spec_parse("part", specs,
-				       "thing:n=1k,x=.25,flag=yes,choice=red,"
-				       "list=3/.5");
+				       "thing:n=1k,names=x-1,y,z_Z,x=.25,"
+				       "flag=yes,choice=red,list=3/.5");
 	assert_non_null(config);
 	assert_int_equal(rm_spec_set("part", specs, config, "x", "0.75"), 0);
 	assert_int_equal(rm_spec_fill("part", &thing, config, &o), 0);
@@ -63,6 +67,9 @@ static void test_values(void **state)
 	assert_int_equal(o.choice, 0);
 	assert_int_equal(o.list.n, 2);
 	assert_true(o.list.x[0] == 3 && o.list.x[1] == .5);
+	assert_int_equal(o.names.n, 3);
+	assert_string_equal(o.names.name[0], "x-1");
+	assert_string_equal(o.names.name[2], "z_Z");
 	json_decref(config);
 }
 
@@ -91,7 +98,7 @@ static void test_refused(void **state)
 	(void)state;
 	refused("thin", "unknown part thin; there are thing, plain");
 	refused("thing:m=1", "no key m; there are flag, n, x, choice, "
-		"list");
+		"list, names");
 	refused("plain:m=1", "there are none");
 	refused("thing:n", "\"n\" is not key=value");
 	refused("thing:", "is not key=value");
@@ -135,6 +142,13 @@ static void test_refused_json(void **state)
 	refused_json("{\"list\": [1, -1]}", "list is -1, not within");
 	refused_json("{\"list\": [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
 		     "1,1,1,1,1,1,1,1,1,1,1,1,1]}", "33 numbers, more than 32");
+	refused_json("{\"names\": \"a\"}", "names should be a list of names");
+	refused_json("{\"names\": []}", "names should be a list of names");
+	refused_json("{\"names\": [1]}", "is no name of letters");
+	refused_json("{\"names\": [\"a b\"]}", "\"a b\" is no name of letters");
+	refused_json("{\"names\": [\"0123456789012345678901234567890123456789"
+		     "012345678901234567890123\"]}", "is no name of letters");
+	refused_json("{\"names\": [\"a\", \"b\", \"a\"]}", "names has a twice");
 	json_t *none = json_object();
 	assert_int_equal(rm_spec_find("part", specs, none), -1);
 	json_decref(none);
@@ -150,6 +164,7 @@ static void test_list(void **state)
 	assert_non_null(strstr(text, "thing\n    a thing\n"));
 	assert_non_null(strstr(text, "n=4  a count (1 to 1048576)"));
 	assert_non_null(strstr(text, "choice=green  a colour (red, green)"));
+	assert_non_null(strstr(text, "names=a,b  names (A,B,...)"));
 	assert_non_null(strstr(text, "list=1  numbers (X/Y/..., each 0 to 9)"));
 	rm_buf_fini(&b);
 }

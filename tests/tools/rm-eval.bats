@@ -192,6 +192,36 @@ near() {
 	assert_output --partial "No space left on device"
 }
 
+@test "objectives are held against attributes, sureness against votes" {
+	jq -n -c 'range(4) as $i | { id: "\($i)", rank: [0, 1, 2],
+		attributes: { help: [3, 2, $i], harm: [0, 0, 1] },
+		votes: [[9, 1, 0, 0], [8, 2, 0, 0], [4, 3, 2, 1], [6, 4, 0, 0]][$i],
+		reward: [3, 2, 1], reward_sd: ([.1, .2, .9, .15][$i] | [., ., .]),
+		objectives: { help: [.5, .25, .1], harm: [1, 2, 3],
+			level1: [0, 0, 0] } }' | rm-view -S > beside.scores
+	run rm-eval beside.scores
+	assert_success
+	# help: of 3, 3, 2 and 2 pairs all are in order but one of the last.
+	assert_line --regexp '^  help +90\.0 %  rho  [0-9.]+  10 comparisons, 12 responses$'
+	assert_line --regexp '^  harm +100\.0 %  rho  [0-9.]+  8 comparisons, 12 responses$'
+	assert_line "  level1           no attribute of that name"
+	assert_line "  reward_sd        rho  0.8000  with the entropy of votes or p, 4 records"
+	run bash -c "rm-eval --format json beside.scores | jq -c '
+		[.objectives.help.n, .objectives.help.accuracy,
+		.objectives.level1.spearman, .disagreement]'"
+	assert_output '[10,0.9,null,{"records":4,"spearman":0.8}]'
+	# They are beside the field reward, and no metrics.
+	run rm-eval --metrics accuracy beside.scores
+	refute_output --partial "help"
+	run bash -c "rm-eval --format json pairs.scores | jq 'has(\"objectives\")'"
+	assert_output false
+	rm-view beside.scores | jq -c '.objectives.help[1] = null' |
+		rm-view -S > hole.scores
+	run rm-eval hole.scores
+	assert_failure 1
+	assert_output --partial "field objectives: help of response 1 is no number"
+}
+
 @test "wrong usage exits 2" {
 	run rm-eval --ties maybe pairs.scores
 	assert_failure 2

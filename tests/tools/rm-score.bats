@@ -308,6 +308,29 @@ cases() {
 	assert_output --partial save_pretrained
 }
 
+@test "how sure a head is moves with its rewards, and goes with them" {
+	printf '{"prompt":"p","responses":["a b","c d e","f"],"scores":[3,2,1]}\n%.0s' 1 2 |
+		rm-tokenize -q > three.rms
+	rm-train -q -o sure --epochs 2 --valid 0 --head uncertainty:encoding=separate \
+		--loss uncertainty:form=gaussian three.rms
+	rm-score -q -m sure --keep-ids three.rms > all.rms
+	run bash -c "rm-view all.rms | jq -c '.reward_sd | [length, (map(. > 0) | all)]' | uniq"
+	assert_output '[3,true]'
+	rm-view all.rms | head -n 1 | jq -c '
+		[[.reward, .reward_sd] | transpose | sort_by(-.[0])[:2][]]' > is
+	rm-score -q -m sure --best 2 three.rms | rm-view | head -n 1 |
+		jq -c '[[.reward, .reward_sd] | transpose[]]' > should
+	diff is should
+	# Of another field it says nothing; another model's goes.
+	run bash -c "rm-score -q -m sure --field teacher three.rms | rm-view -H | jq -c '.fields | index(\"reward_sd\")'"
+	assert_output null
+	rm-train -q -o plain --epochs 1 --valid 0 three.rms
+	run rm-score -q -m plain all.rms
+	assert_failure 1
+	run bash -c "rm-score -q --force -m plain all.rms | rm-view -H | jq -c '.fields | index(\"reward_sd\")'"
+	assert_output null
+}
+
 @test "ids beyond a checkpoint's vocabulary and positions are refused" {
 	echo '{"id":"a","responses":[[64]]}' | rm-view -S > v.rms
 	run rm-score -q --force -m "$(stored roberta)" v.rms
