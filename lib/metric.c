@@ -180,7 +180,9 @@ static void ratio_interval(const struct tally *t, double near,
 	clip(f);
 }
 
-static int evaluate_sums(const struct rm_scores *s, struct rm_figure *f)
+/* sum[RM_METRIC_SUMS] becomes the metric's sums. */
+static int evaluate_sums(const struct rm_scores *s, struct rm_figure *f,
+			 double *sum)
 {
 	const size_t step = 8 * STEP;
 	const struct rm_metric_kind *m = f->metric;
@@ -208,10 +210,119 @@ static int evaluate_sums(const struct rm_scores *s, struct rm_figure *f)
 	free(part);
 	if (all.status)
 		return rm_fail("out of memory computing %s", m->name);
+	memcpy(sum, all.sum, sizeof(all.sum));
 	f->value = m->value ? m->value(all.sum) : all.sum[0] / all.sum[1];
 	if (is_ratio(m) && isfinite(f->value))
 		ratio_interval(&all, near, f);
 	return 0;
+}
+
+/* ---- influence, and its interval ---- */
+
+/* Sum of the squares of clusters that begin in [from, to). */
+static double cluster_squares(const struct rm_scores *s, const double *psi,
+			      size_t from, size_t to)
+{
+	double sum = 0, c = 0;
+	size_t r;
+
+	while (from < to && !rm_scores_begins(s, from))
+		from++;
+	if (from == to)
+		return 0;
+	while (to < s->records && !rm_scores_begins(s, to))
+		to++;
+	for (r = from; r < to; r++) {
+		if (rm_scores_begins(s, r)) {
+			sum += c * c;
+			c = 0;
+		}
+		c += psi[r];
+	}
+	return sum + c * c;
+}
+
+/* The variance is G / (G - 1) sum over clusters (sum of psi)^2. */
+static int influence_interval(const struct rm_scores *s, const double *psi,
+			      struct rm_figure *f)
+{
+	const size_t step = 8 * STEP;
+	size_t chunks = (s->records + step - 1) / step, c;
+	double *part = rm_malloc(chunks, sizeof(*part)), sum = 0, margin;
+	double g = (double)s->clusters;
+
+	if (!part)
+		return -1;
+#pragma omp parallel for schedule(dynamic) if (chunks > 1)
+	for (c = 0; c < chunks; c++)
+		part[c] = cluster_squares(s, psi, c * step,
+					  RM_MIN(s->records, (c + 1) * step));
+	for (c = 0; c < chunks; c++)
+		sum += part[c];
+	free(part);
+	margin = Z * sqrt(sum * g / (g - 1));
+	f->low = f->value - margin;
+	f->high = f->value + margin;
+	clip(f);
+	return 0;
+}
+
+/* psi[records] as zeros, made by the first that needs it and passed on. */
+static int make_psi(const struct rm_scores *s, double **psi)
+{
+	if (!*psi)
+		*psi = rm_malloc(s->records, sizeof(**psi));
+	if (!*psi)
+		return -1;
+	memset(*psi, 0, s->records * sizeof(**psi));
+	return 0;
+}
+
+static int evaluate_influence(struct rm_scores *s, double **psi,
+			      struct rm_figure *f)
+{
+	if (make_psi(s, psi) < 0 ||
+	    f->metric->influence(s, &f->value, *psi) < 0)
+		return -1;
+	if (s->clusters < 2 || !isfinite(f->value))
+		return 0;
+	return influence_interval(s, *psi, f);
+}
+
+/* What records [from, to) add to the sums, times the slopes. */
+static int weigh_rows(const struct rm_scores *s,
+		      const struct rm_metric_kind *m, const double *slope,
+		      size_t from, size_t to, double *psi)
+{
+	double row[STEP * RM_METRIC_SUMS];
+	size_t r, k;
+
+	if (m->rows(s, from, to, row) < 0)
+		return -1;
+	for (r = from; r < to; r++)
+		for (k = 0; k < m->sums; k++)
+			psi[r] += slope[k] * row[(r - from) * m->sums + k];
+	return 0;
+}
+
+/* The delta method: the influence on the sums is what is added to them. */
+static int slope_interval(const struct rm_scores *s, const double *sum,
+			  double **psi, struct rm_figure *f)
+{
+	double slope[RM_METRIC_SUMS];
+	size_t chunks = (s->records + STEP - 1) / STEP, c;
+	int status = 0;
+
+	if (s->clusters < 2 || !isfinite(f->value))
+		return 0;
+	if (make_psi(s, psi) < 0)
+		return -1;
+	f->metric->slope(sum, slope);
+#pragma omp parallel for reduction(|:status) if (chunks > 1)
+	for (c = 0; c < chunks; c++)
+		status |= weigh_rows(s, f->metric, slope, c * STEP,
+				     RM_MIN(s->records, (c + 1) * STEP), *psi);
+	return status ? -1 : influence_interval(s, *psi, f);
 }
 
 /* ---- bootstrap ---- */
@@ -470,20 +581,39 @@ static int bootstrap(const struct rm_scores *s, const struct rm_evaluation *e,
 	return status;
 }
 
+static int evaluate_one(struct rm_scores *s, double **psi,
+			struct rm_figure *f)
+{
+	double sum[RM_METRIC_SUMS];
+	int status;
+
+	if (f->metric->influence)
+		status = evaluate_influence(s, psi, f);
+	else if (f->metric->whole)
+		status = f->metric->whole(s, &f->value);
+	else
+		status = evaluate_sums(s, f, sum);
+	if (status == 0 && f->metric->slope)
+		status = slope_interval(s, sum, psi, f);
+	if (!isfinite(f->value))
+		f->value = NAN;
+	return status < 0 ? rm_wrap("%s", f->metric->name) : 0;
+}
+
 int rm_evaluate(struct rm_scores *s, const struct rm_evaluation *e,
 		struct rm_figure *figures)
 {
+	double *psi = NULL;
 	size_t n;
+	int status = 0;
 
-	for (n = 0; e->metrics[n]; n++) {
-		struct rm_figure *f = &figures[n];
-
-		*f = (struct rm_figure){ e->metrics[n], NAN, NAN, NAN };
-		if ((f->metric->whole ? f->metric->whole(s, &f->value) :
-		     evaluate_sums(s, f)) < 0)
-			return rm_wrap("%s", f->metric->name);
-		if (!isfinite(f->value))
-			f->value = NAN;
+	for (n = 0; e->metrics[n] && status == 0; n++) {
+		figures[n] = (struct rm_figure){ e->metrics[n], NAN, NAN,
+						 NAN };
+		status = evaluate_one(s, &psi, &figures[n]);
 	}
+	free(psi);
+	if (status < 0)
+		return -1;
 	return e->bootstrap ? bootstrap(s, e, figures, n) : 0;
 }

@@ -72,6 +72,7 @@ struct rm_scores {
 	char **part_name;
 
 	struct rm_order order;	/* of reward, made when first needed */
+	struct rm_bins *bins;	/* [RM_BINS_KINDS] the same */
 };
 
 /* ---- from records ---- */
@@ -116,6 +117,9 @@ static inline double rm_scores_weight(const struct rm_scores *s, size_t r)
 	return s->weight ? s->weight[r] : 1;
 }
 
+/* Another P for each comparison: [n], taken; as the field prob is. */
+void rm_scores_take_prob(struct rm_scores *s, double *prob);
+
 /* -1, 0, 1: the second is preferred, neither, the first. */
 static inline int rm_scores_prefers(const struct rm_scores *s, size_t i)
 {
@@ -147,8 +151,8 @@ enum rm_unit {
 #define RM_METRIC_SUMS 16	/* the most sums that a metric may ask for */
 
 /*
- * A metric is either a function of sums over records (rows, value), which
- * gives it intervals, or of all scores at once (whole).
+ * A metric is either a function of sums over records (rows, value), or of all
+ * scores at once (whole, or influence with an interval).
  */
 struct rm_metric_kind {
 	const char *name;	/* also the JSON key */
@@ -167,10 +171,19 @@ struct rm_metric_kind {
 	int (*rows)(const struct rm_scores *s, size_t from, size_t to,
 		    double *out);
 	double (*value)(const double *sums);
+	/* slope[sums]: the derivatives of value; gives it an interval. */
+	void (*slope)(const double *sums, double *slope);
 	bool bootstrap;
 	bool table;		/* a column of the report's table of parts */
 	/* NaN where it cannot be computed; -1 only for want of memory. */
 	int (*whole)(struct rm_scores *s, double *value);
+	/*
+	 * The same with the interval: psi[records], given as zeros, becomes
+	 * the influence of each record on the figure (Hampel 1974), so that
+	 * the figure moves by psi[r] for each unit of weight that r gains,
+	 * in units of r's own.  Goes before rows and whole.
+	 */
+	int (*influence)(struct rm_scores *s, double *value, double *psi);
 };
 
 /* All metrics, in the order of reports; ends in NULL. */
@@ -210,5 +223,36 @@ int rm_correlate_pairs(const double *x, const double *y, size_t n,
 /* Equal-width bins (i/10, (i+1)/10], as scikit-learn's calibration_curve. */
 #define RM_ECE_BINS 10
 size_t rm_ece_bin(double prob);
+
+/* ---- reliability ---- */
+
+/*
+ * The points (P, p) and (1 - P, 1 - p) of all comparisons in bins of P, open
+ * below and closed above.  Those of equal mass end at the deciles of P,
+ * linear between order statistics, each point counting once, whatever its
+ * weight: scikit-learn's strategy "quantile".
+ */
+enum rm_bins_kind {
+	RM_BINS_WIDTH, RM_BINS_MASS,
+	RM_BINS_KINDS
+};
+
+enum rm_bin_sum {
+	RM_BIN_W,			/* sum of weights w */
+	RM_BIN_F, RM_BIN_O,		/* of w P, w p */
+	RM_BIN_FF, RM_BIN_OO, RM_BIN_FO,	/* of w P P, w p p, w P p */
+	RM_BIN_SUMS
+};
+
+struct rm_bins {
+	bool made;
+	double edge[RM_ECE_BINS + 1];
+	size_t points[RM_ECE_BINS];
+	double sum[RM_ECE_BINS][RM_BIN_SUMS];
+};
+
+/* Made when first asked for, the scores' own; NULL for want of memory. */
+const struct rm_bins *rm_scores_bins(struct rm_scores *s,
+				     enum rm_bins_kind kind);
 
 #endif

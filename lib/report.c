@@ -370,6 +370,12 @@ static void put_size(struct rm_buf *out, const char *key, size_t n)
 	rm_buf_printf(out, "%zu,\n", n);
 }
 
+/* Whether data of several prompts give this metric one. */
+static bool has_interval(const struct rm_metric_kind *m)
+{
+	return m->influence || m->slope || (m->rows && !m->value);
+}
+
 /* "name": value, and "name_ci": [low, high] for what can have one. */
 static void put_json_figures(struct rm_buf *out, int indent,
 			     const struct rm_figure *f, size_t n)
@@ -379,8 +385,7 @@ static void put_json_figures(struct rm_buf *out, int indent,
 	for (i = 0; i < n; i++, f++) {
 		put_key(out, indent, f->metric->name);
 		rm_json_number(out, f->value);
-		if (!f->metric->whole && f->metric->unit != RM_UNIT_COUNT &&
-		    (!isnan(f->low) || !f->metric->value)) {
+		if (!isnan(f->low) || has_interval(f->metric)) {
 			rm_buf_puts(out, ",\n");
 			rm_buf_printf(out, "%*s\"%s_ci\": ", indent, "",
 				      f->metric->name);

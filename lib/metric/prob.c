@@ -1,5 +1,5 @@
 /* The figures of probabilities: is a comparison as sure as it should be? */
-#include "metric.h"
+#include "metric/bins.h"
 
 #include <math.h>
 #include <string.h>
@@ -126,7 +126,7 @@ static int confidence_rows(const struct rm_scores *s, size_t from, size_t to,
 }
 
 const struct rm_metric_kind rm_metric_confidence = {
-	"confidence", RM_SECTION_CALIBRATION, 5, RM_UNIT_SHARE,
+	"confidence", RM_SECTION_CALIBRATION, 6, RM_UNIT_SHARE,
 	"mean P of the likelier response",
 	"weighted mean of max(P, 1 - P) over comparisons: above borne_out is "
 	"overconfident, below it underconfident",
@@ -141,7 +141,7 @@ static int borne_out_rows(const struct rm_scores *s, size_t from, size_t to,
 }
 
 const struct rm_metric_kind rm_metric_borne_out = {
-	"borne_out", RM_SECTION_CALIBRATION, 6, RM_UNIT_SHARE,
+	"borne_out", RM_SECTION_CALIBRATION, 7, RM_UNIT_SHARE,
 	"mean label of the likelier response",
 	"weighted mean over comparisons of p where P > 1/2, of 1 - p where "
 	"P < 1/2, else of 1/2: the accuracy where labels are hard, the share "
@@ -211,7 +211,7 @@ const struct rm_metric_kind rm_metric_ece = {
 	"mean p|",
 	"all weights are 0",
 	.sums = RM_ECE_BINS + 1, .rows = ece_rows, .value = ece_value,
-	.bootstrap = true, .table = true
+	.bootstrap = true, .table = true, .influence = rm_bins_ece
 };
 
 /*
@@ -243,13 +243,24 @@ static int ece_seed_rows(const struct rm_scores *s, size_t from, size_t to,
 	return 0;
 }
 
+/* By sum b the sign of its gap, by the total less of the value. */
+static void ece_slope(const double *sums, double *slope)
+{
+	double total = sums[RM_ECE_BINS];
+
+	for (size_t b = 0; b < RM_ECE_BINS; b++)
+		slope[b] = ((sums[b] > 0) - (sums[b] < 0)) / total;
+	slope[RM_ECE_BINS] = -ece_value(sums) / total;
+}
+
 const struct rm_metric_kind rm_metric_ece_seed = {
-	"ece_seed", RM_SECTION_CALIBRATION, 4, RM_UNIT_NUMBER,
+	"ece_seed", RM_SECTION_CALIBRATION, 5, RM_UNIT_NUMBER,
 	"textbook form, flawed: see rm-eval",
 	"the textbooks' one-sided form, kept for comparison: 10 bins of P of "
 	"the preferred response against whether it exceeds .5; every bin is "
 	"all right or all wrong by construction, so a perfectly calibrated "
 	"model does not reach 0",
 	"no comparison has a preference",
-	.sums = RM_ECE_BINS + 1, .rows = ece_seed_rows, .value = ece_value
+	.sums = RM_ECE_BINS + 1, .rows = ece_seed_rows, .value = ece_value,
+	.slope = ece_slope
 };

@@ -32,7 +32,16 @@ void rm_scores_free(struct rm_scores *s)
 		free(s->part_name[i]);
 	free(s->part_name);
 	rm_order_fini(&s->order);
+	free(s->bins);
 	free(s);
+}
+
+void rm_scores_take_prob(struct rm_scores *s, double *prob)
+{
+	free(s->prob);
+	s->prob = prob;
+	free(s->bins);
+	s->bins = NULL;
 }
 
 /* ---- choosing records ---- */

@@ -66,6 +66,72 @@ def ratio(a, b, key):
     return v, v - half, v + half
 
 
+def spread(value, psi, key, groups):
+    """A figure and its interval from what each point adds to it."""
+    psi = np.array([psi[key == k].sum() for k in np.unique(key)])
+    half = Z * np.sqrt((psi ** 2).sum() * groups / (groups - 1))
+    return value, value - half, value + half
+
+
+def bins(prob, mass):
+    edge = np.linspace(0, 1, 11)
+    if mass:
+        edge = np.percentile(prob, edge * 100)
+    return np.searchsorted(edge[1:-1], prob)
+
+
+def binned(P, p, w, key, groups):
+    """ece, ece_mass and the parts of the Brier score over the points."""
+    W = w.sum()
+
+    def means(b, v):
+        top = np.bincount(b, weights=w * v, minlength=10)
+        below = np.bincount(b, weights=w, minlength=10)
+        return (top / np.where(below > 0, below, 1))[b]
+
+    def figure(each, psi=None):
+        value = np.average(each, weights=w)
+        psi = each if psi is None else psi
+        return spread(value, w * (psi - value) / W, key, groups)
+
+    out = {}
+    for name, mass in ("ece", False), ("ece_mass", True):
+        b = bins(P, mass)
+        out[name] = figure(np.sign(np.round(means(b, P - p), 14)) * (P - p))
+        if set(p) <= {0., 1.} and (w == 1).all():
+            true, said = calibration_curve(
+                p, P, n_bins=10, strategy="quantile" if mass else "uniform")
+            size = np.bincount(b, minlength=10)
+            assert np.isclose(out[name][0], np.sum(
+                np.abs(true - said) * size[size > 0]) / W, atol=1e-12)
+    b = bins(P, False)
+    f, o = means(b, P), means(b, p)
+    gap = f - o
+    out["reliability"] = figure(gap ** 2, gap ** 2 + 2 * gap * (P - p - gap))
+    out["resolution"] = figure((o - .5) ** 2,
+                               (o - .5) ** 2 + 2 * (o - .5) * (p - o))
+    out["uncertainty"] = figure((p - .5) ** 2)
+    out["within_var"] = figure((P - f) ** 2)
+    out["within_cov"] = figure(2 * (P - f) * (p - o))
+    v = {k: x[0] for k, x in out.items()}
+    assert np.isclose(v["reliability"] - v["resolution"] + v["uncertainty"] +
+                      v["within_var"] - v["within_cov"],
+                      np.average((P - p) ** 2, weights=w), atol=1e-14)
+    return out
+
+
+def area(d, p, w, key, groups):
+    """The AUC over both points of each comparison, with its interval."""
+    x, y = np.r_[d, -d], np.r_[p, 1 - p]
+    w, key = np.r_[w, w], np.r_[key, key]
+    won = (x[:, None] > x) + .5 * (x[:, None] == x)
+    up, down = w * y, w * (1 - y)
+    value = up @ won @ down / up.sum() / down.sum()
+    psi = up * (won @ down / down.sum() - value) / up.sum() + \
+        down * (up @ won / up.sum() - value) / down.sum()
+    return spread(value, psi, key, groups)
+
+
 def within(records, f):
     value, weight, key = [], [], []
     for r in records:
@@ -95,8 +161,19 @@ def pooled(records, f, pairs):
     return f(x, y)[0]
 
 
+def ece_seed(prob, w, key, groups):
+    right = (prob > .5).astype(float)
+    b = bins(prob, False)
+    gap = np.bincount(b, weights=w * (prob - right), minlength=10)
+    value = np.abs(gap).sum() / w.sum()
+    assert np.isclose(value, ece(prob, right, w), atol=1e-12)
+    return spread(value, w * (np.sign(gap)[b] * (prob - right) - value) /
+                  w.sum(), key, groups)
+
+
 def figures(records, pairs, ties):
     c = columns(records, pairs)
+    groups = len({r["key"] for r in records})
     d, p, w, key, P, Q = (c[k] for k in ("d", "p", "w", "key", "P", "Q"))
     prefers = np.sign(p - .5)
     has = prefers != 0
@@ -134,20 +211,22 @@ def figures(records, pairs, ties):
         "accuracy": ratio((w * hit)[has], w[has], key[has]),
         "accuracy_macro": ratio(mw * macro, mw, mk),
         "ties": int((d == 0).sum()),
-        "auc": auc,
+        "auc": area(d, p, w, key, groups),
         "spearman": within(records, spearmanr),
         "kendall": within(records, kendalltau),
         "spearman_pooled": pooled(records, spearmanr, pairs),
         "kendall_pooled": pooled(records, kendalltau, pairs),
         "log_loss": ratio(w * (-p * np.log(P) - (1 - p) * np.log(Q)), w, key),
         "brier": ratio(w * (P - p) ** 2, w, key),
-        "ece": ece(prob, label, w2),
-        "ece_seed": ece(one, (one > .5).astype(float), w[has]),
+        "ece_seed": ece_seed(one, w[has], key[has], groups),
         "confidence": ratio(w * np.maximum(P, Q), w, key),
         "borne_out": ratio(w * np.where(P > Q, p, np.where(P < Q, 1 - p, .5)),
                            w, key),
         "length_corr": None, "longer_wins": None,
     }
+    out.update(binned(prob, label, w2, np.r_[key, key], groups))
+    assert np.isclose(out["auc"][0], auc, atol=1e-12)
+    assert np.isclose(out["ece"][0], ece(prob, label, w2), atol=1e-12)
     if "longer" in c:
         out["length_corr"] = spearmanr(
             [v for r in records for v in r["reward"]],
