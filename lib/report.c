@@ -1,4 +1,4 @@
-#include "report.h"
+#include "report/bins.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +202,8 @@ static void put_section(struct rm_buf *out, struct rm_buf *cell,
 	}
 	if (shown && sections[section].say)
 		sections[section].say(out, r);
+	if (section == RM_SECTION_CALIBRATION && r->bins[RM_BINS_WIDTH])
+		rm_report_bins_text(out, r->bins[RM_BINS_WIDTH]);
 }
 
 /* Which metrics are columns: those made for it, else the first four. */
@@ -457,6 +459,11 @@ static void render_json(const struct rm_report *r, struct rm_buf *out)
 	put_json_figures(out, 2, r->figures, r->metrics);
 	out->len -= out->len && out->data[out->len - 1] == '\n';
 	rm_buf_puts(out, ",\n");
+	if (r->bins[RM_BINS_WIDTH] || r->bins[RM_BINS_MASS]) {
+		put_key(out, 2, "bins");
+		rm_report_bins_json(out, r->bins);
+		rm_buf_puts(out, ",\n");
+	}
 	put_string(out, "by", r->by);
 	put_json_parts(out, r);
 	put_json_missing(out, r);
@@ -510,6 +517,7 @@ static void render_tsv(const struct rm_report *r, struct rm_buf *out)
 	rm_buf_printf(out, "%s\tmetric\tvalue\tlow\thigh\n",
 		      r->by ? r->by : "subset");
 	put_tsv_figures(out, "*", r->n, r->figures, r->metrics);
+	rm_report_bins_tsv(out, r->bins);
 	for (i = 0; i < r->parts; i++)
 		put_tsv_figures(out, r->part[i].name, r->part[i].n,
 				r->part[i].figures, r->metrics);

@@ -32,6 +32,8 @@ struct rm_report {
 	const char *length_unit;	/* "characters", "tokens" or NULL */
 	size_t metrics;
 	struct rm_figure *figures;	/* [metrics] of all */
+	/* The reliability tables; NULL: not asked for. */
+	const struct rm_bins *bins[RM_BINS_KINDS];
 	const char *by;			/* what makes the parts, or NULL */
 	size_t parts;
 	struct rm_report_part *part;	/* [parts] in order of name */

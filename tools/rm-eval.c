@@ -175,6 +175,23 @@ static int evaluate_part(const struct rm_scores *s, size_t part,
 	return status;
 }
 
+/* The table behind ece, and that behind ece_mass, where they are shown. */
+static int find_bins(struct rm_scores *s, struct rm_report *r)
+{
+	static const char *const of[RM_BINS_KINDS] = { "ece", "ece_mass" };
+	size_t k, i;
+
+	for (k = 0; k < RM_BINS_KINDS; k++)
+		for (i = 0; i < r->metrics; i++) {
+			if (strcmp(r->figures[i].metric->name, of[k]) != 0)
+				continue;
+			r->bins[k] = rm_scores_bins(s, (enum rm_bins_kind)k);
+			if (!r->bins[k])
+				return -1;
+		}
+	return 0;
+}
+
 static int evaluate(struct rm_scores *s, const struct rm_evaluation *e,
 		    struct rm_report *r)
 {
@@ -184,7 +201,8 @@ static int evaluate(struct rm_scores *s, const struct rm_evaluation *e,
 		r->metrics++;
 	r->figures = rm_malloc(r->metrics, sizeof(*r->figures));
 	r->part = rm_calloc(s->parts, sizeof(*r->part));
-	if (!r->figures || !r->part || rm_evaluate(s, e, r->figures) < 0)
+	if (!r->figures || !r->part || rm_evaluate(s, e, r->figures) < 0 ||
+	    find_bins(s, r) < 0)
 		return -1;
 	rm_order_fini(&s->order);
 	for (i = 0; i < s->parts; i++, r->parts++)
