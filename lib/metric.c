@@ -144,12 +144,17 @@ static int guess(const struct rm_scores *s, const struct rm_metric_kind *m,
 
 static void clip(struct rm_figure *f)
 {
-	double min = f->metric->unit == RM_UNIT_CORRELATION ? -1 : 0;
-	double max = f->metric->unit == RM_UNIT_SHARE ||
-		f->metric->unit == RM_UNIT_CORRELATION ? 1 : HUGE_VAL;
+	static const double range[][2] = {
+		[RM_UNIT_SHARE] = { 0, 1 },
+		[RM_UNIT_NUMBER] = { 0, HUGE_VAL },
+		[RM_UNIT_CORRELATION] = { -1, 1 },
+		[RM_UNIT_COUNT] = { 0, HUGE_VAL },
+		[RM_UNIT_SHARE_CHANGE] = { -1, 1 },
+		[RM_UNIT_CHANGE] = { -HUGE_VAL, HUGE_VAL },
+	};
 
-	f->low = RM_MAX(f->low, min);
-	f->high = RM_MIN(f->high, max);
+	f->low = RM_MAX(f->low, range[f->metric->unit][0]);
+	f->high = RM_MIN(f->high, range[f->metric->unit][1]);
 }
 
 /*
@@ -163,15 +168,15 @@ static void ratio_interval(const struct tally *t, double near,
 			   struct rm_figure *f)
 {
 	double g = t->clusters, shift = f->value - near, total = t->sum[1];
-	double variance, margin;
+	double variance;
 
 	if (g < 2)
 		return;
 	variance = (t->uu - 2 * shift * t->ub + shift * shift * t->bb) /
 		(total * total) * (g / (g - 1));
-	margin = Z * sqrt(RM_MAX(variance, 0));
-	f->low = f->value - margin;
-	f->high = f->value + margin;
+	f->error = sqrt(RM_MAX(variance, 0));
+	f->low = f->value - Z * f->error;
+	f->high = f->value + Z * f->error;
 	if (f->metric->unit == RM_UNIT_SHARE &&
 	    (f->value == 0 || f->value == 1)) {
 		f->low = f->value == 0 ? 0 : g / (g + Z * Z);
@@ -248,7 +253,7 @@ static int influence_interval(const struct rm_scores *s, const double *psi,
 {
 	const size_t step = 8 * STEP;
 	size_t chunks = (s->records + step - 1) / step, c;
-	double *part = rm_malloc(chunks, sizeof(*part)), sum = 0, margin;
+	double *part = rm_malloc(chunks, sizeof(*part)), sum = 0;
 	double g = (double)s->clusters;
 
 	if (!part)
@@ -260,9 +265,9 @@ static int influence_interval(const struct rm_scores *s, const double *psi,
 	for (c = 0; c < chunks; c++)
 		sum += part[c];
 	free(part);
-	margin = Z * sqrt(sum * g / (g - 1));
-	f->low = f->value - margin;
-	f->high = f->value + margin;
+	f->error = sqrt(sum * g / (g - 1));
+	f->low = f->value - Z * f->error;
+	f->high = f->value + Z * f->error;
 	clip(f);
 	return 0;
 }
@@ -609,7 +614,7 @@ int rm_evaluate(struct rm_scores *s, const struct rm_evaluation *e,
 
 	for (n = 0; e->metrics[n] && status == 0; n++) {
 		figures[n] = (struct rm_figure){ e->metrics[n], NAN, NAN,
-						 NAN };
+						 NAN, NAN };
 		status = evaluate_one(s, &psi, &figures[n]);
 	}
 	free(psi);

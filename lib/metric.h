@@ -71,6 +71,14 @@ struct rm_scores {
 	size_t parts;
 	char **part_name;
 
+	/* Whose they are, where that was kept. */
+	uint64_t *id;		/* [records] where in id_text each begins */
+	char *id_text;		/* each ends in a NUL */
+	uint64_t *key;		/* [records] 0: none; NULL: no field */
+
+	/* The same records scored by another: borrowed, or NULL. */
+	const struct rm_scores *other;
+
 	struct rm_order order;	/* of reward, made when first needed */
 	struct rm_bins *bins;	/* [RM_BINS_KINDS] the same */
 };
@@ -86,6 +94,8 @@ struct rm_scorer;
  */
 struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
 				const char *field, const char *by);
+/* Before the first record: keep ids and keys (field id is then needed). */
+int rm_scorer_keep_ids(struct rm_scorer *s);
 /* The message names the field; the caller adds file and record. */
 int rm_scorer_add(struct rm_scorer *s, const struct rm_record *rec);
 /* The scores (rm_scores_free); the scorer is then empty. */
@@ -145,7 +155,9 @@ enum rm_unit {
 	RM_UNIT_SHARE,		/* 0..1, read as per cent */
 	RM_UNIT_NUMBER,
 	RM_UNIT_CORRELATION,	/* -1..1 */
-	RM_UNIT_COUNT
+	RM_UNIT_COUNT,
+	RM_UNIT_SHARE_CHANGE,	/* -1..1, read as per cent with a sign */
+	RM_UNIT_CHANGE		/* any number, read with a sign */
 };
 
 #define RM_METRIC_SUMS 16	/* the most sums that a metric may ask for */
@@ -195,6 +207,7 @@ struct rm_figure {
 	const struct rm_metric_kind *metric;
 	double value;		/* NaN: could not be computed */
 	double low, high;	/* 95 % interval; NaN: none */
+	double error;		/* standard error by formula; NaN: none */
 };
 
 struct rm_evaluation {

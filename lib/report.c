@@ -1,3 +1,4 @@
+#include "report/against.h"
 #include "report/bins.h"
 
 #include <stdlib.h>
@@ -42,6 +43,10 @@ static void put_value(struct rm_buf *out, const struct rm_figure *f)
 {
 	if (isnan(f->value))
 		rm_buf_puts(out, "n/a");
+	else if (f->metric->unit == RM_UNIT_SHARE_CHANGE)
+		rm_buf_printf(out, "%+.1f %%", 100 * f->value);
+	else if (f->metric->unit == RM_UNIT_CHANGE)
+		rm_buf_printf(out, "%+.4f", f->value);
 	else if (f->metric->unit == RM_UNIT_SHARE)
 		rm_buf_printf(out, "%.1f %%", 100 * f->value);
 	else if (f->metric->unit == RM_UNIT_COUNT)
@@ -54,7 +59,8 @@ static void put_interval(struct rm_buf *out, const struct rm_figure *f)
 {
 	if (isnan(f->low))
 		return;
-	if (f->metric->unit == RM_UNIT_SHARE)
+	if (f->metric->unit == RM_UNIT_SHARE ||
+	    f->metric->unit == RM_UNIT_SHARE_CHANGE)
 		rm_buf_printf(out, "[%.1f, %.1f]", 100 * f->low,
 			      100 * f->high);
 	else
@@ -71,8 +77,8 @@ static void put_cell(struct rm_buf *out, struct rm_buf *cell, int width,
 	rm_buf_clear(cell);
 }
 
-static void put_figure(struct rm_buf *out, struct rm_buf *cell,
-		       const struct rm_figure *f)
+void rm_report_figure_text(struct rm_buf *out, struct rm_buf *cell,
+			   const struct rm_figure *f)
 {
 	rm_buf_printf(out, "  %-15s  ", f->metric->name);
 	put_value(cell, f);
@@ -198,7 +204,7 @@ static void put_section(struct rm_buf *out, struct rm_buf *cell,
 			continue;
 		if (!shown++)
 			rm_buf_printf(out, "\n%s\n", sections[section].title);
-		put_figure(out, cell, &r->figures[i]);
+		rm_report_figure_text(out, cell, &r->figures[i]);
 	}
 	if (shown && sections[section].say)
 		sections[section].say(out, r);
@@ -341,6 +347,7 @@ static void render_text(const struct rm_report *r, struct rm_buf *out)
 	put_title(out, r);
 	for (section = 0; section < (int)RM_COUNT(sections); section++)
 		put_section(out, &cell, r, (enum rm_section)section);
+	rm_report_against_text(out, &cell, r);
 	put_parts(out, &cell, r);
 	put_history(out, r);
 	out->failed |= cell.failed;
@@ -378,9 +385,8 @@ static bool has_interval(const struct rm_metric_kind *m)
 	return m->influence || m->slope || (m->rows && !m->value);
 }
 
-/* "name": value, and "name_ci": [low, high] for what can have one. */
-static void put_json_figures(struct rm_buf *out, int indent,
-			     const struct rm_figure *f, size_t n)
+void rm_report_figures_json(struct rm_buf *out, int indent,
+			    const struct rm_figure *f, size_t n)
 {
 	size_t i;
 
@@ -415,7 +421,7 @@ static void put_json_parts(struct rm_buf *out, const struct rm_report *r)
 		rm_buf_puts(out, i ? ",\n" : "\n");
 		put_key(out, 4, r->part[i].name);
 		rm_buf_printf(out, "{\n      \"n\": %zu,\n", r->part[i].n);
-		put_json_figures(out, 6, r->part[i].figures, r->metrics);
+		rm_report_figures_json(out, 6, r->part[i].figures, r->metrics);
 		rm_buf_puts(out, "    }");
 	}
 	rm_buf_puts(out, r->parts ? "\n  },\n" : "},\n");
@@ -456,7 +462,7 @@ static void render_json(const struct rm_report *r, struct rm_buf *out)
 	put_string(out, "ties_count", rm_ties_names[r->ties]);
 	put_string(out, "probability", r->calibrated ? "prob" : "sigmoid");
 	put_string(out, "length_unit", r->length_unit);
-	put_json_figures(out, 2, r->figures, r->metrics);
+	rm_report_figures_json(out, 2, r->figures, r->metrics);
 	out->len -= out->len && out->data[out->len - 1] == '\n';
 	rm_buf_puts(out, ",\n");
 	if (r->bins[RM_BINS_WIDTH] || r->bins[RM_BINS_MASS]) {
@@ -464,6 +470,7 @@ static void render_json(const struct rm_report *r, struct rm_buf *out)
 		rm_report_bins_json(out, r->bins);
 		rm_buf_puts(out, ",\n");
 	}
+	rm_report_against_json(out, r);
 	put_string(out, "by", r->by);
 	put_json_parts(out, r);
 	put_json_missing(out, r);
@@ -477,7 +484,7 @@ static void render_json(const struct rm_report *r, struct rm_buf *out)
 
 /* ---- tsv ---- */
 
-static void put_tsv_number(struct rm_buf *out, double x)
+void rm_report_number_tsv(struct rm_buf *out, double x)
 {
 	char number[32];
 
@@ -503,9 +510,9 @@ static void put_tsv_figures(struct rm_buf *out, const char *name, size_t n,
 	for (i = 0; i < metrics; i++, f++) {
 		put_tsv_name(out, name);
 		rm_buf_printf(out, "\t%s", f->metric->name);
-		put_tsv_number(out, f->value);
-		put_tsv_number(out, f->low);
-		put_tsv_number(out, f->high);
+		rm_report_number_tsv(out, f->value);
+		rm_report_number_tsv(out, f->low);
+		rm_report_number_tsv(out, f->high);
 		rm_buf_putc(out, '\n');
 	}
 }
@@ -518,6 +525,7 @@ static void render_tsv(const struct rm_report *r, struct rm_buf *out)
 		      r->by ? r->by : "subset");
 	put_tsv_figures(out, "*", r->n, r->figures, r->metrics);
 	rm_report_bins_tsv(out, r->bins);
+	rm_report_against_tsv(out, r);
 	for (i = 0; i < r->parts; i++)
 		put_tsv_figures(out, r->part[i].name, r->part[i].n,
 				r->part[i].figures, r->metrics);

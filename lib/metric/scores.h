@@ -10,6 +10,10 @@
  */
 int rm_scores_cluster(struct rm_scores **s, const uint64_t *key);
 
+/* The n records of these numbers, in that order, as scores of their own. */
+struct rm_scores *rm_scores_choose(const struct rm_scores *s,
+				   const uint32_t *record, size_t n);
+
 /* Whether record r is the first of a cluster. */
 static inline bool rm_scores_begins(const struct rm_scores *s, size_t r)
 {
