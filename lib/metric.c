@@ -154,7 +154,8 @@ static void clip(struct rm_figure *f)
 	};
 
 	f->low = RM_MAX(f->low, range[f->metric->unit][0]);
-	f->high = RM_MIN(f->high, range[f->metric->unit][1]);
+	f->high = RM_MIN(f->high, f->metric->most > 0 ? f->metric->most :
+			 range[f->metric->unit][1]);
 }
 
 /*

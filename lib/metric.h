@@ -185,6 +185,7 @@ struct rm_metric_kind {
 	double (*value)(const double *sums);
 	/* slope[sums]: the derivatives of value; gives it an interval. */
 	void (*slope)(const double *sums, double *slope);
+	double most;		/* ends intervals; 0: the unit's own end */
 	bool bootstrap;
 	bool table;		/* a column of the report's table of parts */
 	/* NaN where it cannot be computed; -1 only for want of memory. */

@@ -187,7 +187,7 @@ const struct rm_metric_kind rm_metric_ece_mass = {
 	"their edges the deciles of P over the points (as scikit-learn's "
 	"strategy \"quantile\"), which the interval takes as given",
 	"all weights are 0",
-	.influence = ece_mass
+	.influence = ece_mass, .most = 1
 };
 
 static int reliability_part(struct rm_scores *s, double *value, double *psi)

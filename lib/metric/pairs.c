@@ -250,5 +250,5 @@ const struct rm_metric_kind rm_metric_auc = {
 	"all comparisons, d the difference of rewards; soft labels count as "
 	"weights of both classes, equal scores half",
 	"all weights are 0",
-	.influence = auc_influence
+	.influence = auc_influence, .most = 1
 };

@@ -116,7 +116,7 @@ const struct rm_metric_kind rm_metric_brier = {
 	"mean squared error of P",
 	"weighted mean of (P - p)^2 over comparisons",
 	"all weights are 0",
-	.sums = 2, .rows = brier_rows, .bootstrap = true
+	.sums = 2, .rows = brier_rows, .most = 1, .bootstrap = true
 };
 
 static int confidence_rows(const struct rm_scores *s, size_t from, size_t to,
@@ -211,7 +211,8 @@ const struct rm_metric_kind rm_metric_ece = {
 	"mean p|",
 	"all weights are 0",
 	.sums = RM_ECE_BINS + 1, .rows = ece_rows, .value = ece_value,
-	.bootstrap = true, .table = true, .influence = rm_bins_ece
+	.bootstrap = true, .table = true, .influence = rm_bins_ece,
+	.most = 1
 };
 
 /*
@@ -262,5 +263,5 @@ const struct rm_metric_kind rm_metric_ece_seed = {
 	"model does not reach 0",
 	"no comparison has a preference",
 	.sums = RM_ECE_BINS + 1, .rows = ece_seed_rows, .value = ece_value,
-	.slope = ece_slope
+	.slope = ece_slope, .most = 1
 };

@@ -115,7 +115,7 @@ static void check_figure(const char *what, const struct rm_figure *f,
 	if (isnan(f->low))
 		fail_msg("%s: %s has no interval", what, name);
 	low = RM_MAX(low, f->metric->unit == RM_UNIT_CORRELATION ? -1 : 0);
-	if (f->metric->unit != RM_UNIT_NUMBER)
+	if (f->metric->unit != RM_UNIT_NUMBER || f->metric->most == 1)
 		high = RM_MIN(high, 1);
 	assert_near(what, name, f->low, low);
 	assert_near(what, name, f->high, high);
