@@ -248,9 +248,8 @@ static double cluster_squares(const struct rm_scores *s, const double *psi,
 	return sum + c * c;
 }
 
-/* The variance is G / (G - 1) sum over clusters (sum of psi)^2. */
-static int influence_interval(const struct rm_scores *s, const double *psi,
-			      struct rm_figure *f)
+int rm_scores_error(const struct rm_scores *s, const double *psi,
+		    double *error)
 {
 	const size_t step = 8 * STEP;
 	size_t chunks = (s->records + step - 1) / step, c;
@@ -266,33 +265,17 @@ static int influence_interval(const struct rm_scores *s, const double *psi,
 	for (c = 0; c < chunks; c++)
 		sum += part[c];
 	free(part);
-	f->error = sqrt(sum * g / (g - 1));
+	*error = g > 1 ? sqrt(sum * g / (g - 1)) : NAN;
+	return 0;
+}
+
+static void normal_interval(struct rm_figure *f)
+{
+	if (!isfinite(f->value) || !isfinite(f->error))
+		return;
 	f->low = f->value - Z * f->error;
 	f->high = f->value + Z * f->error;
 	clip(f);
-	return 0;
-}
-
-/* psi[records] as zeros, made by the first that needs it and passed on. */
-static int make_psi(const struct rm_scores *s, double **psi)
-{
-	if (!*psi)
-		*psi = rm_malloc(s->records, sizeof(**psi));
-	if (!*psi)
-		return -1;
-	memset(*psi, 0, s->records * sizeof(**psi));
-	return 0;
-}
-
-static int evaluate_influence(struct rm_scores *s, double **psi,
-			      struct rm_figure *f)
-{
-	if (make_psi(s, psi) < 0 ||
-	    f->metric->influence(s, &f->value, *psi) < 0)
-		return -1;
-	if (s->clusters < 2 || !isfinite(f->value))
-		return 0;
-	return influence_interval(s, *psi, f);
 }
 
 /* What records [from, to) add to the sums, times the slopes. */
@@ -312,23 +295,25 @@ static int weigh_rows(const struct rm_scores *s,
 }
 
 /* The delta method: the influence on the sums is what is added to them. */
-static int slope_interval(const struct rm_scores *s, const double *sum,
-			  double **psi, struct rm_figure *f)
+static int slope_error(const struct rm_scores *s, const double *sum,
+		       struct rm_figure *f)
 {
 	double slope[RM_METRIC_SUMS];
+	double *psi = rm_calloc(s->records, sizeof(*psi));
 	size_t chunks = (s->records + STEP - 1) / STEP, c;
 	int status = 0;
 
-	if (s->clusters < 2 || !isfinite(f->value))
-		return 0;
-	if (make_psi(s, psi) < 0)
+	if (!psi)
 		return -1;
 	f->metric->slope(sum, slope);
 #pragma omp parallel for reduction(|:status) if (chunks > 1)
 	for (c = 0; c < chunks; c++)
 		status |= weigh_rows(s, f->metric, slope, c * STEP,
-				     RM_MIN(s->records, (c + 1) * STEP), *psi);
-	return status ? -1 : influence_interval(s, *psi, f);
+				     RM_MIN(s->records, (c + 1) * STEP), psi);
+	if (status == 0)
+		status = rm_scores_error(s, psi, &f->error);
+	free(psi);
+	return status;
 }
 
 /* ---- bootstrap ---- */
@@ -587,38 +572,38 @@ static int bootstrap(const struct rm_scores *s, const struct rm_evaluation *e,
 	return status;
 }
 
-static int evaluate_one(struct rm_scores *s, double **psi,
-			struct rm_figure *f)
+static int evaluate_one(struct rm_scores *s, struct rm_figure *f)
 {
+	const struct rm_metric_kind *m = f->metric;
 	double sum[RM_METRIC_SUMS];
 	int status;
 
-	if (f->metric->influence)
-		status = evaluate_influence(s, psi, f);
-	else if (f->metric->whole)
-		status = f->metric->whole(s, &f->value);
+	if (m->estimate)
+		status = m->estimate(s, &f->value, &f->error);
+	else if (m->whole)
+		status = m->whole(s, &f->value);
 	else
 		status = evaluate_sums(s, f, sum);
-	if (status == 0 && f->metric->slope)
-		status = slope_interval(s, sum, psi, f);
 	if (!isfinite(f->value))
 		f->value = NAN;
-	return status < 0 ? rm_wrap("%s", f->metric->name) : 0;
+	if (status == 0 && m->slope && !isnan(f->value))
+		status = slope_error(s, sum, f);
+	if (m->estimate || m->slope)
+		normal_interval(f);
+	return status < 0 ? rm_wrap("%s", m->name) : 0;
 }
 
 int rm_evaluate(struct rm_scores *s, const struct rm_evaluation *e,
 		struct rm_figure *figures)
 {
-	double *psi = NULL;
 	size_t n;
 	int status = 0;
 
 	for (n = 0; e->metrics[n] && status == 0; n++) {
 		figures[n] = (struct rm_figure){ e->metrics[n], NAN, NAN,
 						 NAN, NAN };
-		status = evaluate_one(s, &psi, &figures[n]);
+		status = evaluate_one(s, &figures[n]);
 	}
-	free(psi);
 	if (status < 0)
 		return -1;
 	return e->bootstrap ? bootstrap(s, e, figures, n) : 0;

@@ -164,7 +164,7 @@ enum rm_unit {
 
 /*
  * A metric is either a function of sums over records (rows, value), or of all
- * scores at once (whole, or influence with an interval).
+ * scores at once (whole, or estimate with an interval).
  */
 struct rm_metric_kind {
 	const char *name;	/* also the JSON key */
@@ -191,12 +191,11 @@ struct rm_metric_kind {
 	/* NaN where it cannot be computed; -1 only for want of memory. */
 	int (*whole)(struct rm_scores *s, double *value);
 	/*
-	 * The same with the interval: psi[records], given as zeros, becomes
-	 * the influence of each record on the figure (Hampel 1974), so that
-	 * the figure moves by psi[r] for each unit of weight that r gains,
-	 * in units of r's own.  Goes before rows and whole.
+	 * The same with its standard error, of influence functions (Hampel
+	 * 1974) clustered by prompt; *error stays NaN where there is none.
+	 * Goes before rows and whole.
 	 */
-	int (*influence)(struct rm_scores *s, double *value, double *psi);
+	int (*estimate)(struct rm_scores *s, double *value, double *error);
 };
 
 /* All metrics, in the order of reports; ends in NULL. */
@@ -248,6 +247,9 @@ size_t rm_ece_bin(double prob);
  */
 enum rm_bins_kind {
 	RM_BINS_WIDTH, RM_BINS_MASS,
+	RM_BINS_TABLES,			/* how many there are to show */
+	/* Not those points, but P of what is preferred, against P > .5. */
+	RM_BINS_SEED = RM_BINS_TABLES,
 	RM_BINS_KINDS
 };
 
@@ -258,11 +260,19 @@ enum rm_bin_sum {
 	RM_BIN_SUMS
 };
 
+/* What is made of the sums: see lib/metric/brier.c. */
+enum rm_part {
+	RM_PART_GAP, RM_PART_RELIABILITY, RM_PART_RESOLUTION,
+	RM_PART_UNCERTAINTY, RM_PART_WITHIN_VAR, RM_PART_WITHIN_COV,
+	RM_PARTS
+};
+
 struct rm_bins {
-	bool made;
+	bool made, estimated;
 	double edge[RM_ECE_BINS + 1];
 	size_t points[RM_ECE_BINS];
 	double sum[RM_ECE_BINS][RM_BIN_SUMS];
+	double part[RM_PARTS], error[RM_PARTS];	/* once estimated */
 };
 
 /* Made when first asked for, the scores' own; NULL for want of memory. */

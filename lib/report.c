@@ -382,7 +382,7 @@ static void put_size(struct rm_buf *out, const char *key, size_t n)
 /* Whether data of several prompts give this metric one. */
 static bool has_interval(const struct rm_metric_kind *m)
 {
-	return m->influence || m->slope || (m->rows && !m->value);
+	return m->estimate || m->slope || (m->rows && !m->value);
 }
 
 void rm_report_figures_json(struct rm_buf *out, int indent,

@@ -33,7 +33,7 @@ struct rm_report {
 	size_t metrics;
 	struct rm_figure *figures;	/* [metrics] of all */
 	/* The reliability tables; NULL: not asked for. */
-	const struct rm_bins *bins[RM_BINS_KINDS];
+	const struct rm_bins *bins[RM_BINS_TABLES];
 	/* What another model makes of the same records, or NULL. */
 	const struct rm_compared *against;
 	const char *other;		/* what was read for it */

@@ -220,10 +220,10 @@ static int evaluate_part(const struct rm_scores *s, size_t part,
 /* The table behind ece, and that behind ece_mass, where they are shown. */
 static int find_bins(struct rm_scores *s, struct rm_report *r)
 {
-	static const char *const of[RM_BINS_KINDS] = { "ece", "ece_mass" };
+	static const char *const of[RM_BINS_TABLES] = { "ece", "ece_mass" };
 	size_t k, i;
 
-	for (k = 0; k < RM_BINS_KINDS; k++)
+	for (k = 0; k < RM_BINS_TABLES; k++)
 		for (i = 0; i < r->metrics; i++) {
 			if (strcmp(r->figures[i].metric->name, of[k]) != 0)
 				continue;

@@ -1,6 +1,7 @@
 /* Points in bins of P: the table behind calibration errors and the parts of
  * the Brier score. */
 #include "metric/bins.h"
+#include "metric/scores.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -176,24 +177,48 @@ static int find_deciles(const struct rm_scores *s, double *edge)
 	return 0;
 }
 
-/* ---- sums ---- */
+/* ---- points ---- */
 
-static inline size_t bin_of(const struct rm_bins *b, bool mass, double prob)
+/* rm_ece_bin, without its branches: P is hard to foretell. */
+static inline size_t bin_of(const struct rm_bins *b, double prob)
 {
 	size_t bin = 0;
 
-	if (!mass)
-		return rm_ece_bin(prob);
-	/* No branches: P is hard to foretell. */
 	for (size_t i = 1; i < RM_ECE_BINS; i++)
 		bin += prob > b->edge[i];
 	return bin;
 }
 
-static inline void add_point(struct rm_bins *b, bool mass, double w,
-			     double prob, double label)
+/* A comparison's points: how many, what they say, what came of it. */
+struct points {
+	int n;
+	double prob[2], label[2];
+};
+
+static inline void find_points(const struct rm_scores *s,
+			       enum rm_bins_kind kind, size_t i,
+			       struct points *q)
 {
-	size_t bin = bin_of(b, mass, prob);
+	double p = rm_scores_p(s, i);
+
+	rm_scores_prob(s, i, &q->prob[0], &q->prob[1]);
+	q->label[0] = p;
+	q->label[1] = 1 - p;
+	q->n = 2;
+	if (kind != RM_BINS_SEED)
+		return;
+	q->n = p != .5;
+	if (p < .5)
+		q->prob[0] = q->prob[1];
+	q->label[0] = q->prob[0] > .5;
+}
+
+/* ---- sums ---- */
+
+static inline void add_point(struct rm_bins *b, double w, double prob,
+			     double label)
+{
+	size_t bin = bin_of(b, prob);
 	double *sum = b->sum[bin];
 
 	b->points[bin]++;
@@ -205,26 +230,27 @@ static inline void add_point(struct rm_bins *b, bool mass, double w,
 	sum[RM_BIN_FO] += w * prob * label;
 }
 
-static void add_records(const struct rm_scores *s, bool mass, size_t from,
-			size_t to, struct rm_bins *b)
+static void add_records(const struct rm_scores *s, enum rm_bins_kind kind,
+			size_t from, size_t to, struct rm_bins *b)
 {
-	double prob, other, p, w;
+	struct points q;
 	size_t r, i;
 
 	for (r = from; r < to; r++) {
-		w = rm_scores_weight(s, r);
+		double w = rm_scores_weight(s, r);
+
 		for (i = rm_scores_comparison(s, r);
 		     i < rm_scores_comparison(s, r + 1); i++) {
-			p = rm_scores_p(s, i);
-			rm_scores_prob(s, i, &prob, &other);
-			add_point(b, mass, w, prob, p);
-			add_point(b, mass, w, other, 1 - p);
+			find_points(s, kind, i, &q);
+			for (int k = 0; k < q.n; k++)
+				add_point(b, w, q.prob[k], q.label[k]);
 		}
 	}
 }
 
 /* Sums over fixed chunks in order: the same for any number of threads. */
-static int fill(const struct rm_scores *s, bool mass, struct rm_bins *b)
+static int fill(const struct rm_scores *s, enum rm_bins_kind kind,
+		struct rm_bins *b)
 {
 	size_t chunks = (s->records + STEP - 1) / STEP, c, i, k;
 	struct rm_bins *part = rm_calloc(chunks, sizeof(*part));
@@ -234,7 +260,7 @@ static int fill(const struct rm_scores *s, bool mass, struct rm_bins *b)
 #pragma omp parallel for schedule(dynamic) if (chunks > 1)
 	for (c = 0; c < chunks; c++) {
 		memcpy(part[c].edge, b->edge, sizeof(b->edge));
-		add_records(s, mass, c * STEP,
+		add_records(s, kind, c * STEP,
 			    RM_MIN(s->records, (c + 1) * STEP), &part[c]);
 	}
 	for (c = 0; c < chunks; c++)
@@ -247,10 +273,8 @@ static int fill(const struct rm_scores *s, bool mass, struct rm_bins *b)
 	return 0;
 }
 
-const struct rm_bins *rm_scores_bins(struct rm_scores *s,
-				     enum rm_bins_kind kind)
+static struct rm_bins *find_bins(struct rm_scores *s, enum rm_bins_kind kind)
 {
-	bool mass = kind == RM_BINS_MASS;
 	struct rm_bins *b;
 	size_t i;
 
@@ -263,46 +287,114 @@ const struct rm_bins *rm_scores_bins(struct rm_scores *s,
 		return b;
 	for (i = 0; i <= RM_ECE_BINS; i++)
 		b->edge[i] = (double)i * .1;
-	if (mass && s->n && find_deciles(s, b->edge) < 0)
+	if (kind == RM_BINS_MASS && s->n && find_deciles(s, b->edge) < 0)
 		return NULL;
-	b->made = fill(s, mass, b) == 0;
+	b->made = fill(s, kind, b) == 0;
 	return b->made ? b : NULL;
 }
 
-/* ---- influence ---- */
-
-static inline double point(const struct rm_bins *b, bool mass,
-			   const double (*slope)[RM_BIN_SUMS], double prob,
-			   double label)
+const struct rm_bins *rm_scores_bins(struct rm_scores *s,
+				     enum rm_bins_kind kind)
 {
-	const double *g = slope[bin_of(b, mass, prob)];
-
-	return g[RM_BIN_W] + prob * (g[RM_BIN_F] + prob * g[RM_BIN_FF]) +
-		label * (g[RM_BIN_O] + label * g[RM_BIN_OO] +
-			 prob * g[RM_BIN_FO]);
+	return find_bins(s, kind);
 }
 
-int rm_bins_influence(struct rm_scores *s, enum rm_bins_kind kind,
-		      const double (*slope)[RM_BIN_SUMS], double *psi)
+/* ---- standard errors ---- */
+
+/* Of one cluster, by part; and the squares of those before. */
+struct spread {
+	double psi[RM_PARTS], squares[RM_PARTS];
+};
+
+static void end_cluster(struct spread *t)
 {
-	const struct rm_bins *b = rm_scores_bins(s, kind);
-	bool mass = kind == RM_BINS_MASS;
+	for (size_t k = 0; k < RM_PARTS; k++) {
+		t->squares[k] += t->psi[k] * t->psi[k];
+		t->psi[k] = 0;
+	}
+}
+
+/* A point's influence on each part, by the slopes of its bin. */
+static inline void spread_point(struct spread *t,
+				const double (*by)[RM_PARTS], double w,
+				double prob, double label)
+{
+	for (size_t k = 0; k < RM_PARTS; k++)
+		t->psi[k] += w * (by[RM_BIN_W][k] +
+			prob * (by[RM_BIN_F][k] + prob * by[RM_BIN_FF][k]) +
+			label * (by[RM_BIN_O][k] + label * by[RM_BIN_OO][k] +
+				 prob * by[RM_BIN_FO][k]));
+}
+
+/* The clusters that begin in [from, to). */
+static void spread_records(const struct rm_scores *s, enum rm_bins_kind kind,
+			   const struct rm_slopes *slopes, size_t from,
+			   size_t to, struct spread *t)
+{
+	const struct rm_bins *b = &s->bins[kind];
+	struct points q;
 	size_t r, i;
+
+	while (from < to && !rm_scores_begins(s, from))
+		from++;
+	if (from == to)
+		return;
+	while (to < s->records && !rm_scores_begins(s, to))
+		to++;
+	for (r = from; r < to; r++) {
+		double w = rm_scores_weight(s, r);
+
+		if (rm_scores_begins(s, r))
+			end_cluster(t);
+		for (i = rm_scores_comparison(s, r);
+		     i < rm_scores_comparison(s, r + 1); i++) {
+			find_points(s, kind, i, &q);
+			for (int k = 0; k < q.n; k++)
+				spread_point(t, slopes->by[bin_of(b,
+					q.prob[k])], w, q.prob[k],
+					q.label[k]);
+		}
+	}
+	end_cluster(t);
+}
+
+static int find_errors(const struct rm_scores *s, enum rm_bins_kind kind,
+		       const struct rm_slopes *slopes, double *error)
+{
+	size_t chunks = (s->records + STEP - 1) / STEP, c, k;
+	struct spread *t = rm_calloc(chunks, sizeof(*t));
+	double g = (double)s->clusters, sum;
+
+	if (!t)
+		return -1;
+#pragma omp parallel for schedule(dynamic) if (chunks > 1)
+	for (c = 0; c < chunks; c++)
+		spread_records(s, kind, slopes, c * STEP,
+			       RM_MIN(s->records, (c + 1) * STEP), &t[c]);
+	for (k = 0; k < RM_PARTS; k++) {
+		for (sum = 0, c = 0; c < chunks; c++)
+			sum += t[c].squares[k];
+		error[k] = g > 1 ? sqrt(sum * g / (g - 1)) : NAN;
+	}
+	free(t);
+	return 0;
+}
+
+int rm_bins_estimate(struct rm_scores *s, enum rm_bins_kind kind,
+		     enum rm_part part, double *value, double *error)
+{
+	struct rm_bins *b = find_bins(s, kind);
+	struct rm_slopes slopes;
 
 	if (!b)
 		return -1;
-#pragma omp parallel for private(i) if (s->records > STEP)
-	for (r = 0; r < s->records; r++) {
-		double prob, other, p, sum = 0;
-
-		for (i = rm_scores_comparison(s, r);
-		     i < rm_scores_comparison(s, r + 1); i++) {
-			p = rm_scores_p(s, i);
-			rm_scores_prob(s, i, &prob, &other);
-			sum += point(b, mass, slope, prob, p) +
-				point(b, mass, slope, other, 1 - p);
-		}
-		psi[r] = rm_scores_weight(s, r) * sum;
+	if (!b->estimated) {
+		rm_parts_of(b, b->part, &slopes);
+		if (find_errors(s, kind, &slopes, b->error) < 0)
+			return -1;
+		b->estimated = true;
 	}
+	*value = b->part[part];
+	*error = b->error[part];
 	return 0;
 }

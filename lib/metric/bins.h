@@ -4,14 +4,20 @@
 
 #include "metric.h"
 
-/*
- * The influence of each record on a figure whose derivative by sum k of bin
- * b is slope[b][k], the edges taken as given: psi[records], overwritten.
- */
-int rm_bins_influence(struct rm_scores *s, enum rm_bins_kind kind,
-		      const double (*slope)[RM_BIN_SUMS], double *psi);
+/* The derivatives of each part by the sums of each bin. */
+struct rm_slopes {
+	double by[RM_ECE_BINS][RM_BIN_SUMS][RM_PARTS];
+};
 
-/* The expected calibration error of equal-width bins, and its influence. */
-int rm_bins_ece(struct rm_scores *s, double *value, double *psi);
+/* The value of each part, and its slopes; NaN where weights are all 0. */
+void rm_parts_of(const struct rm_bins *b, double *part,
+		 struct rm_slopes *slopes);
+
+/* One part of the bins of a kind with its standard error. */
+int rm_bins_estimate(struct rm_scores *s, enum rm_bins_kind kind,
+		     enum rm_part part, double *value, double *error);
+
+/* The expected calibration error of bins of equal width, and its error. */
+int rm_bins_ece(struct rm_scores *s, double *value, double *error);
 
 #endif

@@ -20,164 +20,78 @@
 #include <math.h>
 #include <string.h>
 
-/* The value of one part and its derivatives by the sums of the bins. */
-typedef double (*part_of)(const struct rm_bins *b, double total,
-			  double (*slope)[RM_BIN_SUMS]);
-
-static int evaluate(struct rm_scores *s, enum rm_bins_kind kind, part_of part,
-		    double *value, double *psi)
+/* Slopes by bin are over the total of weights: less of it raises all. */
+static void put_slopes(struct rm_slopes *slopes, size_t bin, enum rm_part part,
+		       const double by[RM_BIN_SUMS])
 {
-	const struct rm_bins *b = rm_scores_bins(s, kind);
-	double slope[RM_ECE_BINS][RM_BIN_SUMS] = {{0}}, total = 0;
-	size_t i;
+	for (size_t k = 0; k < RM_BIN_SUMS; k++)
+		slopes->by[bin][k][part] = by[k];
+}
 
-	*value = NAN;
-	if (!b)
-		return -1;
-	for (i = 0; i < RM_ECE_BINS; i++)
+/* What bin b adds to each part times the total, and its slopes. */
+static void add_bin(const struct rm_bins *b, size_t bin, double *part,
+		    struct rm_slopes *slopes)
+{
+	const double *v = b->sum[bin];
+	double f = v[RM_BIN_F] / v[RM_BIN_W], o = v[RM_BIN_O] / v[RM_BIN_W];
+	double miss = v[RM_BIN_F] - v[RM_BIN_O], gap = f - o;
+	double side = (miss > 0) - (miss < 0);
+
+	part[RM_PART_GAP] += fabs(miss);
+	put_slopes(slopes, bin, RM_PART_GAP, (double[RM_BIN_SUMS]){
+		[RM_BIN_F] = side, [RM_BIN_O] = -side });
+	part[RM_PART_RELIABILITY] += miss * gap;
+	put_slopes(slopes, bin, RM_PART_RELIABILITY, (double[RM_BIN_SUMS]){
+		[RM_BIN_F] = 2 * gap, [RM_BIN_O] = -2 * gap,
+		[RM_BIN_W] = -gap * gap });
+	/* The mean label is 1/2 by symmetry, whatever is drawn. */
+	part[RM_PART_RESOLUTION] += v[RM_BIN_W] * (o - .5) * (o - .5);
+	put_slopes(slopes, bin, RM_PART_RESOLUTION, (double[RM_BIN_SUMS]){
+		[RM_BIN_O] = 2 * o - 1, [RM_BIN_W] = .25 - o * o });
+	part[RM_PART_UNCERTAINTY] += v[RM_BIN_OO] - v[RM_BIN_O] +
+		v[RM_BIN_W] / 4;
+	put_slopes(slopes, bin, RM_PART_UNCERTAINTY, (double[RM_BIN_SUMS]){
+		[RM_BIN_OO] = 1, [RM_BIN_O] = -1, [RM_BIN_W] = .25 });
+	part[RM_PART_WITHIN_VAR] += v[RM_BIN_FF] - v[RM_BIN_F] * f;
+	put_slopes(slopes, bin, RM_PART_WITHIN_VAR, (double[RM_BIN_SUMS]){
+		[RM_BIN_FF] = 1, [RM_BIN_F] = -2 * f, [RM_BIN_W] = f * f });
+	part[RM_PART_WITHIN_COV] += 2 * (v[RM_BIN_FO] - v[RM_BIN_F] * o);
+	put_slopes(slopes, bin, RM_PART_WITHIN_COV, (double[RM_BIN_SUMS]){
+		[RM_BIN_FO] = 2, [RM_BIN_F] = -2 * o, [RM_BIN_O] = -2 * f,
+		[RM_BIN_W] = 2 * f * o });
+}
+
+void rm_parts_of(const struct rm_bins *b, double *part,
+		 struct rm_slopes *slopes)
+{
+	double total = 0;
+	size_t i, j, k;
+
+	memset(slopes, 0, sizeof(*slopes));
+	memset(part, 0, RM_PARTS * sizeof(*part));
+	for (i = 0; i < RM_ECE_BINS; i++) {
 		total += b->sum[i][RM_BIN_W];
-	if (!(total > 0))
-		return 0;
-	*value = part(b, total, slope);
-	/* Every part is a sum over `total`: more of it lowers all. */
-	for (i = 0; i < RM_ECE_BINS; i++)
-		slope[i][RM_BIN_W] -= *value / total;
-	return rm_bins_influence(s, kind,
-				 (const double (*)[RM_BIN_SUMS])slope, psi);
-}
-
-/* F_b - O_b; sum (F - O)^2 / W, over the total. */
-static double reliability(const struct rm_bins *b, double total,
-			  double (*slope)[RM_BIN_SUMS])
-{
-	double sum = 0;
-	size_t i;
-
-	for (i = 0; i < RM_ECE_BINS; i++) {
-		const double *v = b->sum[i];
-		double gap;
-
-		if (!(v[RM_BIN_W] > 0))
-			continue;
-		gap = (v[RM_BIN_F] - v[RM_BIN_O]) / v[RM_BIN_W];
-		sum += v[RM_BIN_W] * gap * gap;
-		slope[i][RM_BIN_F] = 2 * gap / total;
-		slope[i][RM_BIN_O] = -2 * gap / total;
-		slope[i][RM_BIN_W] = -gap * gap / total;
+		if (b->sum[i][RM_BIN_W] > 0)
+			add_bin(b, i, part, slopes);
 	}
-	return sum / total;
-}
-
-/* The mean label is 1/2 by symmetry, whatever is drawn. */
-static double resolution(const struct rm_bins *b, double total,
-			 double (*slope)[RM_BIN_SUMS])
-{
-	double sum = 0;
-	size_t i;
-
-	for (i = 0; i < RM_ECE_BINS; i++) {
-		const double *v = b->sum[i];
-		double mean;
-
-		if (!(v[RM_BIN_W] > 0))
-			continue;
-		mean = v[RM_BIN_O] / v[RM_BIN_W];
-		sum += v[RM_BIN_W] * (mean - .5) * (mean - .5);
-		slope[i][RM_BIN_O] = 2 * (mean - .5) / total;
-		slope[i][RM_BIN_W] = (.25 - mean * mean) / total;
+	for (k = 0; k < RM_PARTS; k++) {
+		part[k] /= total;
+		for (i = 0; i < RM_ECE_BINS; i++) {
+			slopes->by[i][RM_BIN_W][k] -= part[k];
+			for (j = 0; j < RM_BIN_SUMS; j++)
+				slopes->by[i][j][k] /= total;
+		}
 	}
-	return sum / total;
 }
 
-/* sum (o - 1/2)^2 = sum o^2 - o + 1/4. */
-static double uncertainty(const struct rm_bins *b, double total,
-			  double (*slope)[RM_BIN_SUMS])
+int rm_bins_ece(struct rm_scores *s, double *value, double *error)
 {
-	double sum = 0;
-	size_t i;
-
-	for (i = 0; i < RM_ECE_BINS; i++) {
-		const double *v = b->sum[i];
-
-		sum += v[RM_BIN_OO] - v[RM_BIN_O] + v[RM_BIN_W] / 4;
-		slope[i][RM_BIN_OO] = 1 / total;
-		slope[i][RM_BIN_O] = -1 / total;
-		slope[i][RM_BIN_W] = .25 / total;
-	}
-	return sum / total;
+	return rm_bins_estimate(s, RM_BINS_WIDTH, RM_PART_GAP, value, error);
 }
 
-static double within_var(const struct rm_bins *b, double total,
-			 double (*slope)[RM_BIN_SUMS])
+static int ece_mass(struct rm_scores *s, double *value, double *error)
 {
-	double sum = 0;
-	size_t i;
-
-	for (i = 0; i < RM_ECE_BINS; i++) {
-		const double *v = b->sum[i];
-		double mean;
-
-		if (!(v[RM_BIN_W] > 0))
-			continue;
-		mean = v[RM_BIN_F] / v[RM_BIN_W];
-		sum += v[RM_BIN_FF] - v[RM_BIN_F] * mean;
-		slope[i][RM_BIN_FF] = 1 / total;
-		slope[i][RM_BIN_F] = -2 * mean / total;
-		slope[i][RM_BIN_W] = mean * mean / total;
-	}
-	return RM_MAX(sum, 0) / total;
-}
-
-static double within_cov(const struct rm_bins *b, double total,
-			 double (*slope)[RM_BIN_SUMS])
-{
-	double sum = 0;
-	size_t i;
-
-	for (i = 0; i < RM_ECE_BINS; i++) {
-		const double *v = b->sum[i];
-		double f, o;
-
-		if (!(v[RM_BIN_W] > 0))
-			continue;
-		f = v[RM_BIN_F] / v[RM_BIN_W];
-		o = v[RM_BIN_O] / v[RM_BIN_W];
-		sum += 2 * (v[RM_BIN_FO] - v[RM_BIN_F] * o);
-		slope[i][RM_BIN_FO] = 2 / total;
-		slope[i][RM_BIN_F] = -2 * o / total;
-		slope[i][RM_BIN_O] = -2 * f / total;
-		slope[i][RM_BIN_W] = 2 * f * o / total;
-	}
-	return sum / total;
-}
-
-/* sum |F - O|, over the total. */
-static double gap(const struct rm_bins *b, double total,
-		  double (*slope)[RM_BIN_SUMS])
-{
-	double sum = 0, side;
-	size_t i;
-
-	for (i = 0; i < RM_ECE_BINS; i++) {
-		const double *v = b->sum[i];
-		double miss = v[RM_BIN_F] - v[RM_BIN_O];
-
-		side = (miss > 0) - (miss < 0);
-		sum += fabs(miss);
-		slope[i][RM_BIN_F] = side / total;
-		slope[i][RM_BIN_O] = -side / total;
-	}
-	return sum / total;
-}
-
-int rm_bins_ece(struct rm_scores *s, double *value, double *psi)
-{
-	return evaluate(s, RM_BINS_WIDTH, gap, value, psi);
-}
-
-static int ece_mass(struct rm_scores *s, double *value, double *psi)
-{
-	return evaluate(s, RM_BINS_MASS, gap, value, psi);
+	return rm_bins_estimate(s, RM_BINS_MASS, RM_PART_GAP, value, error);
 }
 
 const struct rm_metric_kind rm_metric_ece_mass = {
@@ -187,12 +101,13 @@ const struct rm_metric_kind rm_metric_ece_mass = {
 	"their edges the deciles of P over the points (as scikit-learn's "
 	"strategy \"quantile\"), which the interval takes as given",
 	"all weights are 0",
-	.influence = ece_mass, .most = 1
+	.estimate = ece_mass, .most = 1
 };
 
-static int reliability_part(struct rm_scores *s, double *value, double *psi)
+static int reliability_part(struct rm_scores *s, double *value, double *error)
 {
-	return evaluate(s, RM_BINS_WIDTH, reliability, value, psi);
+	return rm_bins_estimate(s, RM_BINS_WIDTH, RM_PART_RELIABILITY,
+				value, error);
 }
 
 const struct rm_metric_kind rm_metric_reliability = {
@@ -202,12 +117,13 @@ const struct rm_metric_kind rm_metric_reliability = {
 	"of (mean P - mean p)^2; brier = reliability - resolution + "
 	"uncertainty + within_var - within_cov",
 	"all weights are 0",
-	.influence = reliability_part
+	.estimate = reliability_part
 };
 
-static int resolution_part(struct rm_scores *s, double *value, double *psi)
+static int resolution_part(struct rm_scores *s, double *value, double *error)
 {
-	return evaluate(s, RM_BINS_WIDTH, resolution, value, psi);
+	return rm_bins_estimate(s, RM_BINS_WIDTH, RM_PART_RESOLUTION,
+				value, error);
 }
 
 const struct rm_metric_kind rm_metric_resolution = {
@@ -216,12 +132,13 @@ const struct rm_metric_kind rm_metric_resolution = {
 	"Murphy's resolution in the bins of ece: the weighted mean over bins "
 	"of (mean p - 1/2)^2",
 	"all weights are 0",
-	.influence = resolution_part
+	.estimate = resolution_part
 };
 
-static int uncertainty_part(struct rm_scores *s, double *value, double *psi)
+static int uncertainty_part(struct rm_scores *s, double *value, double *error)
 {
-	return evaluate(s, RM_BINS_WIDTH, uncertainty, value, psi);
+	return rm_bins_estimate(s, RM_BINS_WIDTH, RM_PART_UNCERTAINTY,
+				value, error);
 }
 
 const struct rm_metric_kind rm_metric_uncertainty = {
@@ -230,12 +147,13 @@ const struct rm_metric_kind rm_metric_uncertainty = {
 	"Murphy's uncertainty: the variance of the labels over the points, "
 	"1/4 where all are 0 or 1",
 	"all weights are 0",
-	.influence = uncertainty_part
+	.estimate = uncertainty_part
 };
 
-static int within_var_part(struct rm_scores *s, double *value, double *psi)
+static int within_var_part(struct rm_scores *s, double *value, double *error)
 {
-	return evaluate(s, RM_BINS_WIDTH, within_var, value, psi);
+	return rm_bins_estimate(s, RM_BINS_WIDTH, RM_PART_WITHIN_VAR,
+				value, error);
 }
 
 const struct rm_metric_kind rm_metric_within_var = {
@@ -243,12 +161,13 @@ const struct rm_metric_kind rm_metric_within_var = {
 	"of brier: variance of P in a bin",
 	"the variance of P within the bins of ece (Stephenson et al. 2008)",
 	"all weights are 0",
-	.influence = within_var_part
+	.estimate = within_var_part
 };
 
-static int within_cov_part(struct rm_scores *s, double *value, double *psi)
+static int within_cov_part(struct rm_scores *s, double *value, double *error)
 {
-	return evaluate(s, RM_BINS_WIDTH, within_cov, value, psi);
+	return rm_bins_estimate(s, RM_BINS_WIDTH, RM_PART_WITHIN_COV,
+				value, error);
 }
 
 const struct rm_metric_kind rm_metric_within_cov = {
@@ -257,5 +176,5 @@ const struct rm_metric_kind rm_metric_within_cov = {
 	"twice the covariance of P and p within the bins of ece (Stephenson "
 	"et al. 2008)",
 	"all weights are 0",
-	.influence = within_cov_part
+	.estimate = within_cov_part
 };

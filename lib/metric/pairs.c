@@ -1,5 +1,5 @@
 /* The figures of comparisons: who is ahead. */
-#include "metric.h"
+#include "metric/scores.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -193,11 +193,15 @@ static double area(const struct rm_order *o, const struct rm_scores *s,
 }
 
 /* Each comparison wins twice its placement, and dilutes what all have. */
-static void spread_area(const struct rm_scores *s, const double *place,
-			double value, double all, double *psi)
+static int area_error(const struct rm_scores *s, const double *place,
+		      double value, double all, double *error)
 {
+	double *psi = rm_malloc(s->records, sizeof(*psi));
 	size_t r, i;
+	int status;
 
+	if (!psi)
+		return -1;
 #pragma omp parallel for private(i) if (s->records > 1 << 14)
 	for (r = 0; r < s->records; r++) {
 		double sum = 0;
@@ -207,9 +211,12 @@ static void spread_area(const struct rm_scores *s, const double *place,
 			sum += place[i] / all - value;
 		psi[r] = 2 * rm_scores_weight(s, r) * sum / all;
 	}
+	status = rm_scores_error(s, psi, error);
+	free(psi);
+	return status;
 }
 
-static int auc_influence(struct rm_scores *s, double *value, double *psi)
+static int auc_estimate(struct rm_scores *s, double *value, double *error)
 {
 	struct rm_order o = {0};
 	double *distance = NULL, *weight = NULL;
@@ -234,8 +241,8 @@ static int auc_influence(struct rm_scores *s, double *value, double *psi)
 		goto out;
 	/* The distances have done their work; placements take their room. */
 	*value = area(&o, s, weight, all_up, at_zero, distance) / (all * all);
-	spread_area(s, distance, *value, all, psi);
-	status = 0;
+	rm_order_fini(&o);
+	status = area_error(s, distance, *value, all, error);
 out:
 	rm_order_fini(&o);
 	free(distance);
@@ -250,5 +257,5 @@ const struct rm_metric_kind rm_metric_auc = {
 	"all comparisons, d the difference of rewards; soft labels count as "
 	"weights of both classes, equal scores half",
 	"all weights are 0",
-	.influence = auc_influence, .most = 1
+	.estimate = auc_estimate, .most = 1
 };

@@ -211,7 +211,7 @@ const struct rm_metric_kind rm_metric_ece = {
 	"mean p|",
 	"all weights are 0",
 	.sums = RM_ECE_BINS + 1, .rows = ece_rows, .value = ece_value,
-	.bootstrap = true, .table = true, .influence = rm_bins_ece,
+	.bootstrap = true, .table = true, .estimate = rm_bins_ece,
 	.most = 1
 };
 
@@ -221,37 +221,9 @@ const struct rm_metric_kind rm_metric_ece = {
  * .5) or all wrong (below), so a perfect model scores badly: it measures how
  * far P is from 0 and 1.
  */
-static int ece_seed_rows(const struct rm_scores *s, size_t from, size_t to,
-			 double *out)
+static int ece_seed(struct rm_scores *s, double *value, double *error)
 {
-	memset(out, 0, (to - from) * (RM_ECE_BINS + 1) * sizeof(*out));
-	for (size_t r = from; r < to; r++, out += RM_ECE_BINS + 1) {
-		size_t i, end = rm_scores_comparison(s, r + 1);
-		double w = rm_scores_weight(s, r), prob, other;
-
-		for (i = rm_scores_comparison(s, r); i < end; i++) {
-			int prefers = rm_scores_prefers(s, i);
-
-			if (!prefers)
-				continue;
-			rm_scores_prob(s, i, &prob, &other);
-			if (prefers < 0)
-				prob = other;
-			out[rm_ece_bin(prob)] += w * (prob - (prob > .5));
-			out[RM_ECE_BINS] += w;
-		}
-	}
-	return 0;
-}
-
-/* By sum b the sign of its gap, by the total less of the value. */
-static void ece_slope(const double *sums, double *slope)
-{
-	double total = sums[RM_ECE_BINS];
-
-	for (size_t b = 0; b < RM_ECE_BINS; b++)
-		slope[b] = ((sums[b] > 0) - (sums[b] < 0)) / total;
-	slope[RM_ECE_BINS] = -ece_value(sums) / total;
+	return rm_bins_estimate(s, RM_BINS_SEED, RM_PART_GAP, value, error);
 }
 
 const struct rm_metric_kind rm_metric_ece_seed = {
@@ -262,6 +234,5 @@ const struct rm_metric_kind rm_metric_ece_seed = {
 	"all right or all wrong by construction, so a perfectly calibrated "
 	"model does not reach 0",
 	"no comparison has a preference",
-	.sums = RM_ECE_BINS + 1, .rows = ece_seed_rows, .value = ece_value,
-	.slope = ece_slope, .most = 1
+	.estimate = ece_seed, .most = 1
 };

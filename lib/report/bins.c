@@ -53,7 +53,7 @@ void rm_report_bins_json(struct rm_buf *out,
 	size_t k, i, n = 0;
 
 	rm_buf_puts(out, "{");
-	for (k = 0; k < RM_BINS_KINDS; k++) {
+	for (k = 0; k < RM_BINS_TABLES; k++) {
 		if (!bins[k])
 			continue;
 		rm_buf_printf(out, "%s\n    \"%s\": [", n++ ? "," : "",
@@ -81,7 +81,7 @@ void rm_report_bins_tsv(struct rm_buf *out,
 {
 	size_t k, i;
 
-	for (k = 0; k < RM_BINS_KINDS; k++)
+	for (k = 0; k < RM_BINS_TABLES; k++)
 		for (i = 0; bins[k] && i < RM_ECE_BINS; i++) {
 			const struct rm_bins *b = bins[k];
 

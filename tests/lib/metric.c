@@ -643,7 +643,7 @@ static void test_table(void **state)
 		assert_ptr_equal(rm_metric_find((*m)->name), *m);
 		assert_true(strlen((*m)->brief) <= 36);
 		assert_true(strlen((*m)->name) <= 15);
-		assert_true((*m)->rows || (*m)->whole || (*m)->influence);
+		assert_true((*m)->rows || (*m)->whole || (*m)->estimate);
 		assert_true((*m)->rows || !(*m)->bootstrap);
 		assert_true((*m)->sums <= RM_METRIC_SUMS);
 		if (m > rm_metrics())
