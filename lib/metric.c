@@ -225,9 +225,24 @@ static int evaluate_sums(const struct rm_scores *s, struct rm_figure *f,
 
 /* ---- influence, and its interval ---- */
 
+/* Of record r: psi[r], or the sum over its responses. */
+static inline double record_psi(const struct rm_scores *s, const double *psi,
+				bool responses, size_t r)
+{
+	size_t i, end;
+	double sum = 0;
+
+	if (!responses)
+		return psi[r];
+	end = rm_scores_response(s, r + 1);
+	for (i = rm_scores_response(s, r); i < end; i++)
+		sum += psi[i];
+	return sum;
+}
+
 /* Sum of the squares of clusters that begin in [from, to). */
 static double cluster_squares(const struct rm_scores *s, const double *psi,
-			      size_t from, size_t to)
+			      bool responses, size_t from, size_t to)
 {
 	double sum = 0, c = 0;
 	size_t r;
@@ -243,13 +258,13 @@ static double cluster_squares(const struct rm_scores *s, const double *psi,
 			sum += c * c;
 			c = 0;
 		}
-		c += psi[r];
+		c += record_psi(s, psi, responses, r);
 	}
 	return sum + c * c;
 }
 
-int rm_scores_error(const struct rm_scores *s, const double *psi,
-		    double *error)
+static int find_error(const struct rm_scores *s, const double *psi,
+		      bool responses, double *error)
 {
 	const size_t step = 8 * STEP;
 	size_t chunks = (s->records + step - 1) / step, c;
@@ -260,13 +275,25 @@ int rm_scores_error(const struct rm_scores *s, const double *psi,
 		return -1;
 #pragma omp parallel for schedule(dynamic) if (chunks > 1)
 	for (c = 0; c < chunks; c++)
-		part[c] = cluster_squares(s, psi, c * step,
+		part[c] = cluster_squares(s, psi, responses, c * step,
 					  RM_MIN(s->records, (c + 1) * step));
 	for (c = 0; c < chunks; c++)
 		sum += part[c];
 	free(part);
 	*error = g > 1 ? sqrt(sum * g / (g - 1)) : NAN;
 	return 0;
+}
+
+int rm_scores_error(const struct rm_scores *s, const double *psi,
+		    double *error)
+{
+	return find_error(s, psi, false, error);
+}
+
+int rm_responses_error(const struct rm_scores *s, const double *psi,
+		       double *error)
+{
+	return find_error(s, psi, true, error);
 }
 
 static void normal_interval(struct rm_figure *f)

@@ -22,6 +22,10 @@ struct rm_scores *rm_scores_choose(const struct rm_scores *s,
 int rm_scores_error(const struct rm_scores *s, const double *psi,
 		    double *error);
 
+/* The same where response i has influence psi[i]. */
+int rm_responses_error(const struct rm_scores *s, const double *psi,
+		       double *error);
+
 /* Whether record r is the first of a cluster. */
 static inline bool rm_scores_begins(const struct rm_scores *s, size_t r)
 {

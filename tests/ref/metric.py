@@ -149,8 +149,46 @@ def within(records, f):
     return ratio(w * np.array(value), w, np.array(key))
 
 
-def pooled(records, f, pairs):
-    x, y = [], []
+def above(x):
+    return (x[:, None] > x) + .5 * (x[:, None] == x)
+
+
+def spearman_psi(x, y):
+    """Influence on rho, from the matrix of who is above whom."""
+    n, X, Y = len(x), above(x), above(y)
+    f, g = X.mean(1) - .5, Y.mean(1) - .5
+
+    def moment(a, A, b, B):
+        return a * b + A.T @ b / n + B.T @ a / n - 3 * np.mean(a * b)
+
+    xy, xx, yy = moment(f, X, g, Y), moment(f, X, f, X), moment(g, Y, g, Y)
+    rho = np.mean(f * g) / np.sqrt(np.mean(f * f) * np.mean(g * g))
+    return (xy / np.sqrt(np.mean(f * f) * np.mean(g * g)) -
+            rho / 2 * (xx / np.mean(f * f) + yy / np.mean(g * g))) / n
+
+
+def kendall_psi(x, y):
+    a, b = (np.sign(v[:, None] - v) for v in (x, y))
+    k, u, v = (a * b).mean(1), (a * a).mean(1), (b * b).mean(1)
+    K, U, V = k.mean(), u.mean(), v.mean()
+    return (2 * (k - K) / np.sqrt(U * V) - K / np.sqrt(U * V) *
+            ((u - U) / U + (v - V) / V)) / len(x)
+
+
+def correlation(x, y, key, f, groups):
+    """A rank correlation of all responses and its interval."""
+    x, y = np.array(x, float), np.array(y, float)
+    psi = (spearman_psi if f is spearmanr else kendall_psi)(x, y)
+    # One more of a response moves the figure as its influence says.
+    i, times = len(x) // 3, 200
+    far = [f(np.repeat(x, t), np.repeat(y, t))[0] for t in (
+        np.full(len(x), times), times + (np.arange(len(x)) == i))]
+    assert np.isclose((far[1] - far[0]) * times, psi[i], atol=2e-3 / len(x))
+    return spread(f(x, y)[0], psi, np.array(key), groups)
+
+
+def pooled(records, f, pairs, groups):
+    x, y, key = [], [], []
     for n, r in enumerate(records):
         label = r.get("score") or [-v for v in r.get("rank") or []]
         if not label:
@@ -158,7 +196,8 @@ def pooled(records, f, pairs):
             label = [0 if p >= .5 else -1, 0 if p <= .5 else -1]
         x += r["reward"]
         y += label
-    return f(x, y)[0]
+        key += [r["key"]] * len(label)
+    return correlation(x, y, key, f, groups)
 
 
 def ece_seed(prob, w, key, groups):
@@ -214,8 +253,8 @@ def figures(records, pairs, ties):
         "auc": area(d, p, w, key, groups),
         "spearman": within(records, spearmanr),
         "kendall": within(records, kendalltau),
-        "spearman_pooled": pooled(records, spearmanr, pairs),
-        "kendall_pooled": pooled(records, kendalltau, pairs),
+        "spearman_pooled": pooled(records, spearmanr, pairs, groups),
+        "kendall_pooled": pooled(records, kendalltau, pairs, groups),
         "log_loss": ratio(w * (-p * np.log(P) - (1 - p) * np.log(Q)), w, key),
         "brier": ratio(w * (P - p) ** 2, w, key),
         "ece_seed": ece_seed(one, w[has], key[has], groups),
@@ -228,9 +267,11 @@ def figures(records, pairs, ties):
     assert np.isclose(out["auc"][0], auc, atol=1e-12)
     assert np.isclose(out["ece"][0], ece(prob, label, w2), atol=1e-12)
     if "longer" in c:
-        out["length_corr"] = spearmanr(
+        out["length_corr"] = correlation(
             [v for r in records for v in r["reward"]],
-            [v for r in records for v in r["length"]])[0]
+            [v for r in records for v in r["length"]],
+            [r["key"] for r in records for v in r["length"]], spearmanr,
+            groups)
         out["longer_wins"] = ratio((w * (1 + prefers * c["longer"]) / 2)[has],
                                    w[has], key[has])
     return {k: [float(x) for x in v] if isinstance(v, tuple) else
