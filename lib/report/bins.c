@@ -18,8 +18,8 @@ void rm_report_bins_text(struct rm_buf *out, const struct rm_bins *b)
 {
 	size_t i;
 
-	rm_buf_puts(out, "\nOf what it calls likely, how much happens?  (from both "
-		    "sides)\n");
+	rm_buf_puts(out, "\nOf what it calls likely, how much happens?  "
+		    "(from both sides)\n");
 	rm_buf_printf(out, "  %-14s%12s%10s%10s%10s\n", "P", "points",
 		      "mean P", "mean p", "gap");
 	for (i = 0; i < RM_ECE_BINS; i++) {
