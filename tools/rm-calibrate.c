@@ -397,24 +397,25 @@ static void tell_held_out(const struct rm_scores *s, const struct effect *e)
 static json_t *calibration_json(struct rm_scores *s, const struct rm_calib *c,
 				const struct points *q, bool pairs)
 {
+	const bool folds = o.folds > 0;
 	struct effect fitted, held;
 	json_t *json;
 
 	if (find_fitted(s, c, &fitted) < 0 ||
-	    (o.folds && find_held_out(s, q, pairs, &held) < 0))
+	    (folds && find_held_out(s, q, pairs, &held) < 0))
 		return NULL;
 	if (rm_calib_warning(c))
 		rm_cli_note(&tool, "note: %s", rm_calib_warning(c));
 	if (!o.quiet) {
 		tell_fit(s, c, pairs);
-		if (o.folds)
+		if (folds)
 			tell_held_out(s, &held);
 		else
 			tell_fitted(&fitted);
 	}
 	json = rm_calib_json(c);
 	if (json && (add_effect(json, &fitted, false) < 0 ||
-		     (o.folds && add_held_out(json, &held) < 0))) {
+		     (folds && add_held_out(json, &held) < 0))) {
 		json_decref(json);
 		return NULL;
 	}

@@ -242,7 +242,7 @@ static int group_row(const struct rm_scores *s, size_t r, bool use_tau,
 {
 	size_t first = rm_scores_response(s, r);
 	size_t k = rm_scores_response(s, r + 1) - first;
-	double value, w = rm_scores_weight(s, r);
+	double value = NAN, w = rm_scores_weight(s, r);
 
 	out[0] = out[1] = 0;
 	if (k <= 2 || !s->label)
