@@ -306,30 +306,31 @@ struct spread {
 	double psi[RM_PARTS], squares[RM_PARTS];
 };
 
-static void end_cluster(struct spread *t)
+static inline void end_cluster(struct spread *t, size_t parts)
 {
-	for (size_t k = 0; k < RM_PARTS; k++) {
+	for (size_t k = 0; k < parts; k++) {
 		t->squares[k] += t->psi[k] * t->psi[k];
 		t->psi[k] = 0;
 	}
 }
 
 /* A point's influence on each part, by the slopes of its bin. */
-static inline void spread_point(struct spread *t,
+static inline void spread_point(struct spread *t, size_t parts,
 				const double (*by)[RM_PARTS], double w,
 				double prob, double label)
 {
-	for (size_t k = 0; k < RM_PARTS; k++)
+	for (size_t k = 0; k < parts; k++)
 		t->psi[k] += w * (by[RM_BIN_W][k] +
 			prob * (by[RM_BIN_F][k] + prob * by[RM_BIN_FF][k]) +
 			label * (by[RM_BIN_O][k] + label * by[RM_BIN_OO][k] +
 				 prob * by[RM_BIN_FO][k]));
 }
 
-/* The clusters that begin in [from, to). */
-static void spread_records(const struct rm_scores *s, enum rm_bins_kind kind,
-			   const struct rm_slopes *slopes, size_t from,
-			   size_t to, struct spread *t)
+/* The first `parts` of the clusters that begin in [from, to). */
+static inline void spread_records(const struct rm_scores *s,
+				  enum rm_bins_kind kind, size_t parts,
+				  const struct rm_slopes *slopes, size_t from,
+				  size_t to, struct spread *t)
 {
 	const struct rm_bins *b = &s->bins[kind];
 	struct points q;
@@ -345,17 +346,17 @@ static void spread_records(const struct rm_scores *s, enum rm_bins_kind kind,
 		double w = rm_scores_weight(s, r);
 
 		if (rm_scores_begins(s, r))
-			end_cluster(t);
+			end_cluster(t, parts);
 		for (i = rm_scores_comparison(s, r);
 		     i < rm_scores_comparison(s, r + 1); i++) {
 			find_points(s, kind, i, &q);
 			for (int k = 0; k < q.n; k++)
-				spread_point(t, slopes->by[bin_of(b,
+				spread_point(t, parts, slopes->by[bin_of(b,
 					q.prob[k])], w, q.prob[k],
 					q.label[k]);
 		}
 	}
-	end_cluster(t);
+	end_cluster(t, parts);
 }
 
 static int find_errors(const struct rm_scores *s, enum rm_bins_kind kind,
@@ -368,9 +369,20 @@ static int find_errors(const struct rm_scores *s, enum rm_bins_kind kind,
 	if (!t)
 		return -1;
 #pragma omp parallel for schedule(dynamic) if (chunks > 1)
-	for (c = 0; c < chunks; c++)
-		spread_records(s, kind, slopes, c * STEP,
-			       RM_MIN(s->records, (c + 1) * STEP), &t[c]);
+	for (c = 0; c < chunks; c++) {
+		size_t from = c * STEP, to = RM_MIN(s->records, from + STEP);
+
+		/* The kind is a constant to each, for the compiler's sake. */
+		if (kind == RM_BINS_WIDTH)
+			spread_records(s, RM_BINS_WIDTH, RM_PARTS, slopes,
+				       from, to, &t[c]);
+		else if (kind == RM_BINS_MASS)
+			spread_records(s, RM_BINS_MASS, 1, slopes, from, to,
+				       &t[c]);
+		else
+			spread_records(s, RM_BINS_SEED, 1, slopes, from, to,
+				       &t[c]);
+	}
 	for (k = 0; k < RM_PARTS; k++) {
 		for (sum = 0, c = 0; c < chunks; c++)
 			sum += t[c].squares[k];
@@ -380,6 +392,7 @@ static int find_errors(const struct rm_scores *s, enum rm_bins_kind kind,
 	return 0;
 }
 
+/* Of bins of equal mass, and the seed's, only the gap is asked for. */
 int rm_bins_estimate(struct rm_scores *s, enum rm_bins_kind kind,
 		     enum rm_part part, double *value, double *error)
 {
@@ -395,6 +408,7 @@ int rm_bins_estimate(struct rm_scores *s, enum rm_bins_kind kind,
 		b->estimated = true;
 	}
 	*value = b->part[part];
-	*error = b->error[part];
+	*error = kind == RM_BINS_WIDTH || part == RM_PART_GAP ?
+		b->error[part] : NAN;
 	return 0;
 }
