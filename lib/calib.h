@@ -39,6 +39,15 @@ extern const char *const rm_calib_methods[];
 struct rm_calib *rm_calib_fit(const char *method, bool pairs,
 			      const struct rm_calib_data *data);
 
+/*
+ * prob[n]: what a calibration fitted to the other folds says of each point.
+ * Points of a cluster share a fold; cluster[n] is below `clusters`, which
+ * `seed` deals into `folds`, at least 2.  Fails where a fit is refused.
+ */
+int rm_calib_cross(const char *method, bool pairs,
+		   const struct rm_calib_data *data, const uint32_t *cluster,
+		   size_t clusters, size_t folds, uint64_t seed, double *prob);
+
 /* P(first preferred) at d, or P(label is 1) at a reward; within (0, 1). */
 double rm_calib_prob(const struct rm_calib *c, double x);
 

@@ -144,12 +144,18 @@ static int guess(const struct rm_scores *s, const struct rm_metric_kind *m,
 
 static void clip(struct rm_figure *f)
 {
-	double min = f->metric->unit == RM_UNIT_CORRELATION ? -1 : 0;
-	double max = f->metric->unit == RM_UNIT_SHARE ||
-		f->metric->unit == RM_UNIT_CORRELATION ? 1 : HUGE_VAL;
+	static const double range[][2] = {
+		[RM_UNIT_SHARE] = { 0, 1 },
+		[RM_UNIT_NUMBER] = { 0, HUGE_VAL },
+		[RM_UNIT_CORRELATION] = { -1, 1 },
+		[RM_UNIT_COUNT] = { 0, HUGE_VAL },
+		[RM_UNIT_SHARE_CHANGE] = { -1, 1 },
+		[RM_UNIT_CHANGE] = { -HUGE_VAL, HUGE_VAL },
+	};
 
-	f->low = RM_MAX(f->low, min);
-	f->high = RM_MIN(f->high, max);
+	f->low = RM_MAX(f->low, range[f->metric->unit][0]);
+	f->high = RM_MIN(f->high, f->metric->most > 0 ? f->metric->most :
+			 range[f->metric->unit][1]);
 }
 
 /*
@@ -163,15 +169,15 @@ static void ratio_interval(const struct tally *t, double near,
 			   struct rm_figure *f)
 {
 	double g = t->clusters, shift = f->value - near, total = t->sum[1];
-	double variance, margin;
+	double variance;
 
 	if (g < 2)
 		return;
 	variance = (t->uu - 2 * shift * t->ub + shift * shift * t->bb) /
 		(total * total) * (g / (g - 1));
-	margin = Z * sqrt(RM_MAX(variance, 0));
-	f->low = f->value - margin;
-	f->high = f->value + margin;
+	f->error = sqrt(RM_MAX(variance, 0));
+	f->low = f->value - Z * f->error;
+	f->high = f->value + Z * f->error;
 	if (f->metric->unit == RM_UNIT_SHARE &&
 	    (f->value == 0 || f->value == 1)) {
 		f->low = f->value == 0 ? 0 : g / (g + Z * Z);
@@ -180,7 +186,9 @@ static void ratio_interval(const struct tally *t, double near,
 	clip(f);
 }
 
-static int evaluate_sums(const struct rm_scores *s, struct rm_figure *f)
+/* sum[RM_METRIC_SUMS] becomes the metric's sums. */
+static int evaluate_sums(const struct rm_scores *s, struct rm_figure *f,
+			 double *sum)
 {
 	const size_t step = 8 * STEP;
 	const struct rm_metric_kind *m = f->metric;
@@ -208,10 +216,131 @@ static int evaluate_sums(const struct rm_scores *s, struct rm_figure *f)
 	free(part);
 	if (all.status)
 		return rm_fail("out of memory computing %s", m->name);
+	memcpy(sum, all.sum, sizeof(all.sum));
 	f->value = m->value ? m->value(all.sum) : all.sum[0] / all.sum[1];
 	if (is_ratio(m) && isfinite(f->value))
 		ratio_interval(&all, near, f);
 	return 0;
+}
+
+/* ---- influence, and its interval ---- */
+
+/* Of record r: psi[r], or the sum over its responses. */
+static inline double record_psi(const struct rm_scores *s, const double *psi,
+				bool responses, size_t r)
+{
+	size_t i, end;
+	double sum = 0;
+
+	if (!responses)
+		return psi[r];
+	end = rm_scores_response(s, r + 1);
+	for (i = rm_scores_response(s, r); i < end; i++)
+		sum += psi[i];
+	return sum;
+}
+
+/* Sum of the squares of clusters that begin in [from, to). */
+static double cluster_squares(const struct rm_scores *s, const double *psi,
+			      bool responses, size_t from, size_t to)
+{
+	double sum = 0, c = 0;
+	size_t r;
+
+	while (from < to && !rm_scores_begins(s, from))
+		from++;
+	if (from == to)
+		return 0;
+	while (to < s->records && !rm_scores_begins(s, to))
+		to++;
+	for (r = from; r < to; r++) {
+		if (rm_scores_begins(s, r)) {
+			sum += c * c;
+			c = 0;
+		}
+		c += record_psi(s, psi, responses, r);
+	}
+	return sum + c * c;
+}
+
+static int find_error(const struct rm_scores *s, const double *psi,
+		      bool responses, double *error)
+{
+	const size_t step = 8 * STEP;
+	size_t chunks = (s->records + step - 1) / step, c;
+	double *part = rm_malloc(chunks, sizeof(*part)), sum = 0;
+	double g = (double)s->clusters;
+
+	if (!part)
+		return -1;
+#pragma omp parallel for schedule(dynamic) if (chunks > 1)
+	for (c = 0; c < chunks; c++)
+		part[c] = cluster_squares(s, psi, responses, c * step,
+					  RM_MIN(s->records, (c + 1) * step));
+	for (c = 0; c < chunks; c++)
+		sum += part[c];
+	free(part);
+	*error = g > 1 ? sqrt(sum * g / (g - 1)) : NAN;
+	return 0;
+}
+
+int rm_scores_error(const struct rm_scores *s, const double *psi,
+		    double *error)
+{
+	return find_error(s, psi, false, error);
+}
+
+int rm_responses_error(const struct rm_scores *s, const double *psi,
+		       double *error)
+{
+	return find_error(s, psi, true, error);
+}
+
+static void normal_interval(struct rm_figure *f)
+{
+	if (!isfinite(f->value) || !isfinite(f->error))
+		return;
+	f->low = f->value - Z * f->error;
+	f->high = f->value + Z * f->error;
+	clip(f);
+}
+
+/* What records [from, to) add to the sums, times the slopes. */
+static int weigh_rows(const struct rm_scores *s,
+		      const struct rm_metric_kind *m, const double *slope,
+		      size_t from, size_t to, double *psi)
+{
+	double row[STEP * RM_METRIC_SUMS];
+	size_t r, k;
+
+	if (m->rows(s, from, to, row) < 0)
+		return -1;
+	for (r = from; r < to; r++)
+		for (k = 0; k < m->sums; k++)
+			psi[r] += slope[k] * row[(r - from) * m->sums + k];
+	return 0;
+}
+
+/* The delta method: the influence on the sums is what is added to them. */
+static int slope_error(const struct rm_scores *s, const double *sum,
+		       struct rm_figure *f)
+{
+	double slope[RM_METRIC_SUMS];
+	double *psi = rm_calloc(s->records, sizeof(*psi));
+	size_t chunks = (s->records + STEP - 1) / STEP, c;
+	int status = 0;
+
+	if (!psi)
+		return -1;
+	f->metric->slope(sum, slope);
+#pragma omp parallel for reduction(|:status) if (chunks > 1)
+	for (c = 0; c < chunks; c++)
+		status |= weigh_rows(s, f->metric, slope, c * STEP,
+				     RM_MIN(s->records, (c + 1) * STEP), psi);
+	if (status == 0)
+		status = rm_scores_error(s, psi, &f->error);
+	free(psi);
+	return status;
 }
 
 /* ---- bootstrap ---- */
@@ -470,20 +599,39 @@ static int bootstrap(const struct rm_scores *s, const struct rm_evaluation *e,
 	return status;
 }
 
+static int evaluate_one(struct rm_scores *s, struct rm_figure *f)
+{
+	const struct rm_metric_kind *m = f->metric;
+	double sum[RM_METRIC_SUMS];
+	int status;
+
+	if (m->estimate)
+		status = m->estimate(s, &f->value, &f->error);
+	else if (m->whole)
+		status = m->whole(s, &f->value);
+	else
+		status = evaluate_sums(s, f, sum);
+	if (!isfinite(f->value))
+		f->value = NAN;
+	if (status == 0 && m->slope && !isnan(f->value))
+		status = slope_error(s, sum, f);
+	if (m->estimate || m->slope)
+		normal_interval(f);
+	return status < 0 ? rm_wrap("%s", m->name) : 0;
+}
+
 int rm_evaluate(struct rm_scores *s, const struct rm_evaluation *e,
 		struct rm_figure *figures)
 {
 	size_t n;
+	int status = 0;
 
-	for (n = 0; e->metrics[n]; n++) {
-		struct rm_figure *f = &figures[n];
-
-		*f = (struct rm_figure){ e->metrics[n], NAN, NAN, NAN };
-		if ((f->metric->whole ? f->metric->whole(s, &f->value) :
-		     evaluate_sums(s, f)) < 0)
-			return rm_wrap("%s", f->metric->name);
-		if (!isfinite(f->value))
-			f->value = NAN;
+	for (n = 0; e->metrics[n] && status == 0; n++) {
+		figures[n] = (struct rm_figure){ e->metrics[n], NAN, NAN,
+						 NAN, NAN };
+		status = evaluate_one(s, &figures[n]);
 	}
+	if (status < 0)
+		return -1;
 	return e->bootstrap ? bootstrap(s, e, figures, n) : 0;
 }

@@ -71,7 +71,16 @@ struct rm_scores {
 	size_t parts;
 	char **part_name;
 
+	/* Whose they are, where that was kept. */
+	uint64_t *id;		/* [records] where in id_text each begins */
+	char *id_text;		/* each ends in a NUL */
+	uint64_t *key;		/* [records] 0: none; NULL: no field */
+
+	/* The same records scored by another: borrowed, or NULL. */
+	const struct rm_scores *other;
+
 	struct rm_order order;	/* of reward, made when first needed */
+	struct rm_bins *bins;	/* [RM_BINS_KINDS] the same */
 };
 
 /* ---- from records ---- */
@@ -85,6 +94,8 @@ struct rm_scorer;
  */
 struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
 				const char *field, const char *by);
+/* Before the first record: keep ids and keys (field id is then needed). */
+int rm_scorer_keep_ids(struct rm_scorer *s);
 /* The message names the field; the caller adds file and record. */
 int rm_scorer_add(struct rm_scorer *s, const struct rm_record *rec);
 /* The scores (rm_scores_free); the scorer is then empty. */
@@ -116,6 +127,9 @@ static inline double rm_scores_weight(const struct rm_scores *s, size_t r)
 	return s->weight ? s->weight[r] : 1;
 }
 
+/* Another P for each comparison: [n], taken; as the field prob is. */
+void rm_scores_take_prob(struct rm_scores *s, double *prob);
+
 /* -1, 0, 1: the second is preferred, neither, the first. */
 static inline int rm_scores_prefers(const struct rm_scores *s, size_t i)
 {
@@ -141,14 +155,16 @@ enum rm_unit {
 	RM_UNIT_SHARE,		/* 0..1, read as per cent */
 	RM_UNIT_NUMBER,
 	RM_UNIT_CORRELATION,	/* -1..1 */
-	RM_UNIT_COUNT
+	RM_UNIT_COUNT,
+	RM_UNIT_SHARE_CHANGE,	/* -1..1, read as per cent with a sign */
+	RM_UNIT_CHANGE		/* any number, read with a sign */
 };
 
 #define RM_METRIC_SUMS 16	/* the most sums that a metric may ask for */
 
 /*
- * A metric is either a function of sums over records (rows, value), which
- * gives it intervals, or of all scores at once (whole).
+ * A metric is either a function of sums over records (rows, value), or of all
+ * scores at once (whole, or estimate with an interval).
  */
 struct rm_metric_kind {
 	const char *name;	/* also the JSON key */
@@ -167,10 +183,19 @@ struct rm_metric_kind {
 	int (*rows)(const struct rm_scores *s, size_t from, size_t to,
 		    double *out);
 	double (*value)(const double *sums);
+	/* slope[sums]: the derivatives of value; gives it an interval. */
+	void (*slope)(const double *sums, double *slope);
+	double most;		/* ends intervals; 0: the unit's own end */
 	bool bootstrap;
 	bool table;		/* a column of the report's table of parts */
 	/* NaN where it cannot be computed; -1 only for want of memory. */
 	int (*whole)(struct rm_scores *s, double *value);
+	/*
+	 * The same with its standard error, of influence functions (Hampel
+	 * 1974) clustered by prompt; *error stays NaN where there is none.
+	 * Goes before rows and whole.
+	 */
+	int (*estimate)(struct rm_scores *s, double *value, double *error);
 };
 
 /* All metrics, in the order of reports; ends in NULL. */
@@ -182,6 +207,7 @@ struct rm_figure {
 	const struct rm_metric_kind *metric;
 	double value;		/* NaN: could not be computed */
 	double low, high;	/* 95 % interval; NaN: none */
+	double error;		/* standard error by formula; NaN: none */
 };
 
 struct rm_evaluation {
@@ -247,5 +273,47 @@ int rm_correlate_pairs(const double *x, const double *y, size_t n,
 /* Equal-width bins (i/10, (i+1)/10], as scikit-learn's calibration_curve. */
 #define RM_ECE_BINS 10
 size_t rm_ece_bin(double prob);
+
+/* ---- reliability ---- */
+
+/*
+ * The points (P, p) and (1 - P, 1 - p) of all comparisons in bins of P, open
+ * below and closed above.  Those of equal mass end at the deciles of P,
+ * linear between order statistics, each point counting once, whatever its
+ * weight: scikit-learn's strategy "quantile".
+ */
+enum rm_bins_kind {
+	RM_BINS_WIDTH, RM_BINS_MASS,
+	RM_BINS_TABLES,			/* how many there are to show */
+	/* Not those points, but P of what is preferred, against P > .5. */
+	RM_BINS_SEED = RM_BINS_TABLES,
+	RM_BINS_KINDS
+};
+
+enum rm_bin_sum {
+	RM_BIN_W,			/* sum of weights w */
+	RM_BIN_F, RM_BIN_O,		/* of w P, w p */
+	RM_BIN_FF, RM_BIN_OO, RM_BIN_FO,	/* of w P P, w p p, w P p */
+	RM_BIN_SUMS
+};
+
+/* What is made of the sums: see lib/metric/brier.c. */
+enum rm_part {
+	RM_PART_GAP, RM_PART_RELIABILITY, RM_PART_RESOLUTION,
+	RM_PART_UNCERTAINTY, RM_PART_WITHIN_VAR, RM_PART_WITHIN_COV,
+	RM_PARTS
+};
+
+struct rm_bins {
+	bool made, estimated;
+	double edge[RM_ECE_BINS + 1];
+	size_t points[RM_ECE_BINS];
+	double sum[RM_ECE_BINS][RM_BIN_SUMS];
+	double part[RM_PARTS], error[RM_PARTS];	/* once estimated */
+};
+
+/* Made when first asked for, the scores' own; NULL for want of memory. */
+const struct rm_bins *rm_scores_bins(struct rm_scores *s,
+				     enum rm_bins_kind kind);
 
 #endif

@@ -1,4 +1,5 @@
-#include "report.h"
+#include "report/against.h"
+#include "report/bins.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,10 @@ static void put_value(struct rm_buf *out, const struct rm_figure *f)
 {
 	if (isnan(f->value))
 		rm_buf_puts(out, "n/a");
+	else if (f->metric->unit == RM_UNIT_SHARE_CHANGE)
+		rm_buf_printf(out, "%+.1f %%", 100 * f->value);
+	else if (f->metric->unit == RM_UNIT_CHANGE)
+		rm_buf_printf(out, "%+.4f", f->value);
 	else if (f->metric->unit == RM_UNIT_SHARE)
 		rm_buf_printf(out, "%.1f %%", 100 * f->value);
 	else if (f->metric->unit == RM_UNIT_COUNT)
@@ -54,7 +59,8 @@ static void put_interval(struct rm_buf *out, const struct rm_figure *f)
 {
 	if (isnan(f->low))
 		return;
-	if (f->metric->unit == RM_UNIT_SHARE)
+	if (f->metric->unit == RM_UNIT_SHARE ||
+	    f->metric->unit == RM_UNIT_SHARE_CHANGE)
 		rm_buf_printf(out, "[%.1f, %.1f]", 100 * f->low,
 			      100 * f->high);
 	else
@@ -71,8 +77,8 @@ static void put_cell(struct rm_buf *out, struct rm_buf *cell, int width,
 	rm_buf_clear(cell);
 }
 
-static void put_figure(struct rm_buf *out, struct rm_buf *cell,
-		       const struct rm_figure *f)
+void rm_report_figure_text(struct rm_buf *out, struct rm_buf *cell,
+			   const struct rm_figure *f)
 {
 	rm_buf_printf(out, "  %-15s  ", f->metric->name);
 	put_value(cell, f);
@@ -198,10 +204,12 @@ static void put_section(struct rm_buf *out, struct rm_buf *cell,
 			continue;
 		if (!shown++)
 			rm_buf_printf(out, "\n%s\n", sections[section].title);
-		put_figure(out, cell, &r->figures[i]);
+		rm_report_figure_text(out, cell, &r->figures[i]);
 	}
 	if (shown && sections[section].say)
 		sections[section].say(out, r);
+	if (section == RM_SECTION_CALIBRATION && r->bins[RM_BINS_WIDTH])
+		rm_report_bins_text(out, r->bins[RM_BINS_WIDTH]);
 }
 
 /* Which metrics are columns: those made for it, else the first four. */
@@ -384,6 +392,7 @@ static void render_text(const struct rm_report *r, struct rm_buf *out)
 	put_title(out, r);
 	for (section = 0; section < (int)RM_COUNT(sections); section++)
 		put_section(out, &cell, r, (enum rm_section)section);
+	rm_report_against_text(out, &cell, r);
 	put_beside(out, r);
 	put_parts(out, &cell, r);
 	put_history(out, r);
@@ -416,17 +425,21 @@ static void put_size(struct rm_buf *out, const char *key, size_t n)
 	rm_buf_printf(out, "%zu,\n", n);
 }
 
-/* "name": value, and "name_ci": [low, high] for what can have one. */
-static void put_json_figures(struct rm_buf *out, int indent,
-			     const struct rm_figure *f, size_t n)
+/* Whether data of several prompts give this metric one. */
+static bool has_interval(const struct rm_metric_kind *m)
+{
+	return m->estimate || m->slope || (m->rows && !m->value);
+}
+
+void rm_report_figures_json(struct rm_buf *out, int indent,
+			    const struct rm_figure *f, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++, f++) {
 		put_key(out, indent, f->metric->name);
 		rm_json_number(out, f->value);
-		if (!f->metric->whole && f->metric->unit != RM_UNIT_COUNT &&
-		    (!isnan(f->low) || !f->metric->value)) {
+		if (!isnan(f->low) || has_interval(f->metric)) {
 			rm_buf_puts(out, ",\n");
 			rm_buf_printf(out, "%*s\"%s_ci\": ", indent, "",
 				      f->metric->name);
@@ -454,7 +467,7 @@ static void put_json_parts(struct rm_buf *out, const struct rm_report *r)
 		rm_buf_puts(out, i ? ",\n" : "\n");
 		put_key(out, 4, r->part[i].name);
 		rm_buf_printf(out, "{\n      \"n\": %zu,\n", r->part[i].n);
-		put_json_figures(out, 6, r->part[i].figures, r->metrics);
+		rm_report_figures_json(out, 6, r->part[i].figures, r->metrics);
 		rm_buf_puts(out, "    }");
 	}
 	rm_buf_puts(out, r->parts ? "\n  },\n" : "},\n");
@@ -526,9 +539,15 @@ static void render_json(const struct rm_report *r, struct rm_buf *out)
 	put_string(out, "ties_count", rm_ties_names[r->ties]);
 	put_string(out, "probability", r->calibrated ? "prob" : "sigmoid");
 	put_string(out, "length_unit", r->length_unit);
-	put_json_figures(out, 2, r->figures, r->metrics);
+	rm_report_figures_json(out, 2, r->figures, r->metrics);
 	out->len -= out->len && out->data[out->len - 1] == '\n';
 	rm_buf_puts(out, ",\n");
+	if (r->bins[RM_BINS_WIDTH] || r->bins[RM_BINS_MASS]) {
+		put_key(out, 2, "bins");
+		rm_report_bins_json(out, r->bins);
+		rm_buf_puts(out, ",\n");
+	}
+	rm_report_against_json(out, r);
 	put_string(out, "by", r->by);
 	put_json_parts(out, r);
 	put_json_beside(out, r);
@@ -543,7 +562,7 @@ static void render_json(const struct rm_report *r, struct rm_buf *out)
 
 /* ---- tsv ---- */
 
-static void put_tsv_number(struct rm_buf *out, double x)
+void rm_report_number_tsv(struct rm_buf *out, double x)
 {
 	char number[32];
 
@@ -569,9 +588,9 @@ static void put_tsv_figures(struct rm_buf *out, const char *name, size_t n,
 	for (i = 0; i < metrics; i++, f++) {
 		put_tsv_name(out, name);
 		rm_buf_printf(out, "\t%s", f->metric->name);
-		put_tsv_number(out, f->value);
-		put_tsv_number(out, f->low);
-		put_tsv_number(out, f->high);
+		rm_report_number_tsv(out, f->value);
+		rm_report_number_tsv(out, f->low);
+		rm_report_number_tsv(out, f->high);
 		rm_buf_putc(out, '\n');
 	}
 }
@@ -583,6 +602,8 @@ static void render_tsv(const struct rm_report *r, struct rm_buf *out)
 	rm_buf_printf(out, "%s\tmetric\tvalue\tlow\thigh\n",
 		      r->by ? r->by : "subset");
 	put_tsv_figures(out, "*", r->n, r->figures, r->metrics);
+	rm_report_bins_tsv(out, r->bins);
+	rm_report_against_tsv(out, r);
 	for (i = 0; i < r->parts; i++)
 		put_tsv_figures(out, r->part[i].name, r->part[i].n,
 				r->part[i].figures, r->metrics);

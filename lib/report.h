@@ -12,7 +12,7 @@
 #ifndef RM_REPORT_H
 #define RM_REPORT_H
 
-#include "metric.h"
+#include "compare.h"
 
 /* One part of the data, or all of it. */
 struct rm_report_part {
@@ -33,6 +33,17 @@ struct rm_report {
 	size_t metrics;
 	struct rm_figure *figures;	/* [metrics] of all */
 	struct rm_beside_figures beside;	/* of all */
+	/* The reliability tables; NULL: not asked for. */
+	const struct rm_bins *bins[RM_BINS_TABLES];
+	/* What another model makes of the same records, or NULL. */
+	const struct rm_compared *against;
+	const char *other;		/* what was read for it */
+	/*
+	 * Smallest differences of accuracy that could be seen: from a fixed
+	 * value, of two models judged apart; that of `against` stands there.
+	 */
+	bool detectable;		/* asked for */
+	double fixed, apart;
 	const char *by;			/* what makes the parts, or NULL */
 	size_t parts;
 	struct rm_report_part *part;	/* [parts] in order of name */

@@ -8,7 +8,9 @@
 enum {
 	DIGIT_BITS = 11,
 	DIGITS = 1 << DIGIT_BITS,
+	TOP_BITS = 3 * DIGIT_BITS,	/* that passes over all keys sort by */
 	SMALL = 48,		/* sorted by insertion */
+	MIDDLE = 1 << 12,	/* sorted by comparisons */
 	SERIAL = 1 << 15	/* not worth waking threads */
 };
 
@@ -119,10 +121,139 @@ static uint64_t varying_bits(const struct radix *r)
 	return any;
 }
 
+/* ---- runs that agree in their top bits ---- */
+
+struct pair {
+	uint64_t key;
+	uint32_t index;
+};
+
+/* Of equal keys the lower index came first. */
+static int by_key(const void *a, const void *b)
+{
+	const struct pair *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return (x->index > y->index) - (x->index < y->index);
+}
+
+static void compare_sort(uint64_t *key, uint32_t *index, size_t n)
+{
+	struct pair pair[MIDDLE];
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		pair[i] = (struct pair){ key[i], index[i] };
+	qsort(pair, n, sizeof(*pair), by_key);
+	for (i = 0; i < n; i++) {
+		key[i] = pair[i].key;
+		index[i] = pair[i].index;
+	}
+}
+
+/* Digits of one run, by one thread; there is room for it in to_key. */
+static void digit_sort(const struct radix *r, size_t from, size_t n,
+		       uint64_t any)
+{
+	uint64_t *key = r->key + from, *to_key = r->to_key + from;
+	uint32_t *index = r->index + from, *to_index = r->to_index + from;
+	size_t at[DIGITS], i, d, place, count;
+	int shift;
+
+	for (shift = 0; shift < 64; shift += DIGIT_BITS) {
+		if (!digit(any, shift))
+			continue;
+		memset(at, 0, sizeof(at));
+		for (i = 0; i < n; i++)
+			at[digit(key[i], shift)]++;
+		for (d = place = 0; d < DIGITS; d++, place += count) {
+			count = at[d];
+			at[d] = place;
+		}
+		for (i = 0; i < n; i++) {
+			place = at[digit(key[i], shift)]++;
+			to_key[place] = key[i];
+			to_index[place] = index[i];
+		}
+		memcpy(key, to_key, n * sizeof(*key));
+		memcpy(index, to_index, n * sizeof(*index));
+	}
+}
+
+static void sort_run(const struct radix *r, size_t from, size_t n)
+{
+	uint64_t any = 0;
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		any |= r->key[from + i] ^ r->key[from];
+	if (!any)
+		return;
+	if (n <= SMALL)
+		insertion_sort(r->key + from, r->index + from, n);
+	else if (n <= MIDDLE)
+		compare_sort(r->key + from, r->index + from, n);
+	else
+		digit_sort(r, from, n, any);
+}
+
+/* The runs of [from, to), which begins and ends with whole ones. */
+static void sort_runs(const struct radix *r, int shift, size_t from,
+		      size_t to)
+{
+	const uint64_t *key = r->key;
+	size_t end;
+
+	for (; from < to; from = end) {
+		end = from + 1;
+		while (end < to && key[end] >> shift == key[from] >> shift)
+			end++;
+		if (end - from > 1)
+			sort_run(r, from, end - from);
+	}
+}
+
+/* Cut between runs, about every SERIAL keys; start[chunks + 1]. */
+static void cut_runs(const struct radix *r, int shift, size_t chunks,
+		     size_t *start)
+{
+	size_t c, at;
+
+	start[0] = 0;
+	for (c = 1; c < chunks; c++) {
+		at = RM_MAX(start[c - 1], c * SERIAL);
+		while (at < r->n && r->key[at] >> shift ==
+		       r->key[at - 1] >> shift)
+			at++;
+		start[c] = at;
+	}
+	start[chunks] = r->n;
+}
+
+static int settle(const struct radix *r, int shift)
+{
+	size_t chunks = (r->n + SERIAL - 1) / SERIAL, c;
+	size_t *start = rm_malloc(chunks + 1, sizeof(*start));
+
+	if (!start)
+		return -1;
+	cut_runs(r, shift, chunks, start);
+#pragma omp parallel for schedule(dynamic) num_threads(r->threads)
+	for (c = 0; c < chunks; c++)
+		sort_runs(r, shift, start[c], start[c + 1]);
+	free(start);
+	return 0;
+}
+
+/*
+ * By the top bits in which keys differ, in passes over all of them; what is
+ * alike there is few, or the same, and settled run by run.
+ */
 static int radix_sort(struct radix *r)
 {
+	int shift, lowest, bits = 0;
 	uint64_t any;
-	int shift;
 
 	if (r->n <= SMALL) {
 		insertion_sort(r->key, r->index, r->n);
@@ -134,10 +265,13 @@ static int radix_sort(struct radix *r)
 	if (!r->to_key || !r->to_index || !r->histogram)
 		return -1;
 	any = varying_bits(r);
-	for (shift = 0; shift < 64; shift += DIGIT_BITS)
+	while (bits < 64 && any >> bits)
+		bits++;
+	lowest = RM_MAX(bits - TOP_BITS, 0);
+	for (shift = lowest; shift < bits; shift += DIGIT_BITS)
 		if (digit(any, shift))
 			radix_pass(r, shift);
-	return 0;
+	return any & (((uint64_t)1 << lowest) - 1) ? settle(r, lowest) : 0;
 }
 
 static int radix_init(struct radix *r, const double *x, size_t n)

@@ -3,7 +3,7 @@
  */
 #include "calib.h"
 #include "cli.h"
-#include "metric.h"
+#include "compare.h"
 #include "model.h"
 #include "stream.h"
 
@@ -14,20 +14,24 @@
 
 static struct {
 	const char *fit, *into, *apply, *output;
-	size_t threads, max_record;
+	size_t folds, threads, max_record;
+	int64_t seed;
 	bool force, no_history, quiet;
-} o = { .max_record = RM_MAX_RECORD };
+} o = { .seed = 1, .max_record = RM_MAX_RECORD };
 
 static const struct rm_option options[] = {
 	RM_OPT_CHOICE(0, "fit", &o.fit, "METHOD",
 		      "fit to the labels of a scored stream",
 		      rm_calib_methods),
+	RM_OPT_SIZE(0, "folds", &o.folds, 0, 1000, "K",
+		    "with --fit: judge by K-fold cross-validation (0: not)"),
 	RM_OPT_STRING(0, "into", &o.into, "MODEL",
 		      "with --fit: write into this model's rm.json"),
 	RM_OPT_STRING(0, "apply", &o.apply, "FILE",
 		      "add prob to a scored stream, as FILE says"),
 	RM_OPT_FLAG(0, "force", &o.force,
 		    "replace an existing prob; mix different tokenizers"),
+	RM_OPT_SEED(&o.seed),
 	RM_OPT_THREADS(&o.threads),
 	RM_OPT_NO_HISTORY(&o.no_history),
 	RM_OPT_MAX_RECORD(&o.max_record),
@@ -106,7 +110,7 @@ static int read_all(struct rm_reader *in, struct rm_scorer *scorer,
 static int compare_with_zero(struct rm_scores *s)
 {
 	const double *label = s->graded ? s->graded : s->label;
-	size_t r, i, n = 0;
+	size_t r, i, n = 0, clusters = 0;
 
 	s->p = rm_malloc(s->responses, sizeof(*s->p));
 	free(s->d);
@@ -122,13 +126,16 @@ static int compare_with_zero(struct rm_scores *s)
 		s->p[n] = label[i];
 		if (s->weight)
 			s->weight[n] = s->weight[r];
+		if (s->cluster)
+			s->cluster[n] = s->cluster[r];
+		clusters += n == 0 || !s->cluster ||
+			s->cluster[n] != s->cluster[n - 1];
 		n++;
 	}
 	free(s->comparison);
 	s->comparison = NULL;
-	free(s->cluster);
-	s->cluster = NULL;
-	s->n = s->records = s->clusters = n;
+	s->n = s->records = n;
+	s->clusters = clusters;
 	return n ? 0 : rm_fail("no comparisons and no single responses with "
 			       "a score: nothing to calibrate");
 }
@@ -167,30 +174,51 @@ static struct rm_scores *read_scores(struct rm_reader *in, bool *pairs)
 
 /* ---- fit: the calibration and what it did ---- */
 
-/* p and weight of each comparison, in full. */
-static struct rm_calib *fit_scores(const struct rm_scores *s, bool pairs)
-{
-	double *p = rm_malloc(s->n, sizeof(*p));
-	double *weight = rm_malloc(s->n, sizeof(*weight));
-	struct rm_calib_data data = { s->n, s->d, p, weight };
-	struct rm_calib *c = NULL;
-	size_t r, i;
+/* What a fit sees: columns in full, and whose prompt each comparison is. */
+struct points {
+	struct rm_calib_data data;
+	double *p, *weight;
+	uint32_t *cluster;
+};
 
-	if (p && weight) {
-		for (r = 0; r < s->records; r++)
-			for (i = rm_scores_comparison(s, r);
-			     i < rm_scores_comparison(s, r + 1); i++) {
-				p[i] = rm_scores_p(s, i);
-				weight[i] = rm_scores_weight(s, r);
-			}
-		c = rm_calib_fit(o.fit, pairs, &data);
-	}
-	free(p);
-	free(weight);
-	return c;
+static void fini_points(struct points *q)
+{
+	free(q->p);
+	free(q->weight);
+	free(q->cluster);
 }
 
+static int init_points(struct points *q, const struct rm_scores *s)
+{
+	uint32_t cluster = 0;
+	size_t r, i;
+
+	q->p = rm_malloc(s->n, sizeof(*q->p));
+	q->weight = rm_malloc(s->n, sizeof(*q->weight));
+	q->cluster = rm_malloc(s->n, sizeof(*q->cluster));
+	q->data = (struct rm_calib_data){ s->n, s->d, q->p, q->weight };
+	if (!q->p || !q->weight || !q->cluster)
+		return -1;
+	for (r = 0; r < s->records; r++) {
+		cluster += r > 0 && (!s->cluster ||
+				     s->cluster[r] != s->cluster[r - 1]);
+		for (i = rm_scores_comparison(s, r);
+		     i < rm_scores_comparison(s, r + 1); i++) {
+			q->p[i] = rm_scores_p(s, i);
+			q->weight[i] = rm_scores_weight(s, r);
+			q->cluster[i] = cluster;
+		}
+	}
+	return 0;
+}
+
+/* What the calibration does to each figure. */
 enum { FIGURES = 3 };
+
+struct effect {
+	struct rm_figure before[FIGURES], after[FIGURES];
+	struct rm_compared change;	/* after less before */
+};
 
 static int evaluate(struct rm_scores *s, struct rm_figure *f)
 {
@@ -203,76 +231,193 @@ static int evaluate(struct rm_scores *s, struct rm_figure *f)
 	return rm_evaluate(s, &e, f);
 }
 
-static int evaluate_both(struct rm_scores *s, const struct rm_calib *c,
-			 struct rm_figure *before, struct rm_figure *after)
+/* Of prob (taken) instead of sigmoid(d), which s has again afterwards. */
+static int find_effect(struct rm_scores *s, double *prob, struct effect *e)
 {
+	struct rm_scores before = *s;
+	struct rm_evaluation none = { .bootstrap = 0 };
+	int status = evaluate(s, e->before);
+
+	rm_scores_take_prob(s, prob);
+	before.bins = NULL;
+	s->other = &before;
+	if (status == 0)
+		status = evaluate(s, e->after);
+	if (status == 0)
+		status = rm_compare(s, &none, &e->change);
+	s->other = NULL;
+	rm_scores_take_prob(s, NULL);
+	return status;
+}
+
+/* On the data that it was fitted to. */
+static int find_fitted(struct rm_scores *s, const struct rm_calib *c,
+		       struct effect *e)
+{
+	double *prob = rm_malloc(s->n, sizeof(*prob));
 	size_t i;
 
-	if (evaluate(s, before) < 0)
-		return -1;
-	s->prob = rm_malloc(s->n, sizeof(*s->prob));
-	if (!s->prob)
+	if (!prob)
 		return -1;
 #pragma omp parallel for if (s->n > 1 << 14)
 	for (i = 0; i < s->n; i++)
-		s->prob[i] = rm_calib_prob(c, s->d[i]);
-	return evaluate(s, after);
+		prob[i] = rm_calib_prob(c, s->d[i]);
+	return find_effect(s, prob, e);
 }
 
-static json_t *figures_json(const struct rm_figure *f)
+/* On data that the fits did not see. */
+static int find_held_out(struct rm_scores *s, const struct points *q,
+			 bool pairs, struct effect *e)
 {
-	json_t *object = json_object();
+	double *prob = rm_malloc(s->n, sizeof(*prob));
+
+	if (!prob)
+		return -1;
+	if (rm_calib_cross(o.fit, pairs, &q->data, q->cluster, s->clusters,
+			   o.folds, (uint64_t)o.seed, prob) < 0) {
+		free(prob);
+		return rm_wrap("--folds");
+	}
+	return find_effect(s, prob, e);
+}
+
+static json_t *number(double x)
+{
+	return isnan(x) ? json_null() : json_real(x);
+}
+
+static void add_figures(json_t *object, const struct rm_figure *f, size_t n,
+			bool intervals)
+{
+	char name[64];
 	size_t i;
 
-	for (i = 0; i < FIGURES; i++)
+	for (i = 0; i < n; i++) {
 		json_object_set_new(object, f[i].metric->name,
-				    isnan(f[i].value) ? json_null() :
-				    json_real(f[i].value));
-	return object;
+				    number(f[i].value));
+		if (!intervals)
+			continue;
+		snprintf(name, sizeof(name), "%s_ci", f[i].metric->name);
+		json_object_set_new(object, name, isnan(f[i].low) ?
+				    json_null() :
+				    json_pack("[f, f]", f[i].low, f[i].high));
+	}
 }
 
-static void tell(const struct rm_scores *s, const struct rm_calib *c,
-		 bool pairs, const struct rm_figure *before,
-		 const struct rm_figure *after)
+static int add_effect(json_t *json, const struct effect *e, bool intervals)
+{
+	json_t *before = json_object(), *after = json_object();
+
+	add_figures(before, e->before, FIGURES, intervals);
+	add_figures(after, e->after, FIGURES, intervals);
+	if (json_object_set_new(json, "before", before) < 0 ||
+	    json_object_set_new(json, "after", after) < 0)
+		return rm_fail("out of memory");
+	return 0;
+}
+
+static int add_held_out(json_t *json, const struct effect *e)
+{
+	json_t *held = json_object(), *change = json_object();
+
+	json_object_set_new(held, "folds", json_integer((json_int_t)o.folds));
+	json_object_set_new(held, "seed", json_integer(o.seed));
+	add_figures(change, e->change.difference, RM_COMPARED, true);
+	if (add_effect(held, e, true) < 0 ||
+	    json_object_set_new(held, "change", change) < 0 ||
+	    json_object_set_new(json, "held_out", held) < 0)
+		return rm_fail("out of memory");
+	return 0;
+}
+
+static void tell_fit(const struct rm_scores *s, const struct rm_calib *c,
+		     bool pairs)
 {
 	struct rm_buf text = {0};
-	size_t i;
 
-	if (rm_calib_warning(c))
-		rm_cli_note(&tool, "note: %s", rm_calib_warning(c));
-	if (o.quiet)
-		return;
 	rm_calib_describe(c, &text);
 	rm_buf_printf(&text, ", fitted to %zu %s", s->n,
 		      pairs ? "comparisons" : "responses");
-	if (s->keyed && pairs)
+	if (s->keyed)
 		rm_buf_printf(&text, " of %zu prompts", s->clusters);
 	rm_cli_note(&tool, "%s", text.failed ? "fitted" : rm_buf_text(&text));
-	for (i = 0; i < FIGURES; i++)
-		rm_cli_note(&tool, "  %-8s  %.4f -> %.4f",
-			    before[i].metric->name, before[i].value,
-			    after[i].value);
-	rm_cli_note(&tool, "  on the data it was fitted to: judge it on "
-		    "held-out data by rm-calibrate --apply | rm-eval");
 	rm_buf_fini(&text);
 }
 
-static json_t *calibration_json(struct rm_scores *s, const struct rm_calib *c,
-				bool pairs)
+static void tell_fitted(const struct effect *e)
 {
-	struct rm_figure before[FIGURES], after[FIGURES];
+	size_t i;
+
+	for (i = 0; i < FIGURES; i++)
+		rm_cli_note(&tool, "  %-8s  %.4f -> %.4f",
+			    e->before[i].metric->name, e->before[i].value,
+			    e->after[i].value);
+	rm_cli_note(&tool, "  on the data it was fitted to: --folds judges "
+		    "it on held-out data");
+}
+
+static void put_figure(struct rm_buf *out, const struct rm_figure *f,
+		       bool sign, int width)
+{
+	char cell[96];
+	int n = snprintf(cell, sizeof(cell), sign ? "%+.4f" : "%.4f",
+			 f->value);
+
+	if (!isnan(f->low))
+		snprintf(cell + n, sizeof(cell) - (size_t)n,
+			 " [%.4f, %.4f]", f->low, f->high);
+	rm_buf_printf(out, "%-*s", width, cell);
+}
+
+static void tell_held_out(const struct rm_scores *s, const struct effect *e)
+{
+	struct rm_buf line = {0};
+	size_t i, k;
+
+	rm_cli_note(&tool, "  held out in %zu folds of %ss, 95 %% intervals:",
+		    o.folds, s->keyed ? "prompt" : "record");
+	rm_cli_note(&tool, "            %-25s%-25schange", "before",
+		    "after");
+	for (i = 0; i < FIGURES; i++) {
+		rm_buf_printf(&line, "  %-8s  ", e->before[i].metric->name);
+		put_figure(&line, &e->before[i], false, 25);
+		put_figure(&line, &e->after[i], false, 25);
+		for (k = 0; k < RM_COMPARED; k++)
+			if (!strcmp(e->change.difference[k].metric->name,
+				    e->before[i].metric->name))
+				put_figure(&line, &e->change.difference[k],
+					   true, 0);
+		rm_cli_note(&tool, "%s", line.failed ? "" :
+			    rm_buf_text(&line));
+		rm_buf_clear(&line);
+	}
+	rm_buf_fini(&line);
+}
+
+static json_t *calibration_json(struct rm_scores *s, const struct rm_calib *c,
+				const struct points *q, bool pairs)
+{
+	const bool folds = o.folds > 0;
+	struct effect fitted, held;
 	json_t *json;
 
-	if (evaluate_both(s, c, before, after) < 0)
+	if (find_fitted(s, c, &fitted) < 0 ||
+	    (folds && find_held_out(s, q, pairs, &held) < 0))
 		return NULL;
-	tell(s, c, pairs, before, after);
+	if (rm_calib_warning(c))
+		rm_cli_note(&tool, "note: %s", rm_calib_warning(c));
+	if (!o.quiet) {
+		tell_fit(s, c, pairs);
+		if (folds)
+			tell_held_out(s, &held);
+		else
+			tell_fitted(&fitted);
+	}
 	json = rm_calib_json(c);
-	if (json && (json_object_set_new(json, "before",
-					 figures_json(before)) < 0 ||
-		     json_object_set_new(json, "after",
-					 figures_json(after)) < 0)) {
+	if (json && (add_effect(json, &fitted, false) < 0 ||
+		     (folds && add_held_out(json, &held) < 0))) {
 		json_decref(json);
-		return rm_fail_null("out of memory");
+		return NULL;
 	}
 	return json;
 }
@@ -297,24 +442,27 @@ static int fit(struct rm_output *out, int argc, char **argv, int first)
 	struct rm_header h = {0};
 	struct rm_scores *s = NULL;
 	struct rm_calib *c = NULL;
+	struct points q = { .p = NULL };
 	json_t *json = NULL;
 	bool pairs;
 	int status = -1;
 
 	if (in && rm_header_copy(&h, rm_reader_header(in)) == 0)
 		s = read_scores(in, &pairs);
-	if (s)
-		c = fit_scores(s, pairs);
-	if (s && !c)
-		rm_wrap("%s", rm_reader_name(in));
+	if (s && init_points(&q, s) == 0)
+		c = rm_calib_fit(o.fit, pairs, &q.data);
 	if (c)
-		json = calibration_json(s, c, pairs);
+		json = calibration_json(s, c, &q, pairs);
+	if (s && !json)
+		rm_wrap("%s", rm_reader_name(in));
 	if (json && (o.no_history ||
-		     (rm_header_add_history(&h, tool.name, argc, argv, -1) ==
+		     (rm_header_add_history(&h, tool.name, argc, argv,
+					    o.folds ? o.seed : -1) ==
 		      0 && json_object_set(json, "history", h.history) == 0)))
 		status = o.into ? rm_model_save_calibration(o.into, json) :
 			write_json(out, json);
 	json_decref(json);
+	fini_points(&q);
 	rm_calib_free(c);
 	rm_scores_free(s);
 	rm_reader_close(in);
@@ -470,6 +618,8 @@ static void check_usage(void)
 		rm_cli_usage(&tool, "either --fit METHOD or --apply FILE");
 	if (o.into && (o.apply || o.output))
 		rm_cli_usage(&tool, "--into goes with --fit, without -o");
+	if (o.folds == 1 || (o.folds && o.apply))
+		rm_cli_usage(&tool, "--folds K goes with --fit, K at least 2");
 }
 
 int main(int argc, char **argv)

@@ -5,16 +5,17 @@
 #include "report.h"
 #include "stream.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct {
 	struct rm_strings metrics;
-	const char *field, *by, *ties, *format, *output;
+	const char *field, *by, *ties, *format, *against, *output;
 	size_t bootstrap, threads, max_record;
 	int64_t seed;
-	bool force, no_history, quiet;
+	bool min_detectable, force, no_history, quiet;
 } o = { .field = "reward", .ties = "half", .format = "text", .seed = 1,
 	.max_record = RM_MAX_RECORD };
 
@@ -30,6 +31,10 @@ static const struct rm_option options[] = {
 		      rm_ties_names),
 	RM_OPT_SIZE(0, "bootstrap", &o.bootstrap, 0, 100000, "N",
 		    "intervals from N resamples of prompts (0: formula)"),
+	RM_OPT_STRING(0, "against", &o.against, "FILE",
+		      "also the difference from FILE's scores of the same"),
+	RM_OPT_FLAG(0, "min-detectable", &o.min_detectable,
+		    "how small a difference of accuracy would be seen"),
 	RM_OPT_CHOICE(0, "format", &o.format, "NAME", "kind of report",
 		      rm_report_formats),
 	RM_OPT_FLAG(0, "force", &o.force,
@@ -134,9 +139,25 @@ static bool wants_beside(void)
 	return o.metrics.n == 0 && strcmp(o.field, "reward") == 0;
 }
 
+/* Nothing to compare, or nothing that a reward said. */
+static int check_scores(const struct rm_scores *s, const char *name)
+{
+	size_t i;
+
+	if (!s->n)
+		return rm_fail("%s: no comparisons in %zu records: each has "
+			       "one response or no differing labels", name,
+			       s->records);
+	for (i = 0; i < s->n; i++)
+		if (s->d[i] != 0)
+			return 0;
+	return rm_fail("%s: every comparison ties (constant rewards): there "
+		       "is nothing to evaluate", name);
+}
+
 /*
- * The scores of a stream, and what is there beside rewards; *by becomes what
- * makes their parts, or NULL.
+ * The scores of a stream, and what is there beside rewards unless that is
+ * NULL; *by becomes what makes their parts, or NULL.
  */
 static struct rm_scores *read_scores(struct rm_reader *in, const char **by,
 				     struct rm_beside **beside)
@@ -148,23 +169,44 @@ static struct rm_scores *read_scores(struct rm_reader *in, const char **by,
 	*by = o.by;
 	if (!o.by && rm_schema_find(&h->schema, "subset") >= 0)
 		*by = "subset";
-	if (wants_beside()) {
+	if (beside && wants_beside()) {
 		*beside = rm_beside_new(&h->schema);
 		if (!*beside)
 			return NULL;
 	}
 	scorer = rm_scorer_new(&h->schema, h->pairs, o.field, *by);
-	if (scorer && read_all(in, scorer, *beside) == 0)
+	if (scorer && o.against && rm_scorer_keep_ids(scorer) < 0) {
+		rm_wrap("%s: --against joins by id", rm_reader_name(in));
+		rm_scorer_free(scorer);
+		return NULL;
+	}
+	if (scorer && read_all(in, scorer, beside ? *beside : NULL) == 0)
 		scores = rm_scorer_finish(scorer);
 	rm_scorer_free(scorer);
-	if (scores && !scores->n) {
-		rm_fail("%s: no comparisons in %zu records: each has one "
-			"response or no differing labels",
-			rm_reader_name(in), scores->records);
+	if (scores && check_scores(scores, rm_reader_name(in)) < 0) {
 		rm_scores_free(scores);
 		return NULL;
 	}
 	return scores;
+}
+
+/* The scores of --against, joined to `s`. */
+static struct rm_scores *read_other(struct rm_scores *s, const char *name)
+{
+	struct rm_reader_options ro = { .max_record = o.max_record };
+	char *path = (char *)(uintptr_t)o.against;
+	struct rm_reader *in = rm_reader_open(&path, 1, &ro);
+	struct rm_scores *other = NULL;
+	const char *by;
+
+	if (in)
+		other = read_scores(in, &by, NULL);
+	if (other && rm_scores_join(s, name, &other, rm_reader_name(in)) < 0) {
+		rm_scores_free(other);
+		other = NULL;
+	}
+	rm_reader_close(in);
+	return other;
 }
 
 /* ---- the report ---- */
@@ -192,6 +234,23 @@ static int evaluate_part(const struct rm_scores *s, size_t part,
 	return status;
 }
 
+/* The table behind ece, and that behind ece_mass, where they are shown. */
+static int find_bins(struct rm_scores *s, struct rm_report *r)
+{
+	static const char *const of[RM_BINS_TABLES] = { "ece", "ece_mass" };
+	size_t k, i;
+
+	for (k = 0; k < RM_BINS_TABLES; k++)
+		for (i = 0; i < r->metrics; i++) {
+			if (strcmp(r->figures[i].metric->name, of[k]) != 0)
+				continue;
+			r->bins[k] = rm_scores_bins(s, (enum rm_bins_kind)k);
+			if (!r->bins[k])
+				return -1;
+		}
+	return 0;
+}
+
 static int evaluate(struct rm_scores *s, const struct rm_evaluation *e,
 		    struct rm_report *r)
 {
@@ -201,7 +260,8 @@ static int evaluate(struct rm_scores *s, const struct rm_evaluation *e,
 		r->metrics++;
 	r->figures = rm_malloc(r->metrics, sizeof(*r->figures));
 	r->part = rm_calloc(s->parts, sizeof(*r->part));
-	if (!r->figures || !r->part || rm_evaluate(s, e, r->figures) < 0)
+	if (!r->figures || !r->part || rm_evaluate(s, e, r->figures) < 0 ||
+	    find_bins(s, r) < 0)
 		return -1;
 	rm_order_fini(&s->order);
 	for (i = 0; i < s->parts; i++, r->parts++)
@@ -209,6 +269,41 @@ static int evaluate(struct rm_scores *s, const struct rm_evaluation *e,
 			return -1;
 	qsort(r->part, r->parts, sizeof(*r->part), by_name);
 	return 0;
+}
+
+/* What could be seen, of the accuracy's standard error. */
+static int find_detectable(struct rm_scores *s, struct rm_report *r)
+{
+	const struct rm_metric_kind *metrics[] = {
+		rm_metric_find("accuracy"), NULL
+	};
+	struct rm_evaluation e = { .metrics = metrics };
+	struct rm_figure f;
+
+	if (rm_evaluate(s, &e, &f) < 0)
+		return -1;
+	r->detectable = true;
+	r->fixed = rm_detectable(f.error);
+	r->apart = r->fixed * sqrt(2);
+	if (isnan(r->fixed))
+		return rm_fail("--min-detectable: %s",
+			       isnan(f.value) ? f.metric->absent :
+			       s->clusters < 2 ? "one prompt alone tells "
+			       "nothing of the spread of accuracy" :
+			       "all prompts have the same accuracy, which "
+			       "tells nothing of its spread");
+	return 0;
+}
+
+static int compare(struct rm_scores *s, const struct rm_evaluation *e,
+		   struct rm_report *r, struct rm_compared *c)
+{
+	if (o.against) {
+		if (rm_compare(s, e, c) < 0)
+			return -1;
+		r->against = c;
+	}
+	return o.min_detectable ? find_detectable(s, r) : 0;
 }
 
 static void fini_report(struct rm_report *r, size_t parts)
@@ -223,7 +318,8 @@ static void fini_report(struct rm_report *r, size_t parts)
 
 static int report(struct rm_output *out, struct rm_scores *s, const char *by,
 		  const struct rm_evaluation *e, const char *input,
-		  const json_t *history, struct rm_beside *beside)
+		  const char *other, const json_t *history,
+		  struct rm_beside *beside)
 {
 	struct rm_report r = {
 		.input = input, .n = s->n, .records = s->records,
@@ -231,13 +327,16 @@ static int report(struct rm_output *out, struct rm_scores *s, const char *by,
 		.keyed = s->keyed, .grouped = s->comparison != NULL,
 		.calibrated = s->prob != NULL, .ties = s->ties,
 		.bootstrap = e->bootstrap, .length_unit = s->length_unit,
-		.by = by, .history = history
+		.other = other, .by = by, .history = history
 	};
 	struct rm_buf text = {0};
+	struct rm_compared compared;
 	int status = evaluate(s, e, &r);
 
 	if (status == 0 && beside)
 		status = rm_beside_finish(beside, &r.beside);
+	if (status == 0)
+		status = compare(s, e, &r, &compared);
 	if (status == 0)
 		status = rm_report_render(&r, o.format, &text);
 	if (status == 0)
@@ -248,7 +347,8 @@ static int report(struct rm_output *out, struct rm_scores *s, const char *by,
 }
 
 /* Names of the inputs, for the title; bytes that are no text become ?. */
-static const char *join_paths(struct rm_buf *title, char **paths, size_t n)
+static const char *join_paths(struct rm_buf *title, const char *const *paths,
+			      size_t n)
 {
 	size_t i, bad;
 
@@ -271,11 +371,11 @@ static int eval(struct rm_output *out, const struct rm_metric_kind **metrics,
 					.force = o.force };
 	struct rm_evaluation e = { metrics, o.bootstrap, (uint64_t)o.seed };
 	struct rm_reader *in = rm_reader_open(argv + first, n, &ro);
-	struct rm_scores *scores = NULL;
+	struct rm_scores *scores = NULL, *other = NULL;
 	struct rm_beside *beside = NULL;
 	struct rm_header h = {0};
-	struct rm_buf title = {0};
-	const char *by, *input;
+	struct rm_buf title = {0}, other_title = {0};
+	const char *by, *input, *against = NULL;
 	int status = -1;
 
 	if (in && rm_header_copy(&h, rm_reader_header(in)) == 0)
@@ -284,17 +384,24 @@ static int eval(struct rm_output *out, const struct rm_metric_kind **metrics,
 		       rm_header_add_history(&h, tool.name, argc, argv,
 					     o.seed) == 0)) {
 		scores->ties = chosen_ties();
-		input = join_paths(&title, argv + first, n);
-		if (input)
-			status = report(out, scores, by, &e, input,
+		input = join_paths(&title, (const char *const *)argv + first,
+				   n);
+		if (input && o.against) {
+			other = read_other(scores, input);
+			against = join_paths(&other_title, &o.against, 1);
+		}
+		if (input && !other == !o.against)
+			status = report(out, scores, by, &e, input, against,
 					o.no_history ? NULL : h.history,
 					beside);
 	}
 	rm_scores_free(scores);
+	rm_scores_free(other);
 	rm_beside_free(beside);
 	rm_reader_close(in);
 	rm_header_fini(&h);
 	rm_buf_fini(&title);
+	rm_buf_fini(&other_title);
 	return status;
 }
 

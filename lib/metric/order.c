@@ -1,5 +1,5 @@
 /* The figures of ranks: order within groups, over all, and length. */
-#include "metric.h"
+#include "metric/rank.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,20 +10,6 @@ enum {
 };
 
 /* ---- rank correlation ---- */
-
-/* Average rank of each code, less the mean of all ranks. */
-static double *centred_ranks(const struct rm_codes *c)
-{
-	double *rank = rm_malloc(c->distinct, sizeof(*rank));
-	double below = 0, mean = ((double)c->n + 1) / 2;
-	size_t v;
-
-	for (v = 0; rank && v < c->distinct; v++) {
-		rank[v] = below + ((double)c->count[v] + 1) / 2 - mean;
-		below += c->count[v];
-	}
-	return rank;
-}
 
 static double sum_of_squares(const struct rm_codes *c, const double *rank)
 {
@@ -68,7 +54,7 @@ static int spearman(const struct rm_order *x, const struct rm_codes *y,
 	const size_t step = 1 << 16;
 	size_t chunks = (x->n + step - 1) / step, c;
 	double (*sums)[2] = rm_malloc(chunks, sizeof(*sums));
-	double *rank = centred_ranks(y), xy = 0, xx = 0;
+	double *rank = rm_centred_ranks(y), xy = 0, xx = 0;
 
 	if (!sums || !rank) {
 		free(sums);
@@ -148,12 +134,34 @@ static int kendall(const struct rm_order *x, const struct rm_codes *y,
 	return 0;
 }
 
-/* The same of codes instead of numbers. */
-static int correlate(const struct rm_order *x, const struct rm_codes *y,
-		     double *rho, double *tau)
+/* Where the standard error of rho or tau, one of them, is wanted: the numbers
+ * are of responses from[i] (NULL: i) of s. */
+struct errors {
+	const struct rm_scores *s;
+	const uint32_t *from;
+	double *error;
+};
+
+/* z[n]: the codes of y in the order of x. */
+static void order_codes(const struct rm_order *x, const struct rm_codes *y,
+			uint32_t *z)
 {
-	uint32_t *z;
 	size_t j;
+
+#pragma omp parallel for if (x->n > 1 << 15)
+	for (j = 0; j < x->n; j++) {
+		if (j + AHEAD < x->n)
+			__builtin_prefetch(&y->code[x->index[j + AHEAD]]);
+		z[j] = y->code[x->index[j]];
+	}
+}
+
+/* The same of codes instead of numbers; e NULL: no errors. */
+static int correlate(const struct rm_order *x, const struct rm_codes *y,
+		     double *rho, double *tau, const struct errors *e)
+{
+	struct rm_ranks r = { .x = x, .y = y };
+	uint32_t *z;
 	int status = 0;
 
 	if (rho)
@@ -165,30 +173,41 @@ static int correlate(const struct rm_order *x, const struct rm_codes *y,
 	z = rm_malloc(x->n, sizeof(*z));
 	if (!z)
 		return -1;
-#pragma omp parallel for if (x->n > 1 << 15)
-	for (j = 0; j < x->n; j++) {
-		if (j + AHEAD < x->n)
-			__builtin_prefetch(&y->code[x->index[j + AHEAD]]);
-		z[j] = y->code[x->index[j]];
-	}
+	order_codes(x, y, z);
 	if (rho)
 		status = spearman(x, y, z, rho);
 	if (tau && status == 0)
 		status = kendall(x, y, z, tau);
+	if (e && status == 0) {
+		r.s = e->s;
+		r.from = e->from;
+		r.z = z;
+		/* Counting inversions has sorted them. */
+		if (tau)
+			order_codes(x, y, z);
+		status = tau ? rm_kendall_error(&r, *tau, e->error) :
+			rm_spearman_error(&r, *rho, e->error);
+	}
 	free(z);
+	return status;
+}
+
+static int correlate_numbers(const struct rm_order *order, const double *y,
+			     double *rho, double *tau, const struct errors *e)
+{
+	struct rm_codes codes;
+	int status = rm_codes_init(&codes, y, order->n);
+
+	if (status == 0)
+		status = correlate(order, &codes, rho, tau, e);
+	rm_codes_fini(&codes);
 	return status;
 }
 
 int rm_correlate(const struct rm_order *order, const double *y, double *rho,
 		 double *tau)
 {
-	struct rm_codes codes;
-	int status = rm_codes_init(&codes, y, order->n);
-
-	if (status == 0)
-		status = correlate(order, &codes, rho, tau);
-	rm_codes_fini(&codes);
-	return status;
+	return correlate_numbers(order, y, rho, tau, NULL);
 }
 
 int rm_correlate_pairs(const double *x, const double *y, size_t n,
@@ -223,7 +242,7 @@ static int group_row(const struct rm_scores *s, size_t r, bool use_tau,
 {
 	size_t first = rm_scores_response(s, r);
 	size_t k = rm_scores_response(s, r + 1) - first;
-	double value, w = rm_scores_weight(s, r);
+	double value = NAN, w = rm_scores_weight(s, r);
 
 	out[0] = out[1] = 0;
 	if (k <= 2 || !s->label)
@@ -315,43 +334,73 @@ static bool any_nan(const double *x, size_t n)
 	return false;
 }
 
-/* Of all rewards against y, which may have gaps, sharing their order. */
-static int correlate_rewards(struct rm_scores *s, const double *y,
-			     double *rho, double *tau)
+/* Of the responses whose y is known. */
+static int correlate_known(struct rm_scores *s, const double *y, double *rho,
+			   double *tau, double *error)
 {
-	if (any_nan(y, s->responses))
-		return rm_correlate_pairs(s->reward, y, s->responses, rho,
-					  tau);
-	if (reward_order(s) < 0)
-		return -1;
-	return rm_correlate(&s->order, y, rho, tau);
+	double *kept = rm_malloc(2 * s->responses, sizeof(*kept));
+	uint32_t *from = rm_malloc(s->responses, sizeof(*from));
+	struct errors e = { s, from, error };
+	struct rm_order order = {0};
+	size_t i, n = 0;
+	int status = kept && from ? 0 : -1;
+
+	for (i = 0; status == 0 && i < s->responses; i++)
+		if (!isnan(y[i])) {
+			kept[n] = s->reward[i];
+			kept[s->responses + n] = y[i];
+			from[n++] = (uint32_t)i;
+		}
+	if (status == 0)
+		status = rm_order_init(&order, kept, n);
+	if (status == 0)
+		status = correlate_numbers(&order, kept + s->responses, rho,
+					   tau, &e);
+	rm_order_fini(&order);
+	free(kept);
+	free(from);
+	return status;
 }
 
-static int pooled(struct rm_scores *s, double *rho, double *tau)
+/* Of all rewards against y, which may have gaps, sharing their order. */
+static int correlate_rewards(struct rm_scores *s, const double *y,
+			     double *rho, double *tau, double *error)
+{
+	struct errors e = { s, NULL, error };
+
+	if (any_nan(y, s->responses))
+		return correlate_known(s, y, rho, tau, error);
+	if (reward_order(s) < 0)
+		return -1;
+	return correlate_numbers(&s->order, y, rho, tau, &e);
+}
+
+static int pooled(struct rm_scores *s, double *rho, double *tau, double *error)
 {
 	const double *y = s->graded ? s->graded : s->label;
+	struct errors e = { s, NULL, error };
 	struct rm_codes codes;
 	int status;
 
 	if (y)
-		return correlate_rewards(s, y, rho, tau);
+		return correlate_rewards(s, y, rho, tau, error);
 	if (reward_order(s) < 0)
 		return -1;
 	status = implied_codes(s->responses, &codes);
 	if (status == 0)
-		status = correlate(&s->order, &codes, rho, tau);
+		status = correlate(&s->order, &codes, rho, tau, &e);
 	rm_codes_fini(&codes);
 	return status;
 }
 
-static int spearman_pooled(struct rm_scores *s, double *value)
+static int spearman_pooled(struct rm_scores *s, double *value, double *error)
 {
-	return pooled(s, value, NULL);
+	return pooled(s, value, NULL, error);
 }
 
-static int kendall_pooled(struct rm_scores *s, double *value)
+static int kendall_pooled(struct rm_scores *s, double *value, double *error)
 {
-	return pooled(s, NULL, value);
+	return pooled(s, NULL, value, error);
 }
 
 const struct rm_metric_kind rm_metric_spearman_pooled = {
@@ -360,7 +409,7 @@ const struct rm_metric_kind rm_metric_spearman_pooled = {
 	"Spearman's rho of reward against score (else -rank) over all "
 	"responses, unweighted",
 	"rewards or labels do not vary",
-	.whole = spearman_pooled
+	.estimate = spearman_pooled
 };
 
 const struct rm_metric_kind rm_metric_kendall_pooled = {
@@ -369,12 +418,12 @@ const struct rm_metric_kind rm_metric_kendall_pooled = {
 	"Kendall's tau-b of reward against score (else -rank) over all "
 	"responses, unweighted",
 	"rewards or labels do not vary",
-	.whole = kendall_pooled
+	.estimate = kendall_pooled
 };
 
 /* ---- length ---- */
 
-static int length_corr(struct rm_scores *s, double *value)
+static int length_corr(struct rm_scores *s, double *value, double *error)
 {
 	double *y;
 	size_t i;
@@ -388,7 +437,7 @@ static int length_corr(struct rm_scores *s, double *value)
 		return -1;
 	for (i = 0; i < s->responses; i++)
 		y[i] = s->length[i] < 0 ? NAN : (double)s->length[i];
-	status = correlate_rewards(s, y, value, NULL);
+	status = correlate_rewards(s, y, value, NULL, error);
 	free(y);
 	return status;
 }
@@ -399,7 +448,7 @@ const struct rm_metric_kind rm_metric_length_corr = {
 	"Spearman's rho of reward against the response's characters (field "
 	"length, else n_tokens) over all responses, unweighted",
 	"no field length or n_tokens, or no variation",
-	.whole = length_corr
+	.estimate = length_corr
 };
 
 static int longer_rows(const struct rm_scores *s, size_t from, size_t to,

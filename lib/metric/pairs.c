@@ -1,5 +1,5 @@
 /* The figures of comparisons: who is ahead. */
-#include "metric.h"
+#include "metric/scores.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +131,20 @@ static int spread_weights(const struct rm_scores *s, double **weight)
 	return 0;
 }
 
+/* Of a run of equal |d|: what the points at +|d| and at -|d| win. */
+static void place_run(const struct rm_order *o, const struct rm_scores *s,
+		      size_t from, size_t to, double above, double below,
+		      double *place)
+{
+	for (size_t j = from; j < to; j++) {
+		size_t at = o->index[j];
+		double p = rm_scores_p(s, at);
+
+		place[at] = s->d[at] > 0 ? p * above + (1 - p) * below :
+			p * below + (1 - p) * above;
+	}
+}
+
 /*
  * The area over the points (d, p) and (-d, 1 - p), a point counting p as a
  * positive and 1 - p as a negative.  The points are symmetric: at a distance
@@ -138,12 +152,15 @@ static int spread_weights(const struct rm_scores *s, double **weight)
  * positives at -s and as many negatives at +s.  So one walk over |d| does:
  * a positive at +s is ahead of all `up` so far and still to come, of what
  * stands at 0, and of the `down` that came before; one at -s is ahead of the
- * `up` that come after; equal scores count half.
+ * `up` that come after; equal scores count half.  place[i] becomes what the
+ * two points of comparison i win as positives, and by symmetry as negatives
+ * (DeLong et al. 1988 call it placement).
  */
 static double area(const struct rm_order *o, const struct rm_scores *s,
-		   const double *weight, double all_up, double at_zero)
+		   const double *weight, double all_up, double at_zero,
+		   double *place)
 {
-	double won = 0, up_before = 0, down_before = 0;
+	double won = 0, up_before = 0, down_before = 0, above, below;
 	size_t j, end;
 
 	for (j = 0; j < o->n; j = end) {
@@ -161,20 +178,45 @@ static double area(const struct rm_order *o, const struct rm_scores *s,
 			up += w * (s->d[at] > 0 ? p : 1 - p);
 			down += w * (s->d[at] > 0 ? 1 - p : p);
 		}
-		if (distance == 0) {
-			/* Positives and negatives alike: up + down each. */
-			won += at_zero * (all_up + at_zero / 2);
-			continue;
+		/* At 0 positives and negatives alike: up + down each. */
+		above = below = all_up + at_zero / 2;
+		if (distance > 0) {
+			above = all_up + at_zero + down_before + down / 2;
+			below = all_up - up_before - up / 2;
+			up_before += up;
+			down_before += down;
 		}
-		won += up * (all_up + at_zero + down_before + down / 2);
-		up_before += up;
-		won += down * (all_up - up_before + up / 2);
-		down_before += down;
+		won += up * above + down * below;
+		place_run(o, s, j, end, above, below, place);
 	}
 	return won;
 }
 
-static int auc_whole(struct rm_scores *s, double *value)
+/* Each comparison wins twice its placement, and dilutes what all have. */
+static int area_error(const struct rm_scores *s, const double *place,
+		      double value, double all, double *error)
+{
+	double *psi = rm_malloc(s->records, sizeof(*psi));
+	size_t r, i;
+	int status;
+
+	if (!psi)
+		return -1;
+#pragma omp parallel for private(i) if (s->records > 1 << 14)
+	for (r = 0; r < s->records; r++) {
+		double sum = 0;
+
+		for (i = rm_scores_comparison(s, r);
+		     i < rm_scores_comparison(s, r + 1); i++)
+			sum += place[i] / all - value;
+		psi[r] = 2 * rm_scores_weight(s, r) * sum / all;
+	}
+	status = rm_scores_error(s, psi, error);
+	free(psi);
+	return status;
+}
+
+static int auc_estimate(struct rm_scores *s, double *value, double *error)
 {
 	struct rm_order o = {0};
 	double *distance = NULL, *weight = NULL;
@@ -197,8 +239,10 @@ static int auc_whole(struct rm_scores *s, double *value)
 	}
 	if (rm_order_init(&o, distance, s->n) < 0)
 		goto out;
-	*value = area(&o, s, weight, all_up, at_zero) / (all * all);
-	status = 0;
+	/* The distances have done their work; placements take their room. */
+	*value = area(&o, s, weight, all_up, at_zero, distance) / (all * all);
+	rm_order_fini(&o);
+	status = area_error(s, distance, *value, all, error);
 out:
 	rm_order_fini(&o);
 	free(distance);
@@ -213,5 +257,5 @@ const struct rm_metric_kind rm_metric_auc = {
 	"all comparisons, d the difference of rewards; soft labels count as "
 	"weights of both classes, equal scores half",
 	"all weights are 0",
-	.whole = auc_whole
+	.estimate = auc_estimate, .most = 1
 };

@@ -1,5 +1,5 @@
 /* The figures of probabilities: is a comparison as sure as it should be? */
-#include "metric.h"
+#include "metric/bins.h"
 
 #include <math.h>
 #include <string.h>
@@ -116,7 +116,7 @@ const struct rm_metric_kind rm_metric_brier = {
 	"mean squared error of P",
 	"weighted mean of (P - p)^2 over comparisons",
 	"all weights are 0",
-	.sums = 2, .rows = brier_rows, .bootstrap = true
+	.sums = 2, .rows = brier_rows, .most = 1, .bootstrap = true
 };
 
 static int confidence_rows(const struct rm_scores *s, size_t from, size_t to,
@@ -126,7 +126,7 @@ static int confidence_rows(const struct rm_scores *s, size_t from, size_t to,
 }
 
 const struct rm_metric_kind rm_metric_confidence = {
-	"confidence", RM_SECTION_CALIBRATION, 5, RM_UNIT_SHARE,
+	"confidence", RM_SECTION_CALIBRATION, 6, RM_UNIT_SHARE,
 	"mean P of the likelier response",
 	"weighted mean of max(P, 1 - P) over comparisons: above borne_out is "
 	"overconfident, below it underconfident",
@@ -141,7 +141,7 @@ static int borne_out_rows(const struct rm_scores *s, size_t from, size_t to,
 }
 
 const struct rm_metric_kind rm_metric_borne_out = {
-	"borne_out", RM_SECTION_CALIBRATION, 6, RM_UNIT_SHARE,
+	"borne_out", RM_SECTION_CALIBRATION, 7, RM_UNIT_SHARE,
 	"mean label of the likelier response",
 	"weighted mean over comparisons of p where P > 1/2, of 1 - p where "
 	"P < 1/2, else of 1/2: the accuracy where labels are hard, the share "
@@ -211,7 +211,8 @@ const struct rm_metric_kind rm_metric_ece = {
 	"mean p|",
 	"all weights are 0",
 	.sums = RM_ECE_BINS + 1, .rows = ece_rows, .value = ece_value,
-	.bootstrap = true, .table = true
+	.bootstrap = true, .table = true, .estimate = rm_bins_ece,
+	.most = 1
 };
 
 /*
@@ -220,36 +221,18 @@ const struct rm_metric_kind rm_metric_ece = {
  * .5) or all wrong (below), so a perfect model scores badly: it measures how
  * far P is from 0 and 1.
  */
-static int ece_seed_rows(const struct rm_scores *s, size_t from, size_t to,
-			 double *out)
+static int ece_seed(struct rm_scores *s, double *value, double *error)
 {
-	memset(out, 0, (to - from) * (RM_ECE_BINS + 1) * sizeof(*out));
-	for (size_t r = from; r < to; r++, out += RM_ECE_BINS + 1) {
-		size_t i, end = rm_scores_comparison(s, r + 1);
-		double w = rm_scores_weight(s, r), prob, other;
-
-		for (i = rm_scores_comparison(s, r); i < end; i++) {
-			int prefers = rm_scores_prefers(s, i);
-
-			if (!prefers)
-				continue;
-			rm_scores_prob(s, i, &prob, &other);
-			if (prefers < 0)
-				prob = other;
-			out[rm_ece_bin(prob)] += w * (prob - (prob > .5));
-			out[RM_ECE_BINS] += w;
-		}
-	}
-	return 0;
+	return rm_bins_estimate(s, RM_BINS_SEED, RM_PART_GAP, value, error);
 }
 
 const struct rm_metric_kind rm_metric_ece_seed = {
-	"ece_seed", RM_SECTION_CALIBRATION, 4, RM_UNIT_NUMBER,
+	"ece_seed", RM_SECTION_CALIBRATION, 5, RM_UNIT_NUMBER,
 	"textbook form, flawed: see rm-eval",
 	"the textbooks' one-sided form, kept for comparison: 10 bins of P of "
 	"the preferred response against whether it exceeds .5; every bin is "
 	"all right or all wrong by construction, so a perfectly calibrated "
 	"model does not reach 0",
 	"no comparison has a preference",
-	.sums = RM_ECE_BINS + 1, .rows = ece_seed_rows, .value = ece_value
+	.estimate = ece_seed, .most = 1
 };

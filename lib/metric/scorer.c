@@ -28,7 +28,7 @@ struct rm_scorer {
 	struct column column[COLUMNS];
 	size_t n, records, responses;
 
-	int reward, rank, score, length, p, prob, weight, key;
+	int reward, rank, score, length, p, prob, weight, key, id;
 	const char *length_unit;
 
 	/* The parts. */
@@ -40,6 +40,11 @@ struct rm_scorer {
 	uint32_t *table;		/* 1 + part by hash, 0: free */
 	size_t table_size;
 	struct rm_buf text;
+
+	/* Ids, where they are kept (id >= 0). */
+	struct rm_buf ids;
+	uint64_t *id_at;
+	size_t id_cap;
 
 	/* The record at hand. */
 	size_t k, k_cap;
@@ -153,6 +158,7 @@ struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
 		  rm_schema_find(schema, "prob") : -1;
 	s->weight = rm_schema_find(schema, "weight");
 	s->key = rm_schema_find(schema, "key");
+	s->id = -1;
 	s->length = rm_schema_find(schema, "length");
 	s->length_unit = "characters";
 	if (s->length < 0) {
@@ -171,6 +177,12 @@ struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
 	return s;
 }
 
+int rm_scorer_keep_ids(struct rm_scorer *s)
+{
+	s->id = rm_schema_need(s->schema, "id", "");
+	return s->id < 0 ? -1 : 0;
+}
+
 void rm_scorer_free(struct rm_scorer *s)
 {
 	size_t i;
@@ -185,6 +197,8 @@ void rm_scorer_free(struct rm_scorer *s)
 	free(s->by_column);
 	free(s->table);
 	free(s->value);
+	free(s->id_at);
+	rm_buf_fini(&s->ids);
 	rm_buf_fini(&s->text);
 	free(s);
 }
@@ -471,6 +485,27 @@ static int put_comparisons(struct rm_scorer *s, const struct rm_record *rec,
 		put_u32(s, COMPARISON, s->records, before) : 0;
 }
 
+static int put_id(struct rm_scorer *s, const struct rm_record *rec)
+{
+	struct rm_slice id;
+
+	if (s->id < 0)
+		return 0;
+	if (rm_record_is_nil(rec, s->id))
+		return rm_fail("field id is missing");
+	id = rm_record_bytes(rec, s->id);
+	if (memchr(id.data, 0, id.len) ||
+	    rm_utf8_valid(id.data, id.len) != id.len)
+		return rm_fail("field id: no text");
+	if (rm_grow(&s->id_at, &s->id_cap, s->records + 1,
+		    sizeof(*s->id_at)) < 0)
+		return -1;
+	s->id_at[s->records] = s->ids.len;
+	rm_buf_append(&s->ids, id.data, id.len);
+	rm_buf_putc(&s->ids, 0);
+	return s->ids.failed ? -1 : 0;
+}
+
 int rm_scorer_add(struct rm_scorer *s, const struct rm_record *rec)
 {
 	double p = NAN, prob, weight;
@@ -491,7 +526,7 @@ int rm_scorer_add(struct rm_scorer *s, const struct rm_record *rec)
 		p = pair_p(s, rec);
 	}
 	read_labels(s, rec, p);
-	if (put_responses(s, rec) < 0 ||
+	if (put_id(s, rec) < 0 || put_responses(s, rec) < 0 ||
 	    put_comparisons(s, rec, p, prob) < 0 ||
 	    put_f64(s, WEIGHT, s->records, weight) < 0 ||
 	    put_u32(s, PART, s->records, s->last) < 0 ||
@@ -548,6 +583,12 @@ static struct rm_scores *give(struct rm_scorer *s)
 	out->parts = s->parts;
 	out->part_name = s->part_name;
 	s->part_name = NULL;
+	if (s->id >= 0) {
+		out->id = s->id_at;
+		out->id_text = rm_buf_text(&s->ids);
+		s->id_at = NULL;
+		s->ids = (struct rm_buf){0};
+	}
 	s->parts = s->n = s->records = s->responses = 0;
 	return out;
 }
@@ -564,9 +605,14 @@ struct rm_scores *rm_scorer_finish(struct rm_scorer *s)
 		return NULL;
 	key = take(s, KEY);
 	out = give(s);
+	if (out && s->id >= 0)
+		out->key = key;
 	if (out && rm_scores_cluster(&out, key) < 0) {
 		rm_scores_free(out);
 		out = NULL;
+		key = s->id >= 0 ? NULL : key;
+	} else if (out && s->id >= 0) {
+		return out;
 	}
 	free(key);
 	return out;

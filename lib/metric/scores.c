@@ -32,7 +32,19 @@ void rm_scores_free(struct rm_scores *s)
 		free(s->part_name[i]);
 	free(s->part_name);
 	rm_order_fini(&s->order);
+	free(s->bins);
+	free(s->id);
+	free(s->id_text);
+	free(s->key);
 	free(s);
+}
+
+void rm_scores_take_prob(struct rm_scores *s, double *prob)
+{
+	free(s->prob);
+	s->prob = prob;
+	free(s->bins);
+	s->bins = NULL;
 }
 
 /* ---- choosing records ---- */
@@ -129,8 +141,8 @@ static size_t count_clusters(const struct rm_scores *s)
 	return n;
 }
 
-static struct rm_scores *choose(const struct rm_scores *s,
-				const uint32_t *record, size_t n)
+struct rm_scores *rm_scores_choose(const struct rm_scores *s,
+				   const uint32_t *record, size_t n)
 {
 	struct choice c = { s, record, n };
 	struct rm_scores *t = rm_calloc(1, sizeof(*t));
@@ -154,6 +166,8 @@ static struct rm_scores *choose(const struct rm_scores *s,
 	    gather(&c, t, itself, s->weight, &t->weight, n, 8) < 0 ||
 	    gather(&c, t, itself, s->part, &t->part, n, 4) < 0 ||
 	    gather(&c, t, itself, s->cluster, &t->cluster, n, 4) < 0 ||
+	    gather(&c, t, itself, s->id, &t->id, n, 8) < 0 ||
+	    gather(&c, t, itself, s->key, &t->key, n, 8) < 0 ||
 	    gather(&c, t, rm_scores_response, s->reward, &t->reward,
 		   t->responses, 8) < 0 ||
 	    gather(&c, t, rm_scores_response, s->label, &t->label,
@@ -181,7 +195,7 @@ struct rm_scores *rm_scores_part(const struct rm_scores *s, size_t part)
 	for (r = 0; r < s->records; r++)
 		if ((s->part ? s->part[r] : 0) == part)
 			record[n++] = (uint32_t)r;
-	out = choose(s, record, n);
+	out = rm_scores_choose(s, record, n);
 	free(record);
 	return out;
 }
@@ -329,7 +343,7 @@ int rm_scores_cluster(struct rm_scores **s, const uint64_t *key)
 	if (ascending)
 		return 0;
 	order = order_by_cluster(old->cluster, old->records, old->clusters);
-	sorted = order ? choose(old, order, old->records) : NULL;
+	sorted = order ? rm_scores_choose(old, order, old->records) : NULL;
 	free(order);
 	if (!sorted)
 		return -1;
@@ -337,6 +351,8 @@ int rm_scores_cluster(struct rm_scores **s, const uint64_t *key)
 	sorted->part_name = old->part_name;
 	old->parts = 0;
 	old->part_name = NULL;
+	sorted->id_text = old->id_text;
+	old->id_text = NULL;
 	rm_scores_free(old);
 	*s = sorted;
 	return 0;

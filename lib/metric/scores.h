@@ -10,6 +10,22 @@
  */
 int rm_scores_cluster(struct rm_scores **s, const uint64_t *key);
 
+/* The n records of these numbers, in that order, as scores of their own. */
+struct rm_scores *rm_scores_choose(const struct rm_scores *s,
+				   const uint32_t *record, size_t n);
+
+/*
+ * The standard error of a figure on which record r has influence psi[r]:
+ * its square is G / (G - 1) sum over G clusters (sum of psi)^2.  NaN for one
+ * cluster.
+ */
+int rm_scores_error(const struct rm_scores *s, const double *psi,
+		    double *error);
+
+/* The same where response i has influence psi[i]. */
+int rm_responses_error(const struct rm_scores *s, const double *psi,
+		       double *error);
+
 /* Whether record r is the first of a cluster. */
 static inline bool rm_scores_begins(const struct rm_scores *s, size_t r)
 {

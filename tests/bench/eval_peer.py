@@ -27,10 +27,25 @@ def ratio(value, cluster, size, out, name):
     out[name + "_ci"] = [max(mean - half, 0), mean + half]
 
 
-def ece(prob, label):
-    b = np.searchsorted(np.linspace(0, 1, 11)[1:-1], prob)
+def ece(prob, label, mass=False):
+    edge = np.linspace(0, 1, 11)
+    if mass:
+        edge = np.percentile(prob, edge * 100)
+    b = np.searchsorted(edge[1:-1], prob)
     gap = np.bincount(b, weights=prob - label, minlength=10)
     return np.abs(gap).sum() / len(prob)
+
+
+def brier_parts(prob, label, out):
+    b = np.searchsorted(np.linspace(0, 1, 11)[1:-1], prob)
+    n = np.bincount(b, minlength=10)
+    f, o = (np.bincount(b, weights=v, minlength=10) / np.maximum(n, 1)
+            for v in (prob, label))
+    out["reliability"] = n @ (f - o) ** 2 / len(prob)
+    out["resolution"] = n @ (o - .5) ** 2 / len(prob)
+    out["uncertainty"] = np.var(label)
+    out["within_var"] = np.mean((prob - f[b]) ** 2)
+    out["within_cov"] = 2 * np.mean((prob - f[b]) * (label - o[b]))
 
 
 def main():
@@ -55,8 +70,10 @@ def main():
     lap("means and their intervals")
     label = np.repeat([1., 0.], len(d))
     out["ece"] = ece(np.r_[prob, other], label)
+    out["ece_mass"] = ece(np.r_[prob, other], label, True)
+    brier_parts(np.r_[prob, other], label, out)
     out["ece_seed"] = ece(prob, prob > .5)
-    lap("ece")
+    lap("calibration errors and the parts of the Brier score")
     out["auc"] = roc_auc_score(label, np.r_[d, -d])
     lap("auc")
     x, y = reward.ravel(), np.tile([0, -1], len(d))

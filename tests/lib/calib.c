@@ -338,6 +338,62 @@ static void test_separable(void **state)
 	rm_calib_free(c);
 }
 
+/* ---- cross-validation ---- */
+
+enum { CROSS = 60 };
+
+/* Every point has what a fit to the clusters of other folds says of it. */
+static void test_cross(void **state)
+{
+	double x[CROSS], p[CROSS], w[CROSS], prob[CROSS], again[CROSS];
+	const struct rm_calib_data data = { CROSS, x, p, NULL };
+	const struct rm_calib_data kept = { CROSS, x, p, w };
+	uint32_t cluster[CROSS];
+	struct rm_calib *c;
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < CROSS; i++) {
+		x[i] = (double)((i * 37) % 23) / 5 - 1;
+		p[i] = i % 4 != 0;
+		cluster[i] = (uint32_t)(i / 6);
+	}
+	assert_int_equal(rm_calib_cross("temperature", true, &data, cluster,
+					10, 10, 7, prob), 0);
+	/* As many folds as clusters: one is left out at a time. */
+	for (i = 0; i < CROSS; i += 6) {
+		for (j = 0; j < CROSS; j++)
+			w[j] = cluster[j] != cluster[i];
+		c = rm_calib_fit("temperature", true, &kept);
+		assert_non_null(c);
+		for (j = i; j < i + 6; j++)
+			assert_near("cross", "P", prob[j],
+				    rm_calib_prob(c, x[j]), 1e-9);
+		rm_calib_free(c);
+	}
+	assert_int_equal(rm_calib_cross("temperature", true, &data, cluster,
+					10, 3, 7, prob), 0);
+	assert_int_equal(rm_calib_cross("temperature", true, &data, cluster,
+					10, 3, 7, again), 0);
+	assert_memory_equal(prob, again, sizeof(prob));
+}
+
+static void test_cross_refuses(void **state)
+{
+	const double x[] = { 1, 2, 0, 0 }, p[] = { 1, 0, 1, 1 };
+	const struct rm_calib_data data = { 4, x, p, NULL };
+	const uint32_t cluster[] = { 0, 0, 1, 1 };
+	double prob[4];
+
+	(void)state;
+	assert_int_equal(rm_calib_cross("temperature", true, &data, cluster,
+					2, 3, 1, prob), -1);
+	assert_non_null(strstr(rm_error(), "as many prompts, there are 2"));
+	assert_int_equal(rm_calib_cross("temperature", true, &data, cluster,
+					2, 2, 1, prob), -1);
+	assert_non_null(strstr(rm_error(), "without fold"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +406,8 @@ int main(void)
 		cmocka_unit_test(test_damaged_json),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_separable),
+		cmocka_unit_test(test_cross),
+		cmocka_unit_test(test_cross_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

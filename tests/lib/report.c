@@ -15,7 +15,7 @@ static size_t make_figures(struct rm_figure *f)
 	size_t n = 0;
 
 	for (m = rm_metrics(); *m; m++, n++) {
-		f[n] = (struct rm_figure){ *m, .5, NAN, NAN };
+		f[n] = (struct rm_figure){ *m, .5, NAN, NAN, NAN };
 		if ((*m)->unit == RM_UNIT_COUNT)
 			f[n].value = 1234;
 		if ((*m)->sums == 2) {
@@ -160,8 +160,8 @@ static void test_findings(void **state)
 
 	(void)state;
 	assert_has(render(p, "text"), "Chance (50 %) lies within");
-	*accuracy = (struct rm_figure){ accuracy->metric, .7, .65, .75 };
-	*borne_out = (struct rm_figure){ borne_out->metric, .7, .65, .75 };
+	*accuracy = (struct rm_figure){ accuracy->metric, .7, .65, .75, NAN };
+	*borne_out = (struct rm_figure){ borne_out->metric, .7, .65, .75, NAN };
 	figure(p->all, "confidence")->value = .9;
 	figure(p->all, "longer_wins")->value = .6;
 	figure(p->all, "length_corr")->value = .05;
@@ -186,7 +186,7 @@ static void test_findings(void **state)
 		   "shorter response is right 70.0 % of the time,\n"
 		   "     the model 70.0 %: not shown to know more");
 	assert_has(rm_buf_text(&p->out), "30 % of the comparisons tie");
-	*accuracy = (struct rm_figure){ accuracy->metric, .3, .25, .35 };
+	*accuracy = (struct rm_figure){ accuracy->metric, .3, .25, .35, NAN };
 	assert_has(render(p, "text"), "Worse than chance");
 	free_page(p);
 }

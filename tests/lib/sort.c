@@ -56,6 +56,9 @@ static double draw(size_t i, int kind)
 	case 1: return floor(u * 100) - 50;
 	case 2: return (float)log(u + 1e-9);
 	case 3: return 3;
+	/* Runs that agree in their top bits: some long, and one of most. */
+	case 4: return floor(u * 300) + 100 + uniform(i + MANY) * 1e-11;
+	case 5: return i % 100 ? 1 + floor(u * 1e5) * 1e-15 : -u;
 	default: return ldexp(u, (int)(uniform(i + MANY) * 2000) - 1000);
 	}
 }
@@ -89,7 +92,7 @@ static void test_order_of_many(void **state)
 	size_t i;
 
 	(void)state;
-	for (kind = 0; kind < 5; kind++) {
+	for (kind = 0; kind < 7; kind++) {
 		for (i = 0; i < MANY; i++)
 			x[i] = draw(i, kind);
 		omp_set_num_threads(1);

@@ -66,6 +66,72 @@ def ratio(a, b, key):
     return v, v - half, v + half
 
 
+def spread(value, psi, key, groups):
+    """A figure and its interval from what each point adds to it."""
+    psi = np.array([psi[key == k].sum() for k in np.unique(key)])
+    half = Z * np.sqrt((psi ** 2).sum() * groups / (groups - 1))
+    return value, value - half, value + half
+
+
+def bins(prob, mass):
+    edge = np.linspace(0, 1, 11)
+    if mass:
+        edge = np.percentile(prob, edge * 100)
+    return np.searchsorted(edge[1:-1], prob)
+
+
+def binned(P, p, w, key, groups):
+    """ece, ece_mass and the parts of the Brier score over the points."""
+    W = w.sum()
+
+    def means(b, v):
+        top = np.bincount(b, weights=w * v, minlength=10)
+        below = np.bincount(b, weights=w, minlength=10)
+        return (top / np.where(below > 0, below, 1))[b]
+
+    def figure(each, psi=None):
+        value = np.average(each, weights=w)
+        psi = each if psi is None else psi
+        return spread(value, w * (psi - value) / W, key, groups)
+
+    out = {}
+    for name, mass in ("ece", False), ("ece_mass", True):
+        b = bins(P, mass)
+        out[name] = figure(np.sign(np.round(means(b, P - p), 14)) * (P - p))
+        if set(p) <= {0., 1.} and (w == 1).all():
+            true, said = calibration_curve(
+                p, P, n_bins=10, strategy="quantile" if mass else "uniform")
+            size = np.bincount(b, minlength=10)
+            assert np.isclose(out[name][0], np.sum(
+                np.abs(true - said) * size[size > 0]) / W, atol=1e-12)
+    b = bins(P, False)
+    f, o = means(b, P), means(b, p)
+    gap = f - o
+    out["reliability"] = figure(gap ** 2, gap ** 2 + 2 * gap * (P - p - gap))
+    out["resolution"] = figure((o - .5) ** 2,
+                               (o - .5) ** 2 + 2 * (o - .5) * (p - o))
+    out["uncertainty"] = figure((p - .5) ** 2)
+    out["within_var"] = figure((P - f) ** 2)
+    out["within_cov"] = figure(2 * (P - f) * (p - o))
+    v = {k: x[0] for k, x in out.items()}
+    assert np.isclose(v["reliability"] - v["resolution"] + v["uncertainty"] +
+                      v["within_var"] - v["within_cov"],
+                      np.average((P - p) ** 2, weights=w), atol=1e-14)
+    return out
+
+
+def area(d, p, w, key, groups):
+    """The AUC over both points of each comparison, with its interval."""
+    x, y = np.r_[d, -d], np.r_[p, 1 - p]
+    w, key = np.r_[w, w], np.r_[key, key]
+    won = (x[:, None] > x) + .5 * (x[:, None] == x)
+    up, down = w * y, w * (1 - y)
+    value = up @ won @ down / up.sum() / down.sum()
+    psi = up * (won @ down / down.sum() - value) / up.sum() + \
+        down * (up @ won / up.sum() - value) / down.sum()
+    return spread(value, psi, key, groups)
+
+
 def within(records, f):
     value, weight, key = [], [], []
     for r in records:
@@ -83,8 +149,46 @@ def within(records, f):
     return ratio(w * np.array(value), w, np.array(key))
 
 
-def pooled(records, f, pairs):
-    x, y = [], []
+def above(x):
+    return (x[:, None] > x) + .5 * (x[:, None] == x)
+
+
+def spearman_psi(x, y):
+    """Influence on rho, from the matrix of who is above whom."""
+    n, X, Y = len(x), above(x), above(y)
+    f, g = X.mean(1) - .5, Y.mean(1) - .5
+
+    def moment(a, A, b, B):
+        return a * b + A.T @ b / n + B.T @ a / n - 3 * np.mean(a * b)
+
+    xy, xx, yy = moment(f, X, g, Y), moment(f, X, f, X), moment(g, Y, g, Y)
+    rho = np.mean(f * g) / np.sqrt(np.mean(f * f) * np.mean(g * g))
+    return (xy / np.sqrt(np.mean(f * f) * np.mean(g * g)) -
+            rho / 2 * (xx / np.mean(f * f) + yy / np.mean(g * g))) / n
+
+
+def kendall_psi(x, y):
+    a, b = (np.sign(v[:, None] - v) for v in (x, y))
+    k, u, v = (a * b).mean(1), (a * a).mean(1), (b * b).mean(1)
+    K, U, V = k.mean(), u.mean(), v.mean()
+    return (2 * (k - K) / np.sqrt(U * V) - K / np.sqrt(U * V) *
+            ((u - U) / U + (v - V) / V)) / len(x)
+
+
+def correlation(x, y, key, f, groups):
+    """A rank correlation of all responses and its interval."""
+    x, y = np.array(x, float), np.array(y, float)
+    psi = (spearman_psi if f is spearmanr else kendall_psi)(x, y)
+    # One more of a response moves the figure as its influence says.
+    i, times = len(x) // 3, 200
+    far = [f(np.repeat(x, t), np.repeat(y, t))[0] for t in (
+        np.full(len(x), times), times + (np.arange(len(x)) == i))]
+    assert np.isclose((far[1] - far[0]) * times, psi[i], atol=2e-3 / len(x))
+    return spread(f(x, y)[0], psi, np.array(key), groups)
+
+
+def pooled(records, f, pairs, groups):
+    x, y, key = [], [], []
     for n, r in enumerate(records):
         label = r.get("score") or [-v for v in r.get("rank") or []]
         if not label:
@@ -92,11 +196,23 @@ def pooled(records, f, pairs):
             label = [0 if p >= .5 else -1, 0 if p <= .5 else -1]
         x += r["reward"]
         y += label
-    return f(x, y)[0]
+        key += [r["key"]] * len(label)
+    return correlation(x, y, key, f, groups)
+
+
+def ece_seed(prob, w, key, groups):
+    right = (prob > .5).astype(float)
+    b = bins(prob, False)
+    gap = np.bincount(b, weights=w * (prob - right), minlength=10)
+    value = np.abs(gap).sum() / w.sum()
+    assert np.isclose(value, ece(prob, right, w), atol=1e-12)
+    return spread(value, w * (np.sign(gap)[b] * (prob - right) - value) /
+                  w.sum(), key, groups)
 
 
 def figures(records, pairs, ties):
     c = columns(records, pairs)
+    groups = len({r["key"] for r in records})
     d, p, w, key, P, Q = (c[k] for k in ("d", "p", "w", "key", "P", "Q"))
     prefers = np.sign(p - .5)
     has = prefers != 0
@@ -134,24 +250,28 @@ def figures(records, pairs, ties):
         "accuracy": ratio((w * hit)[has], w[has], key[has]),
         "accuracy_macro": ratio(mw * macro, mw, mk),
         "ties": int((d == 0).sum()),
-        "auc": auc,
+        "auc": area(d, p, w, key, groups),
         "spearman": within(records, spearmanr),
         "kendall": within(records, kendalltau),
-        "spearman_pooled": pooled(records, spearmanr, pairs),
-        "kendall_pooled": pooled(records, kendalltau, pairs),
+        "spearman_pooled": pooled(records, spearmanr, pairs, groups),
+        "kendall_pooled": pooled(records, kendalltau, pairs, groups),
         "log_loss": ratio(w * (-p * np.log(P) - (1 - p) * np.log(Q)), w, key),
         "brier": ratio(w * (P - p) ** 2, w, key),
-        "ece": ece(prob, label, w2),
-        "ece_seed": ece(one, (one > .5).astype(float), w[has]),
+        "ece_seed": ece_seed(one, w[has], key[has], groups),
         "confidence": ratio(w * np.maximum(P, Q), w, key),
         "borne_out": ratio(w * np.where(P > Q, p, np.where(P < Q, 1 - p, .5)),
                            w, key),
         "length_corr": None, "longer_wins": None,
     }
+    out.update(binned(prob, label, w2, np.r_[key, key], groups))
+    assert np.isclose(out["auc"][0], auc, atol=1e-12)
+    assert np.isclose(out["ece"][0], ece(prob, label, w2), atol=1e-12)
     if "longer" in c:
-        out["length_corr"] = spearmanr(
+        out["length_corr"] = correlation(
             [v for r in records for v in r["reward"]],
-            [v for r in records for v in r["length"]])[0]
+            [v for r in records for v in r["length"]],
+            [r["key"] for r in records for v in r["length"]], spearmanr,
+            groups)
         out["longer_wins"] = ratio((w * (1 + prefers * c["longer"]) / 2)[has],
                                    w[has], key[has])
     return {k: [float(x) for x in v] if isinstance(v, tuple) else

@@ -134,6 +134,78 @@ singles() {
 	assert_output --partial nowhere
 }
 
+@test "--folds judges a calibration on data it did not see" {
+	run rm-calibrate --fit temperature --folds 5 -o t.json pairs.scores
+	assert_success
+	assert_line --partial "held out in 5 folds of prompts"
+	assert_line --regexp "log_loss .* \[.*\] .* \[.*\] +-0\.[0-9]+ \[-.*, -.*\]"
+	jq -e '.held_out | .folds == 5 and .change.log_loss_ci[1] < 0 and
+		.after.log_loss < .before.log_loss and
+		.after.ece < .before.ece and (.after.ece_ci | length) == 2 and
+		(.change.log_loss - .after.log_loss + .before.log_loss
+		 | fabs) < 1e-12' t.json
+	jq -e '.held_out.before.log_loss == .before.log_loss and
+		.held_out.after.log_loss > .after.log_loss' t.json
+	# The calibration itself is that of all the data.
+	rm-calibrate -q --fit temperature -o all.json pairs.scores
+	assert_equal "$(jq -c .parameters t.json)" "$(jq -c .parameters all.json)"
+	rm-calibrate -q --apply t.json pairs.scores | rm-eval > /dev/null
+}
+
+@test "--folds: the same bytes for any number of threads, others by seed" {
+	for n in 1 3; do
+		rm-calibrate -q --no-history -@ $n --fit isotonic --folds 4 \
+			-o $n.json pairs.scores
+	done
+	cmp 1.json 3.json
+	rm-calibrate -q --no-history -s 2 --fit isotonic --folds 4 \
+		-o 2.json pairs.scores
+	run cmp 1.json 2.json
+	assert_failure
+}
+
+@test "--folds works on single responses, and says why it cannot" {
+	singles
+	rm-calibrate -q --fit platt --folds 3 -o p.json single.scores
+	jq -e '.held_out.after.log_loss > 0' p.json
+	head -n 30 pairs.jsonl | jq -c '.key = 1' | rm-view -S > one.scores
+	run rm-calibrate --fit temperature --folds 2 -o x one.scores
+	assert_failure 1
+	assert_output --partial "one.scores: --folds: 2 folds want as many prompts, there are 1"
+	[ ! -e x ]
+	# Prompt 2 alone has rewards.
+	jq -c '.key = 1 + (.id == "0" | if . then 1 else 0 end) |
+		if .id == "0" then .reward = [1,0] else .reward = [0,0] end' \
+		pairs.jsonl | rm-view -S > flat.scores
+	run rm-calibrate --fit temperature --folds 2 -o x flat.scores
+	assert_failure 1
+	assert_output --regexp "--folds: without fold [12] of 2: every comparison ties"
+	run rm-calibrate --fit temperature --folds 1 pairs.scores
+	assert_failure 2
+	run rm-calibrate --apply x --folds 2 pairs.scores
+	assert_failure 2
+}
+
+# What calibration changes of real log-loss, on prompts that neither model nor
+# calibration has seen, is not shown to be for the worse.
+@test "on real data held-out log-loss does not worsen beyond its interval" {
+	for set in "arena/ratings.jsonl.gz" "hh/harmless-base.jsonl.gz" \
+		"convarg/pairs.jsonl.gz --split-by subset"; do
+		read -r file by <<< "$set"
+		need_data "$file"
+		rm-tokenize -q "$data/$file" > all.groups
+		rm-pair -q --split train=.6,test=.4 $by --take train \
+			all.groups | rm-train -q -o "model-${file%%/*}"
+		rm-pair -q --split train=.6,test=.4 $by --take test all.groups |
+			rm-score -q -m "model-${file%%/*}" -o test.scores
+		for m in temperature isotonic; do
+			rm-calibrate -q --fit $m --folds 5 -o c.json test.scores
+			jq -e '.held_out.change.log_loss_ci[0] <= 0' c.json ||
+				fail "$file $m $(jq -c .held_out c.json)"
+		done
+	done
+}
+
 @test "what cannot be fitted is named" {
 	jq -c '.reward = [1,1]' pairs.jsonl | rm-view -S > tied.scores
 	run rm-calibrate --fit temperature tied.scores

@@ -222,6 +222,105 @@ near() {
 	assert_output --partial "field objectives: help of response 1 is no number"
 }
 
+# pairs.jsonl as another model scores it, last first: a is wrong, b right.
+others() {
+	tac pairs.jsonl | jq -c 'if .id < "c" then .reward |= reverse
+		else . end' | rm-view -S > other.scores
+}
+
+@test "--against tells the difference of two models on the same records" {
+	others
+	rm-eval --format json --against other.scores pairs.scores > r.json
+	assert_equal "$(jq -c '.against | [.input, .better, .worse, .alike,
+		.mcnemar_p, .accuracy]' r.json)" '["other.scores",1,1,2,1,0]'
+	# a: -1 for +1; b: -.2 for +.2; the others cancel.
+	near "$(jq .against.log_loss r.json)" "$(awk 'BEGIN {
+		printf "%.15f", (.2 - 1) / 4 }')"
+	assert_equal "$(jq '.against.log_loss_ci | length' r.json)" 2
+	run rm-eval --against other.scores pairs.scores
+	assert_line "Is it better than other.scores?"
+	assert_line --partial "McNemar's exact p 1"
+	assert_line --partial "Neither is shown to be better"
+	run rm-eval --against other.scores --format tsv pairs.scores
+	# One prompt has both, so nothing varies between prompts.
+	assert_line $'*\tagainst_accuracy\t0\t0\t0'
+	assert_line $'*\tagainst_mcnemar_p\t1\t\t'
+	# From a pipe as well, and with resamples.
+	cat pairs.scores | rm-eval --bootstrap 50 --against other.scores |
+		grep -q "Is it better"
+}
+
+@test "--against refuses streams of different prompts by name" {
+	others
+	jq -c 'select(.id != "b")' pairs.jsonl | rm-view -S > fewer.scores
+	run rm-eval --against fewer.scores pairs.scores
+	assert_failure 1
+	assert_output 'rm-eval: fewer.scores has no record "b" of pairs.scores (1 of 4 are missing): the streams are not of the same prompts'
+	run rm-eval --against pairs.scores fewer.scores
+	assert_failure 1
+	assert_output --partial 'fewer.scores has no record "b" of pairs.scores'
+	jq -c '.key += 1' pairs.jsonl | rm-view -S > keys.scores
+	run rm-eval --against keys.scores pairs.scores
+	assert_failure 1
+	assert_output --partial 'keys.scores: record "a" is of another prompt'
+	jq -c 'del(.id)' pairs.jsonl | rm-view -S > noid.scores
+	run rm-eval --against noid.scores pairs.scores
+	assert_failure 1
+	assert_output --partial "noid.scores: --against joins by id: no field id"
+	run rm-eval --against nowhere pairs.scores
+	assert_failure 1
+	assert_output --partial "nowhere"
+}
+
+@test "--min-detectable tells what could be seen, or why nothing" {
+	others
+	rm-eval --min-detectable --format json --against other.scores \
+		pairs.scores > r.json
+	# Of the interval, before it is cut at 1.
+	near "$(jq '.min_detectable.fixed * 100' r.json)" "$(jq '
+		(.accuracy - .accuracy_ci[0]) / 1.959963984540054 *
+		2.801581787013579 * 100' r.json)"
+	jq -e '.min_detectable | .apart > .fixed and .paired == null' r.json
+	jq -c '.reward[1] += .key - 1.7' pairs.jsonl | rm-view -S > more.scores
+	rm-eval --min-detectable --format json --against more.scores \
+		pairs.scores | jq -e '.min_detectable.paired > 0'
+	run rm-eval --min-detectable pairs.scores
+	assert_line --regexp "^ +[0-9.]+ %  from a fixed value"
+	head -n 2 pairs.jsonl | rm-view -S > one.scores
+	run rm-eval --min-detectable one.scores
+	assert_failure 1
+	assert_output --partial "one prompt alone tells nothing"
+	jq -c '.reward = [1,0]' pairs.jsonl | rm-view -S > right.scores
+	run rm-eval --min-detectable right.scores
+	assert_failure 1
+	assert_output --partial "all prompts have the same accuracy"
+}
+
+@test "the parts of the Brier score add up, bin by bin" {
+	rm-eval --format json pairs.scores > r.json
+	jq -e '(.reliability - .resolution + .uncertainty + .within_var -
+		.within_cov - .brier | fabs) < 1e-12' r.json
+	assert_equal "$(jq -c '[.bins.width, .bins.mass | length]' r.json)" \
+		'[10,10]'
+	assert_equal "$(jq '[.bins.mass[].points] | add' r.json)" 8
+	jq -e '([.bins.width[] | select(.weight > 0) | .weight *
+		(.prob - .label | fabs)] | add / 8) - .ece | fabs < 1e-12' r.json
+	run rm-eval --metrics ece,ece_mass --format tsv pairs.scores
+	assert_line $'*\tbin_width_9_high\t1\t\t'
+	assert_line $'*\tbin_mass_0_low\t0\t\t'
+	run rm-eval --metrics ece pairs.scores
+	assert_line "Of what it calls likely, how much happens?  (from both sides)"
+	run rm-eval --metrics accuracy pairs.scores
+	refute_output --partial "how much happens"
+}
+
+@test "constant rewards are an error, not 50 %" {
+	jq -c '.reward = [2,2]' pairs.jsonl | rm-view -S > constant.scores
+	run rm-eval constant.scores
+	assert_failure 1
+	assert_output "rm-eval: constant.scores: every comparison ties (constant rewards): there is nothing to evaluate"
+}
+
 @test "wrong usage exits 2" {
 	run rm-eval --ties maybe pairs.scores
 	assert_failure 2
