@@ -303,6 +303,7 @@ static void worker_fini(struct rm_encode_worker *w)
 	rm_buf_fini(&w->plain);
 	rm_buf_fini(&w->out);
 	rm_arena_fini(&w->arena);
+	rm_arena_fini(&w->scratch);
 	free(w->ids);
 	free(w->ends);
 }

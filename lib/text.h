@@ -32,8 +32,13 @@
 
 /* ---- what a row says ---- */
 
+/*
+ * One turn.  json: the whole of it where the data has more than the two, as
+ * {role, content, tool_calls ...}; else NULL.
+ */
 struct rm_message {
 	struct rm_slice role, content;
+	const json_t *json;
 };
 
 /*

@@ -46,6 +46,7 @@ struct rm_encode_worker {
 	struct rm_buf plain;		/* one response's own text */
 	struct rm_buf out;		/* payloads of the batch */
 	struct rm_arena arena;		/* of one group */
+	struct rm_arena scratch;	/* of one rendering */
 	int32_t *ids;			/* of all k inputs, side by side */
 	size_t n_ids, cap_ids;
 	size_t *ends;			/* of the first input's tokens */

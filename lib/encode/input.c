@@ -17,7 +17,7 @@ static struct rm_text as_messages(const struct rm_text *text,
 {
 	if (!text->text.data)
 		return *text;
-	*one = (struct rm_message){ role, text->text };
+	*one = (struct rm_message){ .role = role, .content = text->text };
 	return (struct rm_text){ .n = 1, .message = one };
 }
 
@@ -29,6 +29,17 @@ static size_t shared_bytes(const unsigned char *a, size_t n,
 	while (i < n && i < m && a[i] == b[i])
 		i++;
 	return i;
+}
+
+static int put_messages(struct rm_encode_group *x, const struct rm_template *t,
+			const struct rm_message *message, size_t n,
+			bool generation, struct rm_buf *out)
+{
+	const struct rm_template_input in = {
+		.message = message, .n = n, .generation = generation
+	};
+
+	return rm_template_render(t, &in, &x->w->scratch, out);
 }
 
 /* Input i as messages through the template; where its prompt ends. */
@@ -48,11 +59,11 @@ static int render(struct rm_encode_group *x, size_t i, size_t *end)
 	if (p.n)
 		memcpy(all, p.message, p.n * sizeof(*all));
 	memcpy(all + p.n, r.message, r.n * sizeof(*all));
-	if (rm_template_render(t, all, p.n + r.n, false, text) < 0)
+	if (put_messages(x, t, all, p.n + r.n, false, text) < 0)
 		return -1;
 	/* The prompt with its generation prompt, behind the text. */
 	n = text->len;
-	if (rm_template_render(t, p.message, p.n, true, text) < 0)
+	if (put_messages(x, t, p.message, p.n, true, text) < 0)
 		return -1;
 	*end = shared_bytes(text->data, n, text->data + n, text->len - n);
 	text->len = n;
@@ -99,7 +110,7 @@ static int make_plain(struct rm_encode_group *x)
 			continue;
 		}
 		rm_buf_clear(plain);
-		if (rm_template_render(t, r->message, r->n, false, plain) < 0)
+		if (put_messages(x, t, r->message, r->n, false, plain) < 0)
 			return -1;
 		x->plain[i].data = (unsigned char *)rm_arena_strndup(
 			&x->w->arena, (const char *)plain->data, plain->len);
@@ -245,8 +256,8 @@ static int add_prompt(struct rm_encode_group *x)
 
 	if (!is_string(p)) {
 		rm_buf_clear(&w->text);
-		if (rm_template_render(r->template, p->message, p->n, false,
-				       &w->text) < 0)
+		if (put_messages(x, r->template, p->message, p->n, false,
+				 &w->text) < 0)
 			return -1;
 		text = (struct rm_slice){ w->text.data, w->text.len };
 	}

@@ -278,8 +278,9 @@ static int parse_part(struct rm_slice part, const char *role,
 			bool space = n && s[0] == ' ';
 
 			out->message[out->n++] = (struct rm_message){
-				{ (const unsigned char *)role, strlen(role) },
-				{ s + space, n - space }
+				.role = { (const unsigned char *)role,
+					  strlen(role) },
+				.content = { s + space, n - space }
 			};
 		}
 		s += n;
@@ -370,7 +371,8 @@ static int extend_prompt(struct rm_text *prompt, struct rm_message *m,
 		return -1;
 	if (own && prompt->text.data)
 		all[0] = (struct rm_message){
-			{ (const unsigned char *)"user", 4 }, prompt->text
+			.role = { (const unsigned char *)"user", 4 },
+			.content = prompt->text
 		};
 	else if (own)
 		memcpy(all, prompt->message, own * sizeof(*all));
