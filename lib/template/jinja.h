@@ -164,6 +164,7 @@ struct rm_jinja {
 	size_t n_names, cap_names;
 	struct rm_slice *name;		/* by id */
 	struct rm_value *known;		/* [n_names] functions, variables */
+	json_t *vars;			/* that those lie in */
 	int date[3];			/* year, month, day; year 0: none */
 };
 

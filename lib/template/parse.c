@@ -503,11 +503,12 @@ static int set_known(struct rm_jinja *j, const json_t *vars)
 				  .memory = SIZE_MAX, .steps = SIZE_MAX };
 
 	j->known = rm_calloc(j->n_names, sizeof(*j->known));
-	if (!j->known)
-		return -1;
+	j->vars = json_deep_copy(vars);
+	if (!j->known || (vars && !j->vars))
+		return rm_fail("out of memory");
 	for (size_t i = 0; i < j->n_names; i++) {
 		struct rm_slice s = j->name[i];
-		json_t *v = json_object_getn(vars, (const char *)s.data,
+		json_t *v = json_object_getn(j->vars, (const char *)s.data,
 					     s.len);
 		const struct rm_callable *f = rm_jinja_function(s);
 
@@ -544,5 +545,6 @@ void rm_jinja_fini(struct rm_jinja *j)
 	rm_arena_fini(&j->arena);
 	free(j->name);
 	free(j->known);
+	json_decref(j->vars);
 	*j = (struct rm_jinja){0};
 }
