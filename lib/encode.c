@@ -45,6 +45,11 @@ static int make_header(struct rm_encode *e, const json_t *model_policy)
 	    rm_files_copy(&h->tokenizer,
 			  rm_tokenizer_files(e->recipe.tokenizer)) < 0)
 		return -1;
+	/* Under its usual name, wherever it came from. */
+	if (e->recipe.own &&
+	    rm_files_put(&h->tokenizer, "chat_template.jinja",
+			 e->recipe.source.data, e->recipe.source.len) < 0)
+		return -1;
 	h->tokenizer_fp = rm_tokenizer_fingerprint(e->recipe.tokenizer);
 	policy = rm_recipe_policy(&e->recipe, model_policy);
 	return policy ? rm_header_set_policy(h, policy) : -1;
@@ -67,14 +72,10 @@ static int set_options(struct rm_encode *e,
 	e->recipe.model_limit = !o->max_length && o->policy;
 	e->recipe.keep_text = o->keep_text;
 	e->threads = o->text.threads ? o->text.threads : 1;
-	e->recipe.template = rm_template_find(o->template ? o->template
-							  : "plain");
-	if (!e->recipe.template)
-		return -1;
 	for (size_t i = 0; rm_encode_overlongs[i]; i++)
 		if (strcmp(rm_encode_overlongs[i], overlong) == 0) {
 			e->recipe.overlong = (enum rm_overlong)i;
-			return rm_recipe_set_special(&e->recipe, o);
+			return 0;
 		}
 	rm_join_names(&names, rm_encode_overlongs);
 	rm_fail("overlong: '%s' is not one of %s", overlong,
@@ -101,23 +102,21 @@ fail:
 	return NULL;
 }
 
+/* With the reader open, which knows what the data has. */
 static struct rm_encode *started(struct rm_encode *e,
 				 const struct rm_encode_options *o)
 {
-	if (e->reader && make_header(e, o->policy) == 0)
+	if (e->reader &&
+	    rm_recipe_set_template(&e->recipe, o, e->reader) == 0 &&
+	    rm_recipe_set_special(&e->recipe, o) == 0 &&
+	    make_header(e, o->policy) == 0) {
+		/* The header has them now. */
+		e->recipe.vars = NULL;
+		e->recipe.date = NULL;
 		return e;
+	}
 	rm_encode_close(e);
 	return NULL;
-}
-
-/* A template that is none of transcripts gets them as messages. */
-static struct rm_text_options text_options(const struct rm_encode *e,
-					   const struct rm_encode_options *o)
-{
-	struct rm_text_options text = o->text;
-
-	text.as_messages |= !rm_template_takes_transcripts(e->recipe.template);
-	return text;
 }
 
 struct rm_encode *rm_encode_open(char *const *paths, size_t n,
@@ -125,12 +124,10 @@ struct rm_encode *rm_encode_open(char *const *paths, size_t n,
 				 const struct rm_encode_options *options)
 {
 	struct rm_encode *e = start(tokenizer, options);
-	struct rm_text_options text;
 
 	if (!e)
 		return NULL;
-	text = text_options(e, options);
-	e->reader = rm_text_open(paths, n, &text);
+	e->reader = rm_text_open(paths, n, &options->text);
 	return started(e, options);
 }
 
@@ -139,14 +136,12 @@ struct rm_encode *rm_encode_open_input(struct rm_input *in,
 				       const struct rm_encode_options *options)
 {
 	struct rm_encode *e = start(tokenizer, options);
-	struct rm_text_options text;
 
 	if (!e) {
 		rm_input_close(in);
 		return NULL;
 	}
-	text = text_options(e, options);
-	e->reader = rm_text_open_input(in, &text);
+	e->reader = rm_text_open_input(in, &options->text);
 	return started(e, options);
 }
 
@@ -300,6 +295,7 @@ static void worker_fini(struct rm_encode_worker *w)
 {
 	rm_encoding_fini(&w->encoding);
 	rm_buf_fini(&w->text);
+	rm_buf_fini(&w->prompt);
 	rm_buf_fini(&w->plain);
 	rm_buf_fini(&w->out);
 	rm_arena_fini(&w->arena);
@@ -315,6 +311,7 @@ void rm_encode_close(struct rm_encode *e)
 	forget(e);
 	rm_text_close(e->reader);
 	rm_header_fini(&e->header);
+	rm_recipe_fini(&e->recipe);
 	for (size_t i = 0; e->worker && i < e->threads; i++)
 		worker_fini(&e->worker[i]);
 	free(e->worker);

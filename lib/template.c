@@ -149,7 +149,7 @@ struct rm_template *rm_template_parse(const void *source, size_t len,
 	o = o ? o : &none;
 	if (!t)
 		return NULL;
-	t->name = "jinja";
+	t->name = RM_TEMPLATE_OWN;
 	t->fingerprint = rm_fingerprint(source, len);
 	t->jinja = rm_calloc(1, sizeof(*t->jinja));
 	if (t->jinja && rm_jinja_init(t->jinja, source, len, o->vars,
@@ -218,6 +218,32 @@ int rm_template_of_files(const struct rm_files *files, struct rm_buf *out)
 	return file ? of_config(file, out) : 0;
 }
 
+int rm_template_vars_of_files(const struct rm_files *files, json_t *vars)
+{
+	const struct rm_file *file = rm_files_find(files,
+						   "tokenizer_config.json");
+	json_t *config = file ? rm_json_parse_reals(file->data, file->len)
+			      : json_object();
+	const char *key;
+	json_t *v;
+	int err = 0;
+
+	if (!config)
+		return rm_wrap("tokenizer_config.json");
+	json_object_foreach(config, key, v) {
+		size_t n = strlen(key);
+
+		if (n < 6 || strcmp(key + n - 6, "_token") != 0)
+			continue;
+		if (json_is_object(v))
+			v = json_object_get(v, "content");
+		if (json_is_string(v))
+			err |= json_object_set(vars, key, v);
+	}
+	json_decref(config);
+	return err ? rm_fail("out of memory") : 0;
+}
+
 /* ---- rendering ---- */
 
 static int render(const struct rm_template *t,
@@ -247,5 +273,6 @@ int rm_template_render(const struct rm_template *t,
 	if (!t->jinja)
 		return render(t, in, out);
 	rm_arena_reset(scratch);
-	return rm_jinja_render(t->jinja, in, scratch, out);
+	return rm_jinja_render(t->jinja, in, scratch, out) < 0 ?
+	       rm_wrap("template") : 0;
 }

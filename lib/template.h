@@ -29,9 +29,12 @@ struct rm_template_options {
 				 * template that asks for it is refused */
 };
 
+/* The name that all in Jinja go by: the tokenizer's own. */
+#define RM_TEMPLATE_OWN "own"
+
 /*
- * A template from its source.  The name it goes by is "jinja".  The message
- * has line and column.  options may be NULL, and is not kept.
+ * A template from its source.  The message has line and column.
+ * options may be NULL, and is not kept.
  */
 struct rm_template *rm_template_parse(const void *source, size_t len,
 				      const struct rm_template_options *o);
@@ -84,5 +87,8 @@ int rm_template_render(const struct rm_template *t,
  * 1 and a copy of its source in *out; 0: there is none; -1.
  */
 int rm_template_of_files(const struct rm_files *files, struct rm_buf *out);
+/* Special tokens by the names that templates have for them (bos_token ...),
+ * into the object vars; 0 / -1. */
+int rm_template_vars_of_files(const struct rm_files *files, json_t *vars);
 
 #endif
