@@ -164,6 +164,9 @@ static int sequences(struct rm_jinja_run *r, enum rm_op op, struct rm_value a,
 
 	if (op == RM_OP_ADD && rm_is_string(a) && rm_is_string(b))
 		return rm_value_concat(r, a, b, out) < 0 ? -1 : 1;
+	if ((rm_is_sequence(a) && a.u.list->kind != RM_LIST) ||
+	    (rm_is_sequence(b) && b.u.list->kind != RM_LIST))
+		return 0;
 	if (op == RM_OP_ADD && rm_is_sequence(a) && a.type == b.type)
 		return add_lists(r, a, b, out) < 0 ? -1 : 1;
 	if (op != RM_OP_MUL)
@@ -221,8 +224,10 @@ static int put_one(struct rm_jinja_run *r, struct rm_buf *b, char how,
 	return 0;
 }
 
+/* must: every value has to be written. */
 static int format(struct rm_jinja_run *r, struct rm_buf *b,
-		  struct rm_value text, const struct rm_value *v, size_t n)
+		  struct rm_value text, const struct rm_value *v, size_t n,
+		  bool must)
 {
 	const unsigned char *s = text.u.s, *end = s + text.len, *at;
 	size_t used = 0;
@@ -242,7 +247,7 @@ static int format(struct rm_jinja_run *r, struct rm_buf *b,
 		if (put_one(r, b, (char)at[1], v[used++]) < 0)
 			return -1;
 	}
-	if (used != n)
+	if (used != n && must)
 		return rm_fail("too many values for the format");
 	return rm_put(r, b, rm_text_value(s, (size_t)(end - s)));
 }
@@ -252,10 +257,12 @@ int rm_value_format(struct rm_jinja_run *r, struct rm_value text,
 {
 	const struct rm_value *all = v.type == RM_V_TUPLE ? v.u.list->item
 							  : &v;
+	bool must = v.type != RM_V_LIST && v.type != RM_V_DICT &&
+		    v.type != RM_V_UNDEFINED;
 	struct rm_buf b = {0};
 
-	if (format(r, &b, text, all, v.type == RM_V_TUPLE ? v.u.list->n : 1)
-	    < 0) {
+	if (format(r, &b, text, all, v.type == RM_V_TUPLE ? v.u.list->n : 1,
+		   must) < 0) {
 		rm_buf_fini(&b);
 		return -1;
 	}

@@ -505,7 +505,8 @@ int rm_jinja_eval(struct rm_jinja_run *r, const struct rm_node *n,
 		return rm_fail("nested too deep");
 	if (n->kind == RM_N_NOT) {
 		err = rm_jinja_eval(r, n->a, out);
-		*out = rm_bool(!rm_value_true(*out));
+		if (err == 0)
+			*out = rm_bool(!rm_value_true(*out));
 	} else {
 		err = eval_kind(r, n, out);
 	}

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utf8proc.h>
+
 #define FN(name) static int name(struct rm_jinja_run *r, \
 				 const struct rm_jinja_call *c, \
 				 struct rm_value *out)
@@ -120,6 +122,8 @@ FN(as_int)
 	double x;
 	bool is;
 
+	if (c->self.type == RM_V_UNDEFINED)
+		return rm_value_refuse(r, c->self, "a number");
 	if (rm_arg_int(r, c, 1, 10, &base) < 0)
 		return -1;
 	if (rm_value_int(c->self, &i) ||
@@ -140,6 +144,8 @@ FN(as_float)
 {
 	double x;
 
+	if (c->self.type == RM_V_UNDEFINED)
+		return rm_value_refuse(r, c->self, "a number");
 	if (rm_value_number(c->self, &x) ||
 	    (rm_is_string(c->self) && text_as_float(r, c->self, &x)))
 		*out = rm_float(x);
@@ -166,6 +172,12 @@ FN(rounded)
 	int64_t places;
 	double x, scale;
 
+	/* An int stays as it is. */
+	if (c->self.type == RM_V_INT && !rm_arg_given(c, 0) &&
+	    !rm_arg_given(c, 1)) {
+		*out = c->self;
+		return 0;
+	}
 	if (rm_arg_int(r, c, 0, 0, &places) < 0 ||
 	    rm_arg_text(r, c, 1, "common", &method) < 0)
 		return -1;
@@ -181,8 +193,7 @@ FN(rounded)
 	else if (c->self.type == RM_V_FLOAT)
 		*out = rm_float(round_to(x, places));
 	else
-		*out = places < 0 ? rm_int((int64_t)round_to(x, places))
-				  : c->self;
+		*out = rm_int((int64_t)(places < 0 ? round_to(x, places) : x));
 	return 0;
 }
 
@@ -215,13 +226,6 @@ FN(length)
 FN(string)
 {
 	return rm_value_str(r, c->self, out);
-}
-
-FN(safe)
-{
-	(void)r;
-	*out = c->self;
-	return 0;
 }
 
 FN(attr)
@@ -475,6 +479,34 @@ FN(indent)
 	return rm_value_take(r, &b, out);
 }
 
+/* At the last space before the cut, unless words may be cut. */
+FN(truncate)
+{
+	struct rm_value end, s = c->self;
+	int64_t length, leeway;
+	size_t n, m;
+
+	if (rm_arg_int(r, c, 0, 255, &length) < 0 ||
+	    rm_arg_text(r, c, 2, "...", &end) < 0 ||
+	    rm_arg_int(r, c, 3, 5, &leeway) < 0 ||
+	    rm_value_length(r, s, &n) < 0 || rm_value_length(r, end, &m) < 0)
+		return -1;
+	if (length < (int64_t)m || leeway < 0 || leeway > INT32_MAX)
+		return rm_fail("truncate to less than its end");
+	*out = s;
+	if (length > INT32_MAX || (int64_t)n <= length + leeway)
+		return 0;
+	if (!rm_is_string(s))
+		return rm_value_refuse(r, s, "what is truncated");
+	n = rm_point_offset(s.u.s, s.len, (size_t)length - m);
+	if (!rm_value_true(rm_arg(c, 1))) {
+		const unsigned char *at = memrchr(s.u.s, ' ', n);
+
+		n = at ? (size_t)(at - s.u.s) : n;
+	}
+	return rm_value_concat(r, rm_text_value(s.u.s, n), end, out);
+}
+
 FN(word_count)
 {
 	struct rm_value s;
@@ -486,12 +518,13 @@ FN(word_count)
 		return -1;
 	for (size_t i = 0; i < s.len; i += len) {
 		uint32_t ch = rm_point_at(s.u.s + i, s.len - i, &len);
-		bool word = ch == '_' || (ch >= '0' && ch <= '9') ||
-			    ((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z');
+		utf8proc_category_t k = utf8proc_category(
+			(utf8proc_int32_t)ch);
+		bool word = ch == '_' || (k >= UTF8PROC_CATEGORY_LU &&
+					  k <= UTF8PROC_CATEGORY_LO) ||
+			    (k >= UTF8PROC_CATEGORY_ND &&
+			     k <= UTF8PROC_CATEGORY_NO);
 
-		if (ch >= 0x80)
-			return rm_fail("wordcount of other than ASCII is "
-				       "not built");
 		n += word && !within;
 		within = word;
 	}
@@ -518,11 +551,12 @@ static const struct rm_callable filters[] = {
 	{ "lower", lower, "", 0 },
 	{ "replace", replace, "old,new,count", 2 },
 	{ "round", rounded, "precision,method", 0 },
-	{ "safe", safe, "", 0 },
+	{ "safe", string, "", 0 },
 	{ "string", string, "", 0 },
 	{ "title", title, "", 0 },
 	{ "tojson", to_json, "ensure_ascii,indent,separators,sort_keys", 0 },
 	{ "trim", trim, "chars", 0 },
+	{ "truncate", truncate, "length,killwords,end,leeway", 0 },
 	{ "upper", upper, "", 0 },
 	{ "wordcount", word_count, "", 0 },
 };

@@ -38,6 +38,7 @@ FN(range)
 		return -1;
 	for (int64_t i = 0; i < n; i++)
 		l->item[i] = rm_int(from + i * step);
+	l->kind = RM_LIST_RANGE;
 	*out = rm_list_value(l, RM_V_LIST);
 	return 0;
 }

@@ -59,8 +59,13 @@ struct rm_value {
 	} u;
 };
 
+/* kind: what a list stands for that is none to Python, and is not written as
+ * one. */
+enum rm_list_kind { RM_LIST, RM_LIST_RANGE, RM_LIST_VIEW };
+
 struct rm_list {
 	size_t n;
+	enum rm_list_kind kind;
 	struct rm_value item[];
 };
 
@@ -319,7 +324,7 @@ static inline struct rm_value rm_float(double f)
 static inline struct rm_value rm_text_value(const void *s, size_t n)
 {
 	return (struct rm_value){ .type = RM_V_STRING, .len = (uint32_t)n,
-				  .u.s = s };
+				  .u.s = n ? s : (const void *)"" };
 }
 
 static inline struct rm_value rm_undefined(const struct rm_node *n,
@@ -388,6 +393,8 @@ const struct rm_list *rm_value_items(struct rm_jinja_run *r,
 struct rm_dict *rm_dict_new(struct rm_jinja_run *r, size_t room);
 int rm_dict_set(struct rm_jinja_run *r, struct rm_dict *d,
 		struct rm_value key, struct rm_value value);
+/* (key, value) of each. */
+struct rm_list *rm_dict_pairs(struct rm_jinja_run *r, const struct rm_dict *d);
 /* NULL where there is none. */
 const struct rm_value *rm_dict_get(const struct rm_dict *d,
 				   struct rm_slice key);

@@ -46,8 +46,12 @@ static int by_path(struct rm_jinja_run *r, struct rm_value v,
 							    s)), out) < 0)
 			return -1;
 		if (!dot)
-			return 0;
+			break;
 	}
+	/* No node of the template names the attribute. */
+	if (out->type == RM_V_UNDEFINED)
+		*out = rm_undefined(NULL, 0);
+	return 0;
 }
 
 /* The same as what is compared: small letters, unless case matters. */
@@ -132,7 +136,7 @@ FN(sort_filter)
 					     reverse), out) : -1;
 }
 
-static struct rm_list *pairs(struct rm_jinja_run *r, const struct rm_dict *d)
+struct rm_list *rm_dict_pairs(struct rm_jinja_run *r, const struct rm_dict *d)
 {
 	struct rm_list *l = rm_list_new(r, d->n), *pair;
 
@@ -160,7 +164,7 @@ FN(dict_sort)
 	value = rm_slice_is(rm_slice_of(by), "value");
 	if (!value && !rm_slice_is(rm_slice_of(by), "key"))
 		return rm_fail("dictsort goes by key or value");
-	l = pairs(r, c->self.u.dict);
+	l = rm_dict_pairs(r, c->self.u.dict);
 	return l ? sorted_list(r, l, sort_by(r, l, rm_int(value),
 					     rm_value_true(rm_arg(c, 0)),
 					     rm_value_true(rm_arg(c, 2))),
@@ -285,9 +289,15 @@ FN(last)
 FN(list)
 {
 	const struct rm_list *l = items(r, c);
+	struct rm_list *to = (struct rm_list *)(uintptr_t)l;
 
-	*out = rm_list_value(l, RM_V_LIST);
-	return l ? 0 : -1;
+	if (l && l->kind != RM_LIST) {
+		to = rm_list_new(r, l->n);
+		for (size_t i = 0; to && i < l->n; i++)
+			to->item[i] = l->item[i];
+	}
+	*out = rm_list_value(to, RM_V_LIST);
+	return to ? 0 : -1;
 }
 
 FN(reverse)
@@ -313,7 +323,7 @@ FN(pairs_filter)
 	const struct rm_list *l = &empty;
 
 	if (c->self.type == RM_V_DICT)
-		l = pairs(r, c->self.u.dict);
+		l = rm_dict_pairs(r, c->self.u.dict);
 	else if (c->self.type != RM_V_UNDEFINED)
 		return rm_value_refuse(r, c->self, "a dictionary");
 	return l ? rm_iterator_value(r, l, out) : -1;
@@ -475,7 +485,9 @@ FN(map)
 static int choose(struct rm_jinja_run *r, const struct rm_jinja_call *c,
 		  bool want, size_t skip, struct rm_value *out)
 {
-	const struct rm_list *l = items(r, c);
+	static const struct rm_list empty;
+	const struct rm_list *l = rm_value_true(c->self) ? items(r, c)
+							 : &empty;
 	struct rm_list *to = l ? rm_list_new(r, l->n) : NULL;
 	const struct rm_callable *f = NULL;
 	struct rm_value v;

@@ -633,12 +633,23 @@ FN(dict_get)
 	return 0;
 }
 
+static int as_view(struct rm_list *l, struct rm_value *out)
+{
+	if (!l)
+		return -1;
+	l->kind = RM_LIST_VIEW;
+	*out = rm_list_value(l, RM_V_LIST);
+	return 0;
+}
+
 FN(dict_keys)
 {
-	const struct rm_list *l = rm_value_items(r, c->self);
+	const struct rm_dict *d = c->self.u.dict;
+	struct rm_list *l = rm_list_new(r, d->n);
 
-	*out = rm_list_value(l, RM_V_LIST);
-	return l ? 0 : -1;
+	for (size_t i = 0; l && i < d->n; i++)
+		l->item[i] = d->pair[i].key;
+	return as_view(l, out);
 }
 
 FN(dict_values)
@@ -648,21 +659,12 @@ FN(dict_values)
 
 	for (size_t i = 0; l && i < d->n; i++)
 		l->item[i] = d->pair[i].value;
-	*out = rm_list_value(l, RM_V_LIST);
-	return l ? 0 : -1;
+	return as_view(l, out);
 }
 
 FN(dict_items)
 {
-	const struct rm_list *l;
-
-	if (rm_jinja_apply(r, rm_jinja_filter((struct rm_slice){
-		(const unsigned char *)"items", 5 }), c->self, NULL, 0,
-		out) < 0)
-		return -1;
-	l = rm_value_items(r, *out);
-	*out = rm_list_value(l, RM_V_LIST);
-	return l ? 0 : -1;
+	return as_view(rm_dict_pairs(r, c->self.u.dict), out);
 }
 
 /* ---- loops ---- */
@@ -748,6 +750,11 @@ static const struct rm_callable of_lists[] = {
 	{ "sort", forbidden, NULL, 0 },
 };
 
+static const struct rm_callable of_tuples[] = {
+	{ "count", list_count, "value", 1 },
+	{ "index", list_index, "value", 1 },
+};
+
 static const struct rm_callable of_dicts[] = {
 	{ "clear", forbidden, NULL, 0 },
 	{ "copy", copy, "", 0 },
@@ -773,8 +780,9 @@ const struct rm_callable *rm_jinja_method(uint32_t type, struct rm_slice name)
 		return rm_callable_find(of_strings, RM_COUNT(of_strings),
 					name);
 	case RM_V_LIST:
-	case RM_V_TUPLE:
 		return rm_callable_find(of_lists, RM_COUNT(of_lists), name);
+	case RM_V_TUPLE:
+		return rm_callable_find(of_tuples, RM_COUNT(of_tuples), name);
 	case RM_V_DICT:
 		return rm_callable_find(of_dicts, RM_COUNT(of_dicts), name);
 	case RM_V_LOOP:

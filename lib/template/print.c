@@ -233,7 +233,7 @@ int rm_value_repr(struct rm_jinja_run *r, struct rm_buf *b, struct rm_value v)
 		rm_buf_puts(b, "None");
 	else if (v.type == RM_V_UNDEFINED)
 		rm_buf_puts(b, "Undefined");
-	else if (rm_is_sequence(v))
+	else if (rm_is_sequence(v) && v.u.list->kind == RM_LIST)
 		err = repr_items(r, b, v);
 	else if (v.type == RM_V_DICT)
 		err = repr_pairs(r, b, v.u.dict);
@@ -437,7 +437,7 @@ static int put_json(struct json *j, struct rm_value v)
 		rm_buf_puts(&j->b, v.u.b ? "true" : "false");
 	else if (v.type == RM_V_NONE)
 		rm_buf_puts(&j->b, "null");
-	else if (rm_is_sequence(v))
+	else if (rm_is_sequence(v) && v.u.list->kind == RM_LIST)
 		err = put_json_items(j, v.u.list);
 	else if (v.type == RM_V_DICT)
 		err = put_json_pairs(j, v.u.dict);

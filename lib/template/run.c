@@ -285,8 +285,10 @@ static const struct rm_list *chosen(struct rm_jinja_run *r,
 	return l;
 }
 
+/* *whole: whether any turn came to its end; if none did, else's body is run,
+ * as the peer has it. */
 static int iterate(struct rm_jinja_run *r, const struct rm_node *n,
-		   struct rm_loop *loop)
+		   struct rm_loop *loop, bool *whole)
 {
 	const struct rm_value self = { .type = RM_V_LOOP, .u.loop = loop };
 	int got = 0;
@@ -300,6 +302,7 @@ static int iterate(struct rm_jinja_run *r, const struct rm_node *n,
 		got = rm_jinja_exec(r, n->d->b);
 		if (got < 0 || rm_run_work(r, 1) < 0)
 			return -1;
+		*whole |= got == 0;
 		if (got == RM_RUN_BREAK)
 			break;
 	}
@@ -312,7 +315,8 @@ static int exec_for(struct rm_jinja_run *r, const struct rm_node *n)
 	struct rm_loop *loop = rm_run_alloc(r, 1, sizeof(*loop));
 	struct rm_scope *outer = r->scope;
 	struct rm_value of;
-	int err = -1;
+	bool whole = false;
+	int err;
 
 	if (!scope || !loop || rm_jinja_eval(r, n->b, &of) < 0)
 		return -1;
@@ -325,9 +329,8 @@ static int exec_for(struct rm_jinja_run *r, const struct rm_node *n)
 		loop->list = chosen(r, n, loop->list);
 	if (!loop->list)
 		return -1;
-	if (loop->list->n) {
-		err = iterate(r, n, loop);
-	} else {
+	err = iterate(r, n, loop, &whole);
+	if (err == 0 && !whole) {
 		scope->n = 0;
 		err = rm_jinja_exec(r, n->d->c);
 	}

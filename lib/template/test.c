@@ -29,12 +29,14 @@ LOOK(number, v.type == RM_V_INT || v.type == RM_V_FLOAT ||
 	     v.type == RM_V_BOOL)
 LOOK(string, rm_is_string(v))
 LOOK(mapping, v.type == RM_V_DICT)
-LOOK(sequence, rm_is_string(v) || rm_is_sequence(v) || v.type == RM_V_DICT ||
-	       v.type == RM_V_UNDEFINED)
+LOOK(sequence, rm_is_string(v) || v.type == RM_V_DICT ||
+	       v.type == RM_V_UNDEFINED ||
+	       (rm_is_sequence(v) && v.u.list->kind != RM_LIST_VIEW))
 LOOK(iterable, rm_is_string(v) || rm_is_sequence(v) || v.type == RM_V_DICT ||
 	       v.type == RM_V_ITERATOR || v.type == RM_V_UNDEFINED ||
 	       v.type == RM_V_LOOP)
-LOOK(callable, v.type >= RM_V_MACRO && v.type <= RM_V_METHOD)
+LOOK(callable, (v.type >= RM_V_MACRO && v.type <= RM_V_METHOD) ||
+	       v.type == RM_V_UNDEFINED)
 LOOK(is_filter, rm_is_string(v) && rm_jinja_filter(rm_slice_of(v)))
 LOOK(is_test, rm_is_string(v) && rm_jinja_test(rm_slice_of(v)))
 

@@ -26,7 +26,7 @@ int rm_value_refuse(struct rm_jinja_run *r, struct rm_value v,
 		return rm_fail("%s is of type %s", what,
 			       rm_value_type_name(v.type));
 	if (!n)
-		return rm_fail("an undefined value where %s is needed", what);
+		return rm_fail("an undefined value is used");
 	name = n->value;
 	if (!rm_is_string(name))
 		return rm_fail("%s has no such item",
@@ -106,7 +106,7 @@ static bool same_text(struct rm_value a, struct rm_value b)
 static int same_lists(struct rm_jinja_run *r, const struct rm_list *a,
 		      const struct rm_list *b)
 {
-	int same = a->n == b->n;
+	int same = a->n == b->n && a->kind == b->kind;
 
 	for (size_t i = 0; i < a->n && same > 0; i++)
 		same = rm_value_equal(r, a->item[i], b->item[i]);
@@ -196,7 +196,8 @@ int rm_value_order(struct rm_jinja_run *r, struct rm_value a,
 		*order = (x > y) - (x < y);
 		return 0;
 	}
-	if (rm_is_sequence(a) && a.type == b.type) {
+	if (rm_is_sequence(a) && a.type == b.type &&
+	    a.u.list->kind == RM_LIST && b.u.list->kind == RM_LIST) {
 		if (deeper(r) < 0)
 			return -1;
 		err = order_lists(r, a.u.list, b.u.list, order);
@@ -223,6 +224,9 @@ int rm_value_in(struct rm_jinja_run *r, struct rm_value a, struct rm_value b)
 		return a.len == 0 ||
 		       memmem(b.u.s, b.len, a.u.s, a.len) != NULL;
 	}
+	if (b.type == RM_V_DICT && (a.type == RM_V_LIST ||
+				    a.type == RM_V_DICT))
+		return rm_value_refuse(r, a, "a key");
 	if (b.type == RM_V_DICT)
 		return rm_dict_find(r, b.u.dict, a) != NULL;
 	l = rm_value_items(r, b);
@@ -244,7 +248,7 @@ struct rm_list *rm_list_new(struct rm_jinja_run *r, size_t n)
 		return rm_fail_null("a list that is too long");
 	l = rm_run_alloc(r, 1, sizeof(*l) + n * sizeof(*l->item));
 	if (l)
-		l->n = n;
+		*l = (struct rm_list){ .n = n };
 	return l;
 }
 
@@ -528,7 +532,8 @@ int rm_value_item(struct rm_jinja_run *r, struct rm_value v,
 			return 0;
 		}
 	}
-	if ((rm_is_sequence(v) || rm_is_string(v)) && rm_value_int(key, &i))
+	if (((rm_is_sequence(v) && v.u.list->kind != RM_LIST_VIEW) ||
+	     rm_is_string(v)) && rm_value_int(key, &i))
 		return sequence_item(r, v, i, out);
 	if (rm_is_string(key))
 		return rm_value_attr(r, v, rm_slice_of(key), out);
@@ -611,12 +616,9 @@ int rm_value_slice(struct rm_jinja_run *r, struct rm_value v,
 	struct rm_list *l;
 	size_t n;
 
-	if (!rm_is_string(v) && !rm_is_sequence(v)) {
-		if (v.type == RM_V_UNDEFINED)
-			return rm_value_refuse(r, v, "");
-		*out = rm_undefined(r->at, v.type);
-		return 0;
-	}
+	if (!rm_is_string(v) && !(rm_is_sequence(v) &&
+				  v.u.list->kind != RM_LIST_VIEW))
+		return rm_value_refuse(r, v, "what is cut out of");
 	if (rm_value_length(r, v, &n) < 0 ||
 	    find_part(r, part, (int64_t)n, &from, &step, &count) < 0)
 		return -1;

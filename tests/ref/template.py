@@ -286,6 +286,7 @@ SMALL = r"""
 {% for a, b in [(1, 2), (3, 4)] %}{{ a }}-{{ b }} {% endfor %}{% for a, (b, c) in [(1, (2, 3))] %}{{ a }}{{ b }}{{ c }}{% endfor %}
 {% for i in range(6) %}{% if i == 1 %}{% continue %}{% endif %}{% if i == 4 %}{% break %}{% endif %}{{ i }}{% endfor %}
 {% for i in range(2) %}{% for j in range(2) %}{{ loop.index }}{{ i }}{{ j }} {% endfor %}{{ loop.index }};{% endfor %}{% for c in 'aé' %}[{{ c }}]{% endfor %}
+{% for i in l %}{% break %}{% else %}E{% endfor %}{% for i in l %}{% continue %}{% else %}E{% endfor %}{% for i in l %}{% if i == 1 %}{% break %}{% endif %}{% else %}E{% endfor %}{{ true | round }}
 {% set x = 1 %}{% for i in l %}{% set x = x + i %}{{ x }} {% endfor %}{{ x }}{% set a, b = 1, 2 %}{{ a }}{{ b }}
 {% for i in l %}{% if loop.first %}{% set y = i %}{% endif %}{{ y }}|{% endfor %}{{ y }}
 {% set y = 'o' %}{% for i in l %}{% if i == 1 %}{% set y = i %}{% endif %}{{ y }}|{% endfor %}{{ y }}
@@ -341,6 +342,12 @@ x' }}
 {{ range | tojson }}
 {{ l[0](1) }}
 {{ s.nope() }}
+{{ {} in {} }}
+{{ missing | int }}
+{{ none[1:] }}
+{{ d.items()[0] is defined }}{{ d.keys() is sequence }}{{ range(2) == [0, 1] }}{{ none | reject | list }}{{ missing is callable }}
+{{ 'one two three four' | truncate(10) }}|{{ 'one two three four' | truncate(9, true, '-', 0) }}|{{ u | truncate(8, leeway=0) }}
+{{ 'été 12 _a' | wordcount }}{{ 'a%' % [] if f else 'b' % {} }}{{ '%s' % [1] }}
 {% for i in 5 %}{% endfor %}
 {% for a, b in [1] %}{% endfor %}
 {% set a, b = [1, 2, 3] %}
