@@ -498,7 +498,7 @@ int rm_value_attr(struct rm_jinja_run *r, struct rm_value v,
 static int sequence_item(struct rm_jinja_run *r, struct rm_value v,
 			 int64_t i, struct rm_value *out)
 {
-	size_t n, at, len;
+	size_t n = 0, at, len;
 
 	if (rm_value_length(r, v, &n) < 0)
 		return -1;
@@ -612,9 +612,9 @@ static int slice_text(struct rm_jinja_run *r, struct rm_value v,
 int rm_value_slice(struct rm_jinja_run *r, struct rm_value v,
 		   const struct rm_value part[3], struct rm_value *out)
 {
-	int64_t from = 0, step, count;
+	int64_t from = 0, step = 1, count = 0;
 	struct rm_list *l;
-	size_t n;
+	size_t n = 0;
 
 	if (!rm_is_string(v) && !(rm_is_sequence(v) &&
 				  v.u.list->kind != RM_LIST_VIEW))

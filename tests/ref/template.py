@@ -344,7 +344,7 @@ x' }}
 {{ s.nope() }}
 {{ {} in {} }}
 {{ missing | int }}
-{{ none[1:] }}
+{{ z[1:] }}
 {{ d.items()[0] is defined }}{{ d.keys() is sequence }}{{ range(2) == [0, 1] }}{{ none | reject | list }}{{ missing is callable }}
 {{ 'one two three four' | truncate(10) }}|{{ 'one two three four' | truncate(9, true, '-', 0) }}|{{ u | truncate(8, leeway=0) }}
 {{ 'été 12 _a' | wordcount }}{{ 'a%' % [] if f else 'b' % {} }}{{ '%s' % [1] }}
