@@ -361,6 +361,19 @@ FN(replace)
 	return rm_value_replace(r, s, from, to, max, out);
 }
 
+FN(center)
+{
+	struct rm_value s, width;
+	int64_t n;
+
+	if (text_of(r, c, &s) < 0 || rm_arg_int(r, c, 0, 80, &n) < 0)
+		return -1;
+	width = rm_int(n);
+	return rm_jinja_apply(r, rm_jinja_method(RM_V_STRING,
+						 (struct rm_slice){
+		(const unsigned char *)"center", 6 }), s, &width, 1, out);
+}
+
 FN(escape)
 {
 	static const char from[] = "&<>'\"";
@@ -538,6 +551,7 @@ static const struct rm_callable filters[] = {
 	{ "abs", absolute, "", 0 },
 	{ "attr", attr, "name", 1 },
 	{ "capitalize", capitalize, "", 0 },
+	{ "center", center, "width", 0 },
 	{ "count", length, "", 0 },
 	{ "d", otherwise, "default_value,boolean", 0 },
 	{ "default", otherwise, "default_value,boolean", 0 },

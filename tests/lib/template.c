@@ -197,6 +197,158 @@ static void test_small(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* ---- hostile ones ---- */
+
+static const struct {
+	const char *source, *message;
+} hostile[] = {
+	/* steps, depth, memory */
+	{ "{% set l = range(9999) %}{% for a in l %}{% for b in l %}"
+	  "{% endfor %}{% endfor %}", "more steps" },
+	{ "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+	  "nested too deep" },
+	{ "{% set n = namespace(s='x' * 99999) %}{% for i in range(99999) %}"
+	  "{% set n.s = n.s ~ n.s %}{% endfor %}", "more memory" },
+	{ "{% set n = namespace(s='x' * 99999) %}{% for i in range(99999) %}"
+	  "{{ n.s }}{% endfor %}", "more steps" },
+	{ "{{ 'x' * 9223372036854775807 }}", "more steps" },
+	{ "{{ [0] * 9999999 }}", "too long" },
+	{ "{% set n = namespace(l=[]) %}{% for i in range(9999) %}"
+	  "{% set n.l = [n.l] %}{% endfor %}{{ n.l }}", "too deep" },
+	{ "{% set n = namespace(l=[], m=[]) %}{% for i in range(9999) %}"
+	  "{% set n.l = [n.l] %}{% set n.m = [n.m] %}{% endfor %}"
+	  "{{ n.l == n.m }}", "too deep" },
+	{ "{{ range(99999) | map('string') | join('x' * 99999) }}", "more" },
+	{ "{{ ('x' * 99999) | replace('x', 'y' * 99999) }}", "more" },
+	{ "{{ 'a' | center(99999999999) }}", "more" },
+	{ "{{ 'a'.ljust(99999999999) }}", "more" },
+	{ "{{ d | tojson(indent=999999999) }}", "an indent" },
+	/* numbers */
+	{ "{{ 9223372036854775807 + 1 }}", "64 bits" },
+	{ "{{ (-9223372036854775807 - 1) // -1 }}", "64 bits" },
+	{ "{{ -(-9223372036854775807 - 1) }}", "line 1, column 4" },
+	{ "{{ 9 ** 99 }}", "64 bits" },
+	{ "{{ 99999999999999999999 }}", "line 1, column 4" },
+	{ "{{ 'abc'[::-9223372036854775807] }}{{ 1 / 0 }}", "zero" },
+	{ "{{ 'abc'[-9223372036854775807:9223372036854775807] }}{{ 1 / 0 }}",
+	  "zero" },
+	{ "{{ range(-9223372036854775807, 9223372036854775807) }}",
+	  "32 bits" },
+	/* where */
+	{ "a\n  {{ é }}", "line 2, column 6: a character" },
+	{ "é{{ nope.x }}", "line 1, column 9: 'nope' is undefined" },
+	{ "{% for x in y %}\n\n{{ 'é' | nope }}",
+	  "line 3, column 10: no filter 'nope' is built" },
+	{ "{% call f() %}{% endcall %}",
+	  "line 1, column 4: no tag 'call' is built" },
+	{ "{{ f(*x) }}", "line 1, column 6: '*' where" },
+	{ "{{ strftime_now('%Y') }}", "none was given" },
+};
+
+static void test_hostile(void **state)
+{
+	struct rm_arena scratch = {0};
+	struct talk talk_;
+
+	(void)state;
+	set_talk(&talk_, "system", true);
+	for (size_t i = 0; i < RM_COUNT(hostile); i++) {
+		struct rm_template *t = rm_template_parse(
+			hostile[i].source, strlen(hostile[i].source), NULL);
+		struct rm_buf out = {0};
+
+		if (t && rm_template_render(t, &talk_.in, &scratch, &out) ==
+		    0)
+			fail_msg("%s: gives %s", hostile[i].source,
+				 rm_buf_text(&out));
+		if (!strstr(rm_error(), hostile[i].message))
+			fail_msg("%s: %s", hostile[i].source, rm_error());
+		assert_int_equal(out.len, 0);
+		rm_template_free(t);
+		rm_buf_fini(&out);
+	}
+	rm_arena_fini(&scratch);
+}
+
+/* A nest of anything is refused before the stack ends. */
+static void test_nesting(void **state)
+{
+	static const char *const nests[] = {
+		"(", "[", "{'a':", "not ", "-", "a.b(", "a if b else ",
+		"a or (", "a|map(", "f(x="
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RM_COUNT(nests); i++) {
+		struct rm_buf b = {0};
+
+		rm_buf_puts(&b, "{{ ");
+		for (size_t k = 0; k < 90000; k++)
+			rm_buf_puts(&b, nests[i]);
+		assert_null(rm_template_parse(b.data, b.len, NULL));
+		rm_buf_clear(&b);
+		for (size_t k = 0; k < 30000; k++)
+			rm_buf_puts(&b, "{% if a %}{% for x in y %}");
+		assert_null(rm_template_parse(b.data, b.len, NULL));
+		rm_buf_clear(&b);
+		/* A long chain is no nest to the parser, but one to walk. */
+		rm_buf_puts(&b, "{{ 1");
+		for (size_t k = 0; k < 90000; k++)
+			rm_buf_puts(&b, " + 1");
+		rm_buf_puts(&b, " }}");
+		struct rm_template *t = rm_template_parse(b.data, b.len, NULL);
+		struct rm_template_input in = {0};
+		struct rm_arena scratch = {0};
+
+		rm_buf_clear(&b);
+		assert_non_null(t);
+		assert_int_equal(rm_template_render(t, &in, &scratch, &b),
+				 -1);
+		rm_arena_fini(&scratch);
+		rm_template_free(t);
+		rm_buf_fini(&b);
+	}
+}
+
+/* Every construct cut at every byte, and each byte changed. */
+static void test_damage(void **state)
+{
+	const json_t *all = reference(path, "small");
+	struct rm_arena scratch = {0};
+	struct rm_buf out = {0};
+	struct talk talk_;
+
+	(void)state;
+	set_talk(&talk_, "tools", false);
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		struct rm_slice s = slice_of(json_object_get(
+			json_array_get(all, i), "source"));
+		unsigned char *copy = rm_malloc(s.len + 1, 1);
+
+		for (size_t k = 0; k < 2 * s.len; k++) {
+			struct rm_template *t;
+			size_t n = k < s.len ? k : s.len;
+
+			memcpy(copy, s.data, n);
+			if (k >= s.len)
+				copy[k - s.len] ^= (unsigned char)(
+					1 << rm_random(1, RM_RANDOM_TEST, i,
+						       k) % 7);
+			t = rm_template_parse(copy, n, NULL);
+			rm_buf_clear(&out);
+			if (t)
+				rm_template_render(t, &talk_.in, &scratch,
+						   &out);
+			assert_int_equal(rm_utf8_valid(out.data, out.len),
+					 out.len);
+			rm_template_free(t);
+		}
+		free(copy);
+	}
+	rm_buf_fini(&out);
+	rm_arena_fini(&scratch);
+}
+
 /* ---- published templates ---- */
 
 static const char *data_dir(void)
@@ -319,6 +471,9 @@ int main(void)
 		cmocka_unit_test(test_generation),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_small),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_published),
 	};
 

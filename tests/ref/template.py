@@ -347,7 +347,7 @@ x' }}
 {{ z[1:] }}
 {{ d.items()[0] is defined }}{{ d.keys() is sequence }}{{ range(2) == [0, 1] }}{{ none | reject | list }}{{ missing is callable }}
 {{ 'one two three four' | truncate(10) }}|{{ 'one two three four' | truncate(9, true, '-', 0) }}|{{ u | truncate(8, leeway=0) }}
-{{ 'été 12 _a' | wordcount }}{{ 'a%' % [] if f else 'b' % {} }}{{ '%s' % [1] }}
+{{ 'ab' | center(5) }}|{{ 'été 12 _a' | wordcount }}{{ 'a%' % [] if f else 'b' % {} }}{{ '%s' % [1] }}
 {% for i in 5 %}{% endfor %}
 {% for a, b in [1] %}{% endfor %}
 {% set a, b = [1, 2, 3] %}
