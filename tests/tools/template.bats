@@ -151,16 +151,14 @@ policy() {
 
 @test "a base's template gives way to that of its training" {
 	rm-tokenize -q -t tk talk.jsonl talk.jsonl > own.rms
-	cp -r "$top/tests/data/checkpoints/llama" base
-	chmod -R u+w base
-	jq 'del(.id2label, .label2id)' base/config.json > c && mv c base/config.json
-	cp tk/tokenizer.json base
+	# A checkpoint that says nothing of tokens and templates.
+	rm-train -q -o base --backbone transformer:layers=1,hidden=16,heads=2 \
+		--epochs 1 own.rms
+	rm base/rm.json
 	echo '{{ messages }}' > base/chat_template.jinja
-	if rm-train -q -b base -o m --epochs 1 own.rms 2> err; then
-		cmp m/chat_template.jinja tk/chat_template.jinja
-	else
-		skip "$(cat err)"
-	fi
+	rm-train -q -b base -o m --epochs 1 own.rms
+	cmp m/chat_template.jinja tk/chat_template.jinja
+	rm-score -q -m m talk.jsonl > /dev/null
 }
 
 @test "the prompt ends where rendered texts part, at a message" {
