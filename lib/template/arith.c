@@ -145,7 +145,11 @@ static int repeat(struct rm_jinja_run *r, struct rm_value v, int64_t times,
 		return rm_value_take(r, &b, out);
 	}
 	n = v.u.list->n;
-	if (n && (size_t)times > RM_JINJA_MAX_SOURCE / n)
+	if (n == 0) {
+		*out = v;
+		return 0;
+	}
+	if ((size_t)times > RM_JINJA_MAX_SOURCE / n)
 		return rm_fail("a list that is too long");
 	l = rm_list_new(r, n * (size_t)times);
 	if (!l || rm_run_work(r, l->n / 8) < 0)

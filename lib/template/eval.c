@@ -130,8 +130,8 @@ static int arguments(struct rm_jinja_run *r, const struct rm_callable *what,
 		     const struct rm_node *n, struct rm_jinja_call *c,
 		     struct rm_value *arg, size_t max)
 {
+	struct rm_value v = {0};
 	size_t at = 0;
-	struct rm_value v;
 
 	for (size_t i = 0; i < max; i++)
 		arg[i].type = RM_V_OMITTED;
@@ -487,6 +487,7 @@ int rm_jinja_eval(struct rm_jinja_run *r, const struct rm_node *n,
 		  struct rm_value *out)
 {
 	const struct rm_value *found;
+	struct rm_value v = {0};
 	int err;
 
 	if (n->kind == RM_N_CONST) {
@@ -504,9 +505,8 @@ int rm_jinja_eval(struct rm_jinja_run *r, const struct rm_node *n,
 	if (++r->depth > RM_JINJA_MAX_DEPTH)
 		return rm_fail("nested too deep");
 	if (n->kind == RM_N_NOT) {
-		err = rm_jinja_eval(r, n->a, out);
-		if (err == 0)
-			*out = rm_bool(!rm_value_true(*out));
+		err = rm_jinja_eval(r, n->a, &v);
+		*out = rm_bool(!rm_value_true(v));
 	} else {
 		err = eval_kind(r, n, out);
 	}

@@ -8,8 +8,8 @@ const char *rm_value_type_name(uint32_t type)
 {
 	static const char *const names[] = {
 		"undefined", "None", "bool", "int", "float", "str", "list",
-		"tuple", "dict", "generator", "namespace", "loop", "macro", "function",
-		"method", "nothing"
+		"tuple", "dict", "generator", "namespace", "loop", "macro",
+		"function", "method", "nothing"
 	};
 
 	return names[type];
