@@ -75,7 +75,8 @@ static int set_options(struct rm_encode *e,
 	for (size_t i = 0; rm_encode_overlongs[i]; i++)
 		if (strcmp(rm_encode_overlongs[i], overlong) == 0) {
 			e->recipe.overlong = (enum rm_overlong)i;
-			return 0;
+			return rm_recipe_set_template(&e->recipe, o) < 0 ?
+			       -1 : rm_recipe_set_special(&e->recipe, o);
 		}
 	rm_join_names(&names, rm_encode_overlongs);
 	rm_fail("overlong: '%s' is not one of %s", overlong,
@@ -102,13 +103,27 @@ fail:
 	return NULL;
 }
 
-/* With the reader open, which knows what the data has. */
+/* Without a name, what the data has decides; the reader is open. */
+static int set_default(struct rm_encode *e, const struct rm_encode_options *o)
+{
+	int got = 0;
+
+	if (!o->template && rm_text_has_messages(e->reader))
+		got = rm_recipe_set_default(&e->recipe);
+	if (got > 0) {
+		rm_text_set_as_messages(e->reader);
+		return rm_recipe_set_special(&e->recipe, o);
+	}
+	if (got == 0 && !o->template && (o->template_vars ||
+					 o->template_date))
+		return rm_fail("template plain has no variables and no date");
+	return got;
+}
+
 static struct rm_encode *started(struct rm_encode *e,
 				 const struct rm_encode_options *o)
 {
-	if (e->reader &&
-	    rm_recipe_set_template(&e->recipe, o, e->reader) == 0 &&
-	    rm_recipe_set_special(&e->recipe, o) == 0 &&
+	if (e->reader && set_default(e, o) == 0 &&
 	    make_header(e, o->policy) == 0) {
 		/* The header has them now. */
 		e->recipe.vars = NULL;
@@ -119,15 +134,27 @@ static struct rm_encode *started(struct rm_encode *e,
 	return NULL;
 }
 
+/* A template that is none of transcripts gets them as messages. */
+static struct rm_text_options text_options(const struct rm_encode *e,
+					   const struct rm_encode_options *o)
+{
+	struct rm_text_options text = o->text;
+
+	text.as_messages |= !rm_template_takes_transcripts(e->recipe.template);
+	return text;
+}
+
 struct rm_encode *rm_encode_open(char *const *paths, size_t n,
 				 const struct rm_tokenizer *tokenizer,
 				 const struct rm_encode_options *options)
 {
 	struct rm_encode *e = start(tokenizer, options);
+	struct rm_text_options text;
 
 	if (!e)
 		return NULL;
-	e->reader = rm_text_open(paths, n, &options->text);
+	text = text_options(e, options);
+	e->reader = rm_text_open(paths, n, &text);
 	return started(e, options);
 }
 
@@ -136,12 +163,14 @@ struct rm_encode *rm_encode_open_input(struct rm_input *in,
 				       const struct rm_encode_options *options)
 {
 	struct rm_encode *e = start(tokenizer, options);
+	struct rm_text_options text;
 
 	if (!e) {
 		rm_input_close(in);
 		return NULL;
 	}
-	e->reader = rm_text_open_input(in, &options->text);
+	text = text_options(e, options);
+	e->reader = rm_text_open_input(in, &text);
 	return started(e, options);
 }
 

@@ -40,13 +40,11 @@ struct rm_recipe {
 	bool written;
 };
 
-/*
- * The template that options, tokenizer and data ask for, once the reader is
- * open.
- */
+/* The template that options ask for by name, else plain. */
 int rm_recipe_set_template(struct rm_recipe *r,
-			   const struct rm_encode_options *o,
-			   struct rm_text_reader *reader);
+			   const struct rm_encode_options *o);
+/* The tokenizer's own instead, if it has one: 1, 0, -1. */
+int rm_recipe_set_default(struct rm_recipe *r);
 void rm_recipe_fini(struct rm_recipe *r);
 
 /* What options and tokenizer say of special tokens; the template is set. */

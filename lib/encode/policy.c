@@ -267,7 +267,7 @@ static int check_policy(const struct rm_recipe *r, const json_t *model)
 	if (rm_json_opt_string(model, "template", "policy", "plain",
 			       &o.template) < 0)
 		return -1;
-	if (rm_recipe_set_template(&then, &o, NULL) < 0 ||
+	if (rm_recipe_set_template(&then, &o) < 0 ||
 	    set_special(&then, add ? RM_YES : RM_NO, RM_NO) < 0)
 		rm_wrap("the model's policy");
 	else

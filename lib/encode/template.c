@@ -78,19 +78,6 @@ static int set_own(struct rm_recipe *r, const char *name)
 	return got < 0 ? -1 : parse(r, name);
 }
 
-/* Without a name: the tokenizer's own for messages, where it has one. */
-static int set_default(struct rm_recipe *r, const struct rm_text_reader *in)
-{
-	int got = 0;
-
-	if (in && rm_text_has_messages(in))
-		got = find_source(r, RM_TEMPLATE_OWN);
-	if (got)
-		return got < 0 ? -1 : parse(r, RM_TEMPLATE_OWN);
-	r->template = rm_template_find("plain");
-	return r->template ? 0 : -1;
-}
-
 static bool is_built_in(const char *name)
 {
 	const char *one, *help;
@@ -122,30 +109,29 @@ int rm_encode_check_template(const char *name)
 }
 
 int rm_recipe_set_template(struct rm_recipe *r,
-			   const struct rm_encode_options *o,
-			   struct rm_text_reader *reader)
+			   const struct rm_encode_options *o)
 {
-	const char *name = o->template;
-	int err;
+	const char *name = o->template ? o->template : "plain";
 
 	r->vars = o->template_vars;
 	r->date = o->template_date;
-	if (!name)
-		err = set_default(r, reader);
-	else if (is_jinja(name))
-		err = set_own(r, name);
-	else
-		err = (r->template = rm_template_find(name)) ? 0 :
-		      rm_encode_check_template(name);
-	if (err < 0)
-		return -1;
-	if (!r->own && (r->vars || r->date) && !o->policy)
+	if (is_jinja(name))
+		return set_own(r, name);
+	r->template = rm_template_find(name);
+	if (!r->template)
+		return rm_encode_check_template(name);
+	/* Of no name, messages may yet ask for the tokenizer's own. */
+	if (o->template && (r->vars || r->date) && !o->policy)
 		return rm_fail("template %s has no variables and no date",
-			       rm_template_name(r->template));
-	/* A template that is none of transcripts gets them as messages. */
-	if (reader && !rm_template_takes_transcripts(r->template))
-		rm_text_set_as_messages(reader);
+			       name);
 	return 0;
+}
+
+int rm_recipe_set_default(struct rm_recipe *r)
+{
+	int got = find_source(r, RM_TEMPLATE_OWN);
+
+	return got <= 0 ? got : parse(r, RM_TEMPLATE_OWN) < 0 ? -1 : 1;
 }
 
 void rm_recipe_fini(struct rm_recipe *r)

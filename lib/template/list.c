@@ -100,18 +100,45 @@ static int sort(struct rm_jinja_run *r, struct sorted *a, size_t n,
 	return merge(r, a, n, b, reverse);
 }
 
+/* What sort goes by: of several attributes ("a,b") one after the other, equal
+ * ones not asked for an order. */
+static int sort_keys(struct rm_jinja_run *r, struct rm_value v,
+		     struct rm_value paths, bool cased, struct rm_value *out)
+{
+	const unsigned char *s = paths.u.s, *end = s + paths.len, *to;
+	struct rm_list *l;
+	size_t n = 1, i = 0;
+
+	for (size_t k = 0; k < paths.len; k++)
+		n += s[k] == ',';
+	l = rm_list_new(r, n);
+	for (; l && i < n; s = to + 1) {
+		to = memchr(s, ',', (size_t)(end - s));
+		to = to ? to : end;
+		if (sort_key(r, v, rm_text_value(s, (size_t)(to - s)), cased,
+			     &l->item[i++]) < 0)
+			return -1;
+	}
+	*out = rm_list_value(l, RM_V_LIST);
+	return l ? 0 : -1;
+}
+
 /* The values of l by their keys; NULL on error. */
 static struct sorted *sort_by(struct rm_jinja_run *r,
 			      const struct rm_list *l, struct rm_value path,
-			      bool cased, bool reverse)
+			      bool cased, bool reverse, bool several)
 {
 	struct sorted *s = rm_run_alloc(r, l->n, 2 * sizeof(*s));
+	int err = 0;
 
-	for (size_t i = 0; s && i < l->n; i++) {
+	for (size_t i = 0; s && i < l->n && err == 0; i++) {
 		s[i].value = l->item[i];
-		if (sort_key(r, l->item[i], path, cased, &s[i].key) < 0)
-			return NULL;
+		err = several && rm_is_string(path)
+			? sort_keys(r, l->item[i], path, cased, &s[i].key)
+			: sort_key(r, l->item[i], path, cased, &s[i].key);
 	}
+	if (err < 0)
+		return NULL;
 	return s && sort(r, s, l->n, s + l->n, reverse) == 0 ? s : NULL;
 }
 
@@ -133,7 +160,7 @@ FN(sort_filter)
 
 	return l ? sorted_list(r, l, sort_by(r, l, rm_arg(c, 2),
 					     rm_value_true(rm_arg(c, 1)),
-					     reverse), out) : -1;
+					     reverse, true), out) : -1;
 }
 
 struct rm_list *rm_dict_pairs(struct rm_jinja_run *r, const struct rm_dict *d)
@@ -167,16 +194,16 @@ FN(dict_sort)
 	l = rm_dict_pairs(r, c->self.u.dict);
 	return l ? sorted_list(r, l, sort_by(r, l, rm_int(value),
 					     rm_value_true(rm_arg(c, 0)),
-					     rm_value_true(rm_arg(c, 2))),
-			       out) : -1;
+					     rm_value_true(rm_arg(c, 2)),
+					     false), out) : -1;
 }
 
 FN(group_by)
 {
 	const struct rm_list *l = items(r, c);
 	struct sorted *s = l ? sort_by(r, l, c->arg[0],
-				       rm_value_true(rm_arg(c, 2)), false)
-			     : NULL;
+				       rm_value_true(rm_arg(c, 2)), false,
+				       false) : NULL;
 	struct rm_list *all = s ? rm_list_new(r, l->n) : NULL, *one, *pair;
 	size_t n = 0, to;
 

@@ -253,6 +253,7 @@ SMALL = r"""
 {{ l | join }} {{ l | join(', ') }} {{ people | join('/', attribute='name') }} {{ [] | join(',') }}| {{ ['a', 1, none] | join('-') }}
 {{ l | first }} {{ l | last }} {{ [] | first }}| {{ s | first }} {{ s | last }}
 {{ l | sort }} {{ l | sort(reverse=true) }} {{ ['b', 'A', 'c'] | sort }} {{ ['b', 'A', 'c'] | sort(case_sensitive=true) }} {{ people | sort(attribute='age') | map(attribute='name') | list }}
+{{ people | sort(attribute='age,name') | map(attribute='name') | list }} {{ people | sort(attribute='nope') | length }} {{ people | sort(attribute='age,name', reverse=true) | map(attribute='name') | list }}
 {{ l | min }} {{ l | max }} {{ l | sum }} {{ people | sum(attribute='age') }} {{ people | map(attribute='age') | max }} {{ ['b', 'A'] | min }}
 {{ l | reverse | list }} {{ s | reverse }} {{ 'abc' | list }} {{ l | list }}
 {{ [1, 2, 1, 3, 2] | unique | list }} {{ ['a', 'A', 'b'] | unique | list }} {{ range(7) | batch(3) | list }} {{ range(7) | batch(3, 'x') | list }} {{ range(7) | slice(3) | list }} {{ range(7) | slice(3, 'x') | list }}
