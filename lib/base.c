@@ -590,6 +590,27 @@ int rm_files_add(struct rm_files *files, const char *name, const void *data,
 	return 0;
 }
 
+int rm_files_put(struct rm_files *files, const char *name, const void *data,
+		 size_t len)
+{
+	unsigned char *copy;
+
+	for (size_t i = 0; i < files->n; i++) {
+		if (strcmp(files->file[i].name, name) != 0)
+			continue;
+		copy = rm_malloc(len, 1);
+		if (!copy)
+			return -1;
+		if (len)
+			memcpy(copy, data, len);
+		free(files->file[i].data);
+		files->file[i].data = copy;
+		files->file[i].len = len;
+		return 0;
+	}
+	return rm_files_add(files, name, data, len);
+}
+
 const struct rm_file *rm_files_find(const struct rm_files *files,
 				    const char *name)
 {

@@ -229,6 +229,9 @@ struct rm_files {
 /* A copy of (name, data) at the end; 0 / -1. */
 int rm_files_add(struct rm_files *files, const char *name, const void *data,
 		 size_t len);
+/* The same, in place of a file of that name. */
+int rm_files_put(struct rm_files *files, const char *name, const void *data,
+		 size_t len);
 /* The file of that name, or NULL. */
 const struct rm_file *rm_files_find(const struct rm_files *files,
 				    const char *name);

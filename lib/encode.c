@@ -45,6 +45,11 @@ static int make_header(struct rm_encode *e, const json_t *model_policy)
 	    rm_files_copy(&h->tokenizer,
 			  rm_tokenizer_files(e->recipe.tokenizer)) < 0)
 		return -1;
+	/* Under its usual name, wherever it came from. */
+	if (e->recipe.own &&
+	    rm_files_put(&h->tokenizer, "chat_template.jinja",
+			 e->recipe.source.data, e->recipe.source.len) < 0)
+		return -1;
 	h->tokenizer_fp = rm_tokenizer_fingerprint(e->recipe.tokenizer);
 	policy = rm_recipe_policy(&e->recipe, model_policy);
 	return policy ? rm_header_set_policy(h, policy) : -1;
@@ -67,14 +72,11 @@ static int set_options(struct rm_encode *e,
 	e->recipe.model_limit = !o->max_length && o->policy;
 	e->recipe.keep_text = o->keep_text;
 	e->threads = o->text.threads ? o->text.threads : 1;
-	e->recipe.template = rm_template_find(o->template ? o->template
-							  : "plain");
-	if (!e->recipe.template)
-		return -1;
 	for (size_t i = 0; rm_encode_overlongs[i]; i++)
 		if (strcmp(rm_encode_overlongs[i], overlong) == 0) {
 			e->recipe.overlong = (enum rm_overlong)i;
-			return rm_recipe_set_special(&e->recipe, o);
+			return rm_recipe_set_template(&e->recipe, o) < 0 ?
+			       -1 : rm_recipe_set_special(&e->recipe, o);
 		}
 	rm_join_names(&names, rm_encode_overlongs);
 	rm_fail("overlong: '%s' is not one of %s", overlong,
@@ -101,11 +103,33 @@ fail:
 	return NULL;
 }
 
+/* Without a name, what the data has decides; the reader is open. */
+static int set_default(struct rm_encode *e, const struct rm_encode_options *o)
+{
+	int got = 0;
+
+	if (!o->template && rm_text_has_messages(e->reader))
+		got = rm_recipe_set_default(&e->recipe);
+	if (got > 0) {
+		rm_text_set_as_messages(e->reader);
+		return rm_recipe_set_special(&e->recipe, o);
+	}
+	if (got == 0 && !o->template && (o->template_vars ||
+					 o->template_date))
+		return rm_fail("template plain has no variables and no date");
+	return got;
+}
+
 static struct rm_encode *started(struct rm_encode *e,
 				 const struct rm_encode_options *o)
 {
-	if (e->reader && make_header(e, o->policy) == 0)
+	if (e->reader && set_default(e, o) == 0 &&
+	    make_header(e, o->policy) == 0) {
+		/* The header has them now. */
+		e->recipe.vars = NULL;
+		e->recipe.date = NULL;
 		return e;
+	}
 	rm_encode_close(e);
 	return NULL;
 }
@@ -300,9 +324,11 @@ static void worker_fini(struct rm_encode_worker *w)
 {
 	rm_encoding_fini(&w->encoding);
 	rm_buf_fini(&w->text);
+	rm_buf_fini(&w->prompt);
 	rm_buf_fini(&w->plain);
 	rm_buf_fini(&w->out);
 	rm_arena_fini(&w->arena);
+	rm_arena_fini(&w->scratch);
 	free(w->ids);
 	free(w->ends);
 }
@@ -314,6 +340,7 @@ void rm_encode_close(struct rm_encode *e)
 	forget(e);
 	rm_text_close(e->reader);
 	rm_header_fini(&e->header);
+	rm_recipe_fini(&e->recipe);
 	for (size_t i = 0; e->worker && i < e->threads; i++)
 		worker_fini(&e->worker[i]);
 	free(e->worker);

@@ -24,8 +24,19 @@ enum rm_answer { RM_UNSAID, RM_YES, RM_NO };
 
 struct rm_encode_options {
 	struct rm_text_options text;
-	const char *template;	/* NULL: plain */
-	enum rm_answer special_tokens;	/* what the post-processor adds; yes */
+	/*
+	 * One that is built in, "own" for the tokenizer's own, or a file in
+	 * Jinja.  NULL: the tokenizer's own where it has one and the data
+	 * has messages, else plain.
+	 */
+	const char *template;
+	const json_t *template_vars;	/* an object, or NULL */
+	const char *template_date;	/* "2025-01-31", or NULL */
+	/*
+	 * What the post-processor adds; yes, unless the template is one in
+	 * Jinja, which has written them itself.
+	 */
+	enum rm_answer special_tokens;
 	/*
 	 * The EOS token after plain text: no, unless special tokens are
 	 * added and tokenizer_config.json has add_eos_token.
@@ -44,6 +55,9 @@ struct rm_encode_options {
 	const char *overlong;	/* left (or NULL), right, drop, error */
 	bool keep_text;
 };
+
+/* Whether `template` may be this: a name, or a file that is there; 0 / -1. */
+int rm_encode_check_template(const char *name);
 
 /* The names that `overlong` may have; ends in NULL. */
 extern const char *const rm_encode_overlongs[];

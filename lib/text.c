@@ -29,6 +29,7 @@ struct rm_text_reader {
 	char *format;
 	bool several;			/* subset defaults to the stem */
 	bool skip_bad;
+	bool messages;			/* stand in some first row */
 	uint32_t fields;
 	char **per_response;
 	size_t n_per_response;
@@ -112,7 +113,8 @@ static int look_at_rows(struct rm_text_reader *r, struct rm_text_source *s,
 }
 
 /* Fields that only the values tell, such as a rank within completions. */
-static uint32_t fields_of_first(const struct rm_text_source *s)
+static uint32_t fields_of_first(struct rm_text_reader *r,
+				const struct rm_text_source *s)
 {
 	const struct rm_text_row *row = &s->held.row[s->held.n - 1];
 	struct rm_text_counts counts = {0};
@@ -126,6 +128,8 @@ static uint32_t fields_of_first(const struct rm_text_source *s)
 		fields |= rm_text_field_bit("rank");
 	if (g && g->score)
 		fields |= rm_text_field_bit("score");
+	if (g)
+		r->messages |= g->prompt.n || (g->k && g->response[0].n);
 	if (g)
 		json_decref(g->extra);
 	rm_arena_fini(&arena);
@@ -178,7 +182,7 @@ static int look(struct rm_text_reader *r, struct rm_text_source *s,
 {
 	if (open_source(r, s) < 0 || look_at_rows(r, s, o) < 0)
 		return -1;
-	r->fields |= s->binding->fields | fields_of_first(s);
+	r->fields |= s->binding->fields | fields_of_first(r, s);
 	if (note_per_response(r, s->binding) < 0)
 		return -1;
 	if (s > r->source && rm_input_is_file(s->in))
@@ -261,6 +265,17 @@ struct rm_text_reader *rm_text_open_input(struct rm_input *in,
 bool rm_text_has(const struct rm_text_reader *r, const char *field)
 {
 	return r->fields & rm_text_field_bit(field);
+}
+
+bool rm_text_has_messages(const struct rm_text_reader *r)
+{
+	return r->messages;
+}
+
+void rm_text_set_as_messages(struct rm_text_reader *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		r->source[i].binding->as_messages = true;
 }
 
 const char *const *rm_text_per_response(const struct rm_text_reader *r,

@@ -32,8 +32,11 @@
 
 /* ---- what a row says ---- */
 
+/* One turn.  json: the whole of it, {role, content, tool_calls ...}, where
+ * the data has it so; else NULL. */
 struct rm_message {
 	struct rm_slice role, content;
+	const json_t *json;
 };
 
 /*
@@ -81,6 +84,8 @@ struct rm_text_group {
 		size_t choice;			/* 0..k, k is a tie */
 	} *annotation;
 	double p, margin, weight;
+	const json_t *tools;	/* the list of a column `tools`, or NULL; it
+				 * stands in extra too */
 	json_t *extra;		/* object of the unused columns, or NULL */
 };
 
@@ -149,6 +154,10 @@ struct rm_text_reader *rm_text_open_input(struct rm_input *in,
  * attributes, teacher, votes, annotations, p, margin, weight, extra.
  */
 bool rm_text_has(const struct rm_text_reader *r, const char *field);
+/* Whether the first row of any file has messages in place of texts. */
+bool rm_text_has_messages(const struct rm_text_reader *r);
+/* As the option as_messages, before the first row is read. */
+void rm_text_set_as_messages(struct rm_text_reader *r);
 /* Columns of extra that hold one value a response; *n of them. */
 const char *const *rm_text_per_response(const struct rm_text_reader *r,
 					size_t *n);

@@ -441,7 +441,9 @@ static int read_legacy(struct rm_files *files, const char *path)
 int rm_tokenizer_read(struct rm_files *files, const char *dir)
 {
 	static const char *const first[] = { "tokenizer.json", NULL };
-	static const char *const more[] = { "tokenizer_config.json", NULL };
+	static const char *const more[] = {
+		"tokenizer_config.json", "chat_template.jinja", NULL
+	};
 
 	if (read_those(files, dir, first) < 0 ||
 	    (!rm_files_find(files, "tokenizer.json") &&

@@ -39,7 +39,8 @@ struct rm_tokenizer *rm_tokenizer_load(const char *path);
 
 /*
  * The files that rm_tokenizer_load reads of a directory, added to *files: a
- * tokenizer.json, made if need be, and tokenizer_config.json.
+ * tokenizer.json, made if need be, tokenizer_config.json, and
+ * chat_template.jinja, which is only kept.
  */
 int rm_tokenizer_read(struct rm_files *files, const char *dir);
 
@@ -54,7 +55,7 @@ int rm_tokenizer_count(const struct rm_files *files, size_t *n);
 
 void rm_tokenizer_free(struct rm_tokenizer *t);
 
-/* tokenizer.json and, if any, tokenizer_config.json, as they were read. */
+/* tokenizer.json and what came beside it, as it was read. */
 const struct rm_files *rm_tokenizer_files(const struct rm_tokenizer *t);
 
 /*

@@ -2,7 +2,6 @@
 #include "cli.h"
 #include "encode.h"
 #include "model.h"
-#include "template.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +11,8 @@ enum { MAX_COLUMNS = 256 };
 
 static struct {
 	const char *tokenizer, *model, *output, *format, *overlong, *template,
-		*learn_as, *special_tokens, *eos;
+		*template_vars, *template_date, *learn_as, *special_tokens,
+		*eos;
 	struct rm_strings prompt, chosen, rejected, responses, score, rank,
 		attributes, votes, subset, teacher, per_response;
 	size_t max_length, learn, min_count, threads;
@@ -66,9 +66,15 @@ static const struct rm_option options[] = {
 		    "column of another model's rewards"),
 	RM_OPT_LIST(0, "per-response", &o.per_response, "COL",
 		    "further columns that hold one value a response"),
-	RM_OPT_STRING(0, "template", &o.template, "NAME",
-		      "how messages become text: plain (the default), hh, "
-		      "chatml; pair: two texts"),
+	RM_OPT_STRING(0, "template", &o.template, "NAME|FILE",
+		      "how messages become text: own (the tokenizer's; of "
+		      "messages the default), plain, hh, chatml, a file in "
+		      "Jinja; pair: two texts"),
+	RM_OPT_STRING(0, "template-vars", &o.template_vars, "JSON",
+		      "an object of variables for a template in Jinja"),
+	RM_OPT_STRING(0, "template-date", &o.template_date, "DATE",
+		      "the date that a template in Jinja writes, as "
+		      "2025-01-31"),
 	RM_OPT_CHOICE(0, "special-tokens", &o.special_tokens, "ANSWER",
 		      "add what the tokenizer's post-processor adds, yes "
 		      "unless the model says otherwise", answers),
@@ -146,6 +152,17 @@ static struct rm_tokenizer *load_tokenizer(void)
 	if (o.tokenizer || o.model)
 		return rm_tokenizer_load(o.tokenizer ? o.tokenizer : o.model);
 	return rm_tokenizer_bytes();
+}
+
+/* The variables, an object; NULL with a message. */
+static json_t *parse_vars(const char *text)
+{
+	json_t *vars = rm_json_parse(text, strlen(text));
+
+	if (!vars || json_is_object(vars))
+		return vars;
+	json_decref(vars);
+	return rm_fail_null("no JSON object");
 }
 
 /* ---- learning ---- */
@@ -312,6 +329,7 @@ int main(int argc, char **argv)
 	static struct rm_text_bind bind[MAX_COLUMNS];
 	struct rm_encode_options eo = {0};
 	struct rm_output *out;
+	json_t *vars = NULL;
 	char **paths;
 	size_t n;
 	int first, status;
@@ -322,11 +340,15 @@ int main(int argc, char **argv)
 		rm_cli_usage(&tool, "-t and -m both name a tokenizer");
 	if (o.learn && !o.output)
 		rm_cli_usage(&tool, "--learn needs -o tokenizer.json");
-	if (o.template && !rm_template_find(o.template))
+	if (o.template && rm_encode_check_template(o.template) < 0)
 		rm_cli_usage(&tool, "--template: %s", rm_error());
+	if (o.template_vars && !(vars = parse_vars(o.template_vars)))
+		rm_cli_usage(&tool, "--template-vars: %s", rm_error());
 	if (set_text_options(&eo.text, bind) < 0)
 		rm_cli_usage(&tool, "%s", rm_error());
 	eo.template = o.template;
+	eo.template_vars = vars;
+	eo.template_date = o.template_date;
 	eo.max_length = o.max_length;
 	eo.overlong = o.overlong;
 	eo.special_tokens = answer(o.special_tokens);
@@ -342,5 +364,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < RM_COUNT(named); i++)
 		rm_strings_fini((struct rm_strings *)(uintptr_t)
 				named[i].columns);
+	json_decref(vars);
 	return rm_cli_end(&tool, out, status == 0);
 }

@@ -17,6 +17,10 @@ enum rm_overlong {	/* as in rm_encode_overlongs */
 struct rm_recipe {
 	const struct rm_tokenizer *tokenizer;
 	const struct rm_template *template;
+	struct rm_template *own;	/* it, where it is in Jinja */
+	struct rm_buf source;		/* of own */
+	const json_t *vars;		/* what was set for it, borrowed */
+	const char *date;
 	size_t max_length;
 	bool model_limit;	/* max_length is the model's, not a policy's */
 	enum rm_overlong overlong;
@@ -31,7 +35,17 @@ struct rm_recipe {
 	int32_t eos;		/* put after plain text; -1: none is */
 	size_t n_special;	/* the most that one input has of them */
 	bool special_tokens;	/* any but eos */
+	/* None is put: before and after are what a template may have
+	 * written, and no cut takes. */
+	bool written;
 };
+
+/* The template that options ask for by name, else plain. */
+int rm_recipe_set_template(struct rm_recipe *r,
+			   const struct rm_encode_options *o);
+/* The tokenizer's own instead, if it has one: 1, 0, -1. */
+int rm_recipe_set_default(struct rm_recipe *r);
+void rm_recipe_fini(struct rm_recipe *r);
 
 /* What options and tokenizer say of special tokens; the template is set. */
 int rm_recipe_set_special(struct rm_recipe *r,
@@ -43,9 +57,11 @@ json_t *rm_recipe_policy(const struct rm_recipe *r, const json_t *model);
 struct rm_encode_worker {
 	struct rm_encoding encoding;
 	struct rm_buf text;		/* one whole input */
+	struct rm_buf prompt;		/* the messages before an answer */
 	struct rm_buf plain;		/* one response's own text */
 	struct rm_buf out;		/* payloads of the batch */
 	struct rm_arena arena;		/* of one group */
+	struct rm_arena scratch;	/* of one rendering */
 	int32_t *ids;			/* of all k inputs, side by side */
 	size_t n_ids, cap_ids;
 	size_t *ends;			/* of the first input's tokens */
@@ -69,7 +85,15 @@ struct rm_encode_group {
 	size_t prompt_first, prompt_last;
 	size_t *first, *last;
 	struct rm_slice *plain;		/* [k] texts as the data has them */
+	bool has_prompt;		/* w->prompt is this group's */
 };
+
+/* The responses as the data has them, into x->plain. */
+int rm_encode_plain(struct rm_encode_group *x);
+/* Input i in w->text, and where its prompt ends. */
+int rm_encode_text(struct rm_encode_group *x, size_t i, size_t *end);
+/* The prompt alone in w->text. */
+int rm_encode_prompt(struct rm_encode_group *x);
 
 /*
  * Texts, tokens and cut.  1, 0 when the group is to be

@@ -1,114 +1,7 @@
-/* The inputs of a group: their texts, their ids, where the prompt ends. */
+/* The ids of a group's inputs, and how many of them are prompt. */
 #include "encode/group.h"
 
 #include <string.h>
-
-/* ---- text ---- */
-
-static const struct rm_slice user = { (const unsigned char *)"user", 4 };
-static const struct rm_slice assistant = {
-	(const unsigned char *)"assistant", 9
-};
-
-/* A string as one message of that role; messages as they are. */
-static struct rm_text as_messages(const struct rm_text *text,
-				  struct rm_slice role,
-				  struct rm_message *one)
-{
-	if (!text->text.data)
-		return *text;
-	*one = (struct rm_message){ role, text->text };
-	return (struct rm_text){ .n = 1, .message = one };
-}
-
-static size_t shared_bytes(const unsigned char *a, size_t n,
-			   const unsigned char *b, size_t m)
-{
-	size_t i = 0;
-
-	while (i < n && i < m && a[i] == b[i])
-		i++;
-	return i;
-}
-
-/* Input i as messages through the template; where its prompt ends. */
-static int render(struct rm_encode_group *x, size_t i, size_t *end)
-{
-	const struct rm_template *t = x->recipe->template;
-	struct rm_message one[2], *all;
-	struct rm_text p = as_messages(&x->g->prompt, user, &one[0]);
-	struct rm_text r = as_messages(&x->g->response[i], assistant,
-				       &one[1]);
-	struct rm_buf *text = &x->w->text;
-	size_t n;
-
-	all = rm_arena_alloc(&x->w->arena, p.n + r.n, sizeof(*all));
-	if (!all)
-		return -1;
-	if (p.n)
-		memcpy(all, p.message, p.n * sizeof(*all));
-	memcpy(all + p.n, r.message, r.n * sizeof(*all));
-	if (rm_template_render(t, all, p.n + r.n, false, text) < 0)
-		return -1;
-	/* The prompt with its generation prompt, behind the text. */
-	n = text->len;
-	if (rm_template_render(t, p.message, p.n, true, text) < 0)
-		return -1;
-	*end = shared_bytes(text->data, n, text->data + n, text->len - n);
-	text->len = n;
-	return 0;
-}
-
-static bool is_string(const struct rm_text *text)
-{
-	return text->text.data || text->n == 0;
-}
-
-/* Input i in w->text, and where its prompt ends. */
-static int make_text(struct rm_encode_group *x, size_t i, size_t *end)
-{
-	const struct rm_text *p = &x->g->prompt, *r = &x->g->response[i];
-	struct rm_buf *text = &x->w->text;
-
-	rm_buf_clear(text);
-	if (!is_string(p) || !r->text.data ||
-	    !(x->g->transcript ||
-	      rm_template_joins_strings(x->recipe->template)))
-		return render(x, i, end);
-	rm_buf_append(text, p->text.data, p->text.len);
-	*end = text->len;
-	rm_buf_append(text, r->text.data, r->text.len);
-	return text->failed ? -1 : 0;
-}
-
-/* The responses as the data has them; messages with empty lines between. */
-static int make_plain(struct rm_encode_group *x)
-{
-	const struct rm_text_group *g = x->g;
-	const struct rm_template *t = rm_template_find("plain");
-	struct rm_buf *plain = &x->w->plain;
-
-	x->plain = rm_arena_alloc(&x->w->arena, g->k, sizeof(*x->plain));
-	if (!x->plain)
-		return -1;
-	for (size_t i = 0; i < g->k; i++) {
-		const struct rm_text *r = &g->response[i];
-
-		if (r->text.data) {
-			x->plain[i] = r->text;
-			continue;
-		}
-		rm_buf_clear(plain);
-		if (rm_template_render(t, r->message, r->n, false, plain) < 0)
-			return -1;
-		x->plain[i].data = (unsigned char *)rm_arena_strndup(
-			&x->w->arena, (const char *)plain->data, plain->len);
-		x->plain[i].len = plain->len;
-		if (!x->plain[i].data)
-			return -1;
-	}
-	return 0;
-}
 
 /* ---- tokens ---- */
 
@@ -153,6 +46,10 @@ static int add_end(struct rm_encode_group *x, size_t i, size_t text)
 		x->last[i] += eos >= 0 && n && ids[n - 1] == eos;
 		return 0;
 	}
+	if (x->recipe->written) {
+		x->last[i] = 0;
+		return 0;
+	}
 	has_eos = n && ids[n - 1] == eos;
 	x->last[i] += eos >= 0;
 	if (eos >= 0 && !has_eos && add_ids(x->w, &eos, 1) < 0)
@@ -168,7 +65,8 @@ static int add_row(struct rm_encode_group *x, size_t i, size_t *put)
 	const struct rm_special_run *before = x->recipe->before;
 	bool own = before->n && c->n >= before->n && are(c->ids, before);
 
-	*put = own ? 0 : before->n;
+	*put = own || x->recipe->written ? 0 : before->n;
+	x->first[i] = own ? before->n : *put;
 	if (add_ids(x->w, before->id, *put) < 0 ||
 	    add_ids(x->w, c->ids, c->n) < 0)
 		return -1;
@@ -218,7 +116,7 @@ static int tokenize(struct rm_encode_group *x)
 
 	for (size_t i = 0; i < x->g->k; i++) {
 		x->start[i] = w->n_ids;
-		if (make_text(x, i, &end) < 0 ||
+		if (rm_encode_text(x, i, &end) < 0 ||
 		    encode(x, w->text.data, w->text.len) < 0 ||
 		    add_row(x, i, &put) < 0 ||
 		    (i == 0 && keep_ends(w, put) < 0))
@@ -227,9 +125,10 @@ static int tokenize(struct rm_encode_group *x)
 			x->n_prompt = w->n_ids;
 		x->n_prompt = shared_ids(x, i, put, x->n_prompt, end);
 	}
-	x->prompt_first = RM_MIN(x->recipe->before->n, x->n_prompt);
+	/* Where one has what another lacks, they share no prompt. */
+	x->prompt_first = RM_MIN(x->first[0], x->n_prompt);
 	for (size_t i = 0; i < x->g->k; i++)
-		x->first[i] = x->recipe->before->n - x->prompt_first;
+		x->first[i] -= RM_MIN(x->first[i], x->prompt_first);
 	return 0;
 }
 
@@ -239,18 +138,11 @@ static int tokenize(struct rm_encode_group *x)
 static int add_prompt(struct rm_encode_group *x)
 {
 	const struct rm_recipe *r = x->recipe;
-	const struct rm_text *p = &x->g->prompt;
 	struct rm_encode_worker *w = x->w;
-	struct rm_slice text = p->text;
 
-	if (!is_string(p)) {
-		rm_buf_clear(&w->text);
-		if (rm_template_render(r->template, p->message, p->n, false,
-				       &w->text) < 0)
-			return -1;
-		text = (struct rm_slice){ w->text.data, w->text.len };
-	}
-	if (encode(x, text.data, text.len) < 0 ||
+	if (rm_encode_prompt(x) < 0)
+		return -1;
+	if (encode(x, w->text.data, w->text.len) < 0 ||
 	    add_ids(w, r->before->id, r->before->n) < 0 ||
 	    add_ids(w, w->encoding.ids, w->encoding.n) < 0 ||
 	    add_ids(w, r->between->id, r->n_between) < 0)
@@ -328,7 +220,7 @@ int rm_encode_inputs(struct rm_encode_group *x)
 		return rm_fail("%zu annotations; at most %zu are possible",
 			       x->g->n_annotations, RM_MAX_RESPONSES);
 	x->w->n_ids = 0;
-	if (make_room(x) < 0 || make_plain(x) < 0 ||
+	if (make_room(x) < 0 || rm_encode_plain(x) < 0 ||
 	    (pair ? tokenize_pair(x) : tokenize(x)) < 0)
 		return -1;
 	x->start[k] = x->w->n_ids;

@@ -6,6 +6,7 @@
 #include "encode/group.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const struct rm_special_run nothing;
@@ -48,10 +49,11 @@ static int set_pair(struct rm_recipe *r, const struct rm_post *p)
 	return 0;
 }
 
-static int set_rule(struct rm_recipe *r, bool add)
+static int set_rule(struct rm_recipe *r, enum rm_answer answer)
 {
 	const struct rm_post *p = rm_tokenizer_post(r->tokenizer);
 	bool pair = rm_template_is_pair(r->template);
+	bool add = answer != RM_NO;
 
 	r->before = r->between = r->after = &nothing;
 	if (pair && !p->has_pair)
@@ -59,12 +61,14 @@ static int set_rule(struct rm_recipe *r, bool add)
 			       "post_processor has no rule for pairs");
 	if (add && pair && set_pair(r, p) < 0)
 		return -1;
-	if (add && !pair) {
+	/* What is in Jinja has written all that it wants. */
+	r->written = r->own && answer != RM_YES;
+	if ((add || r->written) && !pair) {
 		r->before = &p->before;
 		r->after = &p->after;
 	}
 	r->n_special = r->before->n + r->between->n + r->after->n;
-	r->special_tokens = r->n_special > 0;
+	r->special_tokens = r->n_special > 0 && !r->written;
 	return 0;
 }
 
@@ -97,7 +101,7 @@ static int set_special(struct rm_recipe *r, enum rm_answer special_tokens,
 {
 	bool add = special_tokens != RM_NO;
 
-	return set_rule(r, add) < 0 ? -1 : set_eos(r, eos, add);
+	return set_rule(r, special_tokens) < 0 ? -1 : set_eos(r, eos, add);
 }
 
 /* ---- the record ---- */
@@ -128,6 +132,8 @@ static int put_rule(json_t *policy, const struct rm_recipe *r)
 {
 	const struct rm_post *p = rm_tokenizer_post(r->tokenizer);
 
+	if (r->written)
+		return 0;
 	if (put_run(policy, "prefix", r->before) < 0 ||
 	    put_run(policy, "between", r->between) < 0 ||
 	    put_run(policy, "suffix", r->after) < 0)
@@ -138,12 +144,29 @@ static int put_rule(json_t *policy, const struct rm_recipe *r)
 					      p->type_b));
 }
 
+/* Which template it was, and what it was given. */
+static int put_template(json_t *policy, const struct rm_recipe *r)
+{
+	struct rm_fingerprint hash = rm_template_fingerprint(r->template);
+
+	if (put(policy, "template",
+		json_string(rm_template_name(r->template))) < 0)
+		return -1;
+	if (!r->own)
+		return 0;
+	if (put(policy, "template_hash", json_string(hash.hex)) < 0 ||
+	    (r->date &&
+	     put(policy, "template_date", json_string(r->date)) < 0))
+		return -1;
+	return r->vars ? put(policy, "template_vars",
+			     json_deep_copy(r->vars)) : 0;
+}
+
 static int put_all(json_t *policy, const struct rm_recipe *r)
 {
 	const struct rm_special *s = rm_tokenizer_special(r->tokenizer);
 
-	if (put(policy, "template",
-		json_string(rm_template_name(r->template))) < 0 ||
+	if (put_template(policy, r) < 0 ||
 	    put(policy, "special_tokens",
 		json_boolean(r->special_tokens)) < 0 ||
 	    put_id(policy, "bos_id", s->bos) < 0 ||
@@ -219,6 +242,7 @@ static int check_ids(const json_t *model, const json_t *want)
 		{ "bos_id", false }, { "eos_id", false },
 		{ "pad_id", false }, { "prefix", true }, { "between", true },
 		{ "suffix", true }, { "types", true },
+		{ "template_hash", true },
 	};
 
 	for (size_t i = 0; i < RM_COUNT(ids); i++) {
@@ -235,22 +259,23 @@ static int check_ids(const json_t *model, const json_t *want)
 static int check_policy(const struct rm_recipe *r, const json_t *model)
 {
 	struct rm_recipe then = { .tokenizer = r->tokenizer };
-	const char *template;
+	struct rm_encode_options o = { .policy = model };
 	bool add = json_is_true(json_object_get(model, "special_tokens"));
-	json_t *want;
+	json_t *want = NULL;
 	int status = -1;
 
 	if (rm_json_opt_string(model, "template", "policy", "plain",
-			       &template) < 0)
+			       &o.template) < 0)
 		return -1;
-	then.template = rm_template_find(template);
-	if (!then.template ||
+	if (rm_recipe_set_template(&then, &o) < 0 ||
 	    set_special(&then, add ? RM_YES : RM_NO, RM_NO) < 0)
-		return rm_wrap("the model's policy");
-	want = rm_recipe_policy(&then, NULL);
+		rm_wrap("the model's policy");
+	else
+		want = rm_recipe_policy(&then, NULL);
 	if (want)
 		status = check_ids(model, want);
 	json_decref(want);
+	rm_recipe_fini(&then);
 	return status;
 }
 
@@ -305,33 +330,59 @@ static int take_answer(enum rm_answer *answer, const json_t *policy,
 	return 0;
 }
 
-static int take_policy(struct rm_encode_options *o, const json_t *policy)
+/* The template, and what it is given, unless options name another. */
+static int take_template(struct rm_encode_options *o, const json_t *policy)
 {
-	const struct rm_template *t;
-	const char *template, *overlong;
-	enum rm_answer none = RM_UNSAID;
-	size_t limit;
+	const json_t *vars = json_object_get(policy, "template_vars");
+	const char *template, *date;
 
 	if (rm_json_opt_string(policy, "template", "policy", NULL,
 			       &template) < 0 ||
+	    rm_json_opt_string(policy, "template_date", "policy", NULL,
+			       &date) < 0)
+		return -1;
+	if (vars && !json_is_object(vars))
+		return rm_fail("policy: template_vars is not an object");
+	if (!o->template)
+		o->template = template ? template : "plain";
+	if (!template || strcmp(o->template, template) != 0)
+		return 0;
+	if (!o->template_date)
+		o->template_date = date;
+	if (!o->template_vars)
+		o->template_vars = vars;
+	return 0;
+}
+
+/* Whether an EOS token can end what the template makes. */
+static bool makes_text(const char *template)
+{
+	const struct rm_template *t = rm_template_find(template);
+
+	rm_error_clear();
+	return t && rm_template_is_text(t);
+}
+
+static int take_policy(struct rm_encode_options *o, const json_t *policy)
+{
+	const char *overlong;
+	enum rm_answer none = RM_UNSAID;
+	size_t limit;
+
+	if (take_template(o, policy) < 0 ||
 	    rm_json_opt_string(policy, "overlong", "policy", NULL,
 			       &overlong) < 0 ||
 	    rm_json_opt_size(policy, "max_length", "policy", 0, &limit) < 0)
 		return -1;
-	if (!o->template)
-		o->template = template;
 	if (!o->overlong)
 		o->overlong = overlong;
 	if (!o->max_length)
 		o->max_length = limit;
-	t = rm_template_find(o->template ? o->template : "plain");
-	if (!t)
-		return -1;
 	/* Under another template than the model's there may be no text that
 	 * an EOS token could end. */
 	if (take_answer(&o->special_tokens, policy, "special_tokens") < 0)
 		return -1;
-	return take_answer(rm_template_is_text(t) ? &o->eos : &none, policy,
+	return take_answer(makes_text(o->template) ? &o->eos : &none, policy,
 			   "eos");
 }
 

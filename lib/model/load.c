@@ -451,6 +451,17 @@ int rm_model_match(struct rm_model *m, const char *dir,
 	return rm_header_match(h, name, &m->origin, dir, false);
 }
 
+/* The template that the policy is about, which may not be the checkpoint's. */
+static int take_template(struct rm_model *m, const struct rm_header *h)
+{
+	static const char name[] = "chat_template.jinja";
+	const struct rm_file *f = rm_files_find(&h->tokenizer, name);
+
+	if (!f || !json_object_get(h->policy, "template_hash"))
+		return 0;
+	return rm_files_put(&m->origin.tokenizer, name, f->data, f->len);
+}
+
 /* What the checkpoint does not say. */
 static int take_from(struct rm_model *m, const struct rm_header *h)
 {
@@ -463,7 +474,7 @@ static int take_from(struct rm_model *m, const struct rm_header *h)
 		return -1;
 	m->origin.policy_fp = h->policy_fp;
 	if (m->origin.tokenizer.n)
-		return 0;
+		return take_template(m, h);
 	m->origin.tokenizer_fp = h->tokenizer_fp;
 	return rm_files_copy(&m->origin.tokenizer, &h->tokenizer);
 }

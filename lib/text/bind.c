@@ -18,6 +18,7 @@ const struct rm_text_column rm_text_common[] = {
 	{ "p", RM_TEXT_P, 0, NULL },
 	{ "margin", RM_TEXT_MARGIN, 0, NULL },
 	{ "weight", RM_TEXT_WEIGHT, 0, NULL },
+	{ "tools", RM_TEXT_TOOLS, RM_TEXT_KEPT, NULL },
 	{ NULL, 0, 0, NULL }
 };
 

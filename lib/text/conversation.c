@@ -81,6 +81,12 @@ static int join_parts(const json_t *parts, struct rm_arena *arena,
 	return status;
 }
 
+/* Whether a message without content says something all the same. */
+static bool calls_tools(const json_t *message)
+{
+	return json_array_size(json_object_get(message, "tool_calls")) > 0;
+}
+
 static int read_message(const json_t *v, struct rm_arena *arena,
 			struct rm_message *m)
 {
@@ -89,7 +95,13 @@ static int read_message(const json_t *v, struct rm_arena *arena,
 	if (!json_is_string(role))
 		return rm_fail("role: %s where a string is expected",
 			       rm_text_type_name(role));
-	m->role = slice_of(role);
+	*m = (struct rm_message){ .role = slice_of(role) };
+	if (json_object_get(v, "role"))
+		m->json = v;
+	if ((!content || json_is_null(content)) && calls_tools(v)) {
+		m->content = (struct rm_slice){ m->role.data, 0 };
+		return 0;
+	}
 	if (json_is_array(content))
 		return join_parts(content, arena, &m->content);
 	if (!json_is_string(content))
@@ -146,8 +158,8 @@ static int read_turn(const json_t *list, size_t i, const char *role,
 	if (!text)
 		return rm_fail("turn %zu: %s where a text is expected", i + 1,
 			       rm_text_type_name(v));
-	m->role = (struct rm_slice){ (const unsigned char *)role,
-				     strlen(role) };
+	*m = (struct rm_message){ .role = { (const unsigned char *)role,
+					    strlen(role) } };
 	m->content.len = json_is_null(v) ? 0 : json_string_length(v);
 	m->content.data = (unsigned char *)rm_arena_strndup(arena, text,
 							    m->content.len);
@@ -278,8 +290,9 @@ static int parse_part(struct rm_slice part, const char *role,
 			bool space = n && s[0] == ' ';
 
 			out->message[out->n++] = (struct rm_message){
-				{ (const unsigned char *)role, strlen(role) },
-				{ s + space, n - space }
+				.role = { (const unsigned char *)role,
+					  strlen(role) },
+				.content = { s + space, n - space }
 			};
 		}
 		s += n;
@@ -316,10 +329,29 @@ static int parse_transcript(struct rm_text_group *g, struct rm_arena *arena)
 
 /* ---- what message lists share ---- */
 
+/* What templates read of a message beside its role and content. */
+static bool same_rest(const json_t *a, const json_t *b)
+{
+	static const char *const keys[] = {
+		"tool_calls", "tool_call_id", "name", "reasoning_content",
+		"thinking", "reasoning"
+	};
+
+	for (size_t i = 0; a && b && i < RM_COUNT(keys); i++) {
+		const json_t *x = json_object_get(a, keys[i]);
+		const json_t *y = json_object_get(b, keys[i]);
+
+		if (!x != !y || (x && !json_equal(x, y)))
+			return false;
+	}
+	return true;
+}
+
 static bool same_message(const struct rm_message *a,
 			 const struct rm_message *b)
 {
-	return same(a->role, b->role) && same(a->content, b->content);
+	return same(a->role, b->role) && same(a->content, b->content) &&
+	       same_rest(a->json, b->json);
 }
 
 /* Messages that all responses begin with; each keeps one at least. */
@@ -370,7 +402,8 @@ static int extend_prompt(struct rm_text *prompt, struct rm_message *m,
 		return -1;
 	if (own && prompt->text.data)
 		all[0] = (struct rm_message){
-			{ (const unsigned char *)"user", 4 }, prompt->text
+			.role = { (const unsigned char *)"user", 4 },
+			.content = prompt->text
 		};
 	else if (own)
 		memcpy(all, prompt->message, own * sizeof(*all));

@@ -491,6 +491,14 @@ static int read_per_response(struct reading *r, const json_t *v)
 	return check_count(json_array_size(v), r->g->k);
 }
 
+/* A list of what can be called; anything else is for `extra` alone. */
+static int read_tools(struct reading *r, const json_t *v)
+{
+	if (json_is_array(v) && json_is_object(json_array_get(v, 0)))
+		r->g->tools = v;
+	return 0;
+}
+
 static read_fn *const readers[RM_TEXT_ROLES] = {
 	[RM_TEXT_ID] = read_id,
 	[RM_TEXT_SUBSET] = read_subset,
@@ -512,6 +520,7 @@ static read_fn *const readers[RM_TEXT_ROLES] = {
 	[RM_TEXT_P] = read_p,
 	[RM_TEXT_MARGIN] = read_margin,
 	[RM_TEXT_WEIGHT] = read_weight,
+	[RM_TEXT_TOOLS] = read_tools,
 	[RM_TEXT_PER_RESPONSE] = read_per_response,
 };
 

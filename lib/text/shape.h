@@ -33,6 +33,7 @@ enum rm_text_role {
 	RM_TEXT_P,
 	RM_TEXT_MARGIN,
 	RM_TEXT_WEIGHT,
+	RM_TEXT_TOOLS,		/* what the assistant may call */
 	RM_TEXT_PER_RESPONSE,	/* kept in extra, one value a response */
 	RM_TEXT_ROLES
 };

@@ -121,6 +121,14 @@ try csv $corpus/text/quoted.csv 'rm-tokenize -q @' \
 	'rm-tokenize -q --skip-bad --replace --overlong left -l 5 @'
 try array $corpus/text/messages.json 'rm-tokenize -q @' \
 	'rm-tokenize -q --template chatml -l 9 @'
+for template in $corpus/jinja/*.jinja; do
+	try "$(basename "$template")" "$template" \
+		"rm-tokenize -q --template @ --template-date 2025-03-09 \
+			--template-vars '{\"n\": [1, \"a\", null]}' \
+			$corpus/jinja/talk.jsonl"
+done
+try talk $corpus/jinja/talk.jsonl \
+	"rm-tokenize -q --template $corpus/jinja/agent.jinja @"
 rm-tokenize -q --learn 300 -o $build/learned.json $build/examples.jsonl
 try tokenizer $build/learned.json "rm-tokenize -q -t @ $build/examples.jsonl"
 try special $corpus/special/tokenizer.json \

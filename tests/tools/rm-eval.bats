@@ -208,8 +208,9 @@ near() {
 	assert_line "  reward_sd        rho  0.8000  with the entropy of votes or p, 4 records"
 	run bash -c "rm-eval --format json beside.scores | jq -c '
 		[.objectives.help.n, .objectives.help.accuracy,
-		.objectives.level1.spearman, .disagreement]'"
-	assert_output '[10,0.9,null,{"records":4,"spearman":0.8}]'
+		.objectives.level1.spearman, .disagreement.records,
+		(.disagreement.spearman * 1e9 | round)]'"
+	assert_output '[10,0.9,null,4,800000000]'
 	# They are beside the field reward, and no metrics.
 	run rm-eval --metrics accuracy beside.scores
 	refute_output --partial "help"
