@@ -28,7 +28,8 @@ run "rm-eval --metrics $figures --format tsv --field teacher $out/test.rms \\
 table=$(cat <<'END'
 awk -F '\t' '
     NR == 1 { print "held-out prompts   model  [95 % interval]   ceiling" }
-    NR > 2  { interval = $4 == "" ? "" : sprintf("[%.4f, %.4f]", $4, $5)
+    NR > 2 && $2 !~ /^bin_/ {
+              interval = $4 == "" ? "" : sprintf("[%.4f, %.4f]", $4, $5)
               printf "  %-14s %7.4f  %-16s %8.4f\n", $2, $3, interval, $8 }'
 END
 )
