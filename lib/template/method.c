@@ -288,8 +288,7 @@ static int split_space(struct parts *p, struct rm_value s, int64_t max,
 		s = last ? rm_text_value(s.u.s, cut)
 			 : rm_text_value(s.u.s + cut, s.len - cut);
 	}
-	if (rm_value_strip(p->r, s, omitted, RM_STRIP_BOTH ^ end, &s) < 0)
-		return -1;
+	/* White space at the other end of what is left stays. */
 	return add_part(p, s.u.s, s.len);
 }
 

@@ -271,7 +271,7 @@ SMALL = r"""
 {{ '%s is %d and %r%%' | format('x', 3, 'y') }} {{ '%s' % 'a' }} {{ '%s-%s' % ('a', 'b') }} {{ '%f' % 1.5 }}
 {{ d | attr('b') }}| {{ d | attr('get') is callable }}
 {{ w.strip() }}| {{ w.lstrip() }}| {{ w.rstrip() }}| {{ 'xxaxx'.strip('x') }} {{ 'abcba'.lstrip('ab') }} {{ '\n\nx\n'.strip('\n') }}
-{{ text.split() }} {{ text.split(' ') }} {{ text.split('\n') }} {{ text.split(' ', 1) }} {{ text.rsplit(' ', 1) }} {{ text.rsplit(none, 2) }} {{ text.split(none, 1) }} {{ text.splitlines() }} {{ ''.split() }} {{ ''.split(',') }} {{ 'a,b,'.split(',') }}
+{{ ' a b  c '.split(none, 1) }} {{ ' a b  c '.rsplit(none, 1) }} {{ text.split() }} {{ text.split(' ') }} {{ text.split('\n') }} {{ text.split(' ', 1) }} {{ text.rsplit(' ', 1) }} {{ text.rsplit(none, 2) }} {{ text.split(none, 1) }} {{ text.splitlines() }} {{ ''.split() }} {{ ''.split(',') }} {{ 'a,b,'.split(',') }}
 {{ s.startswith('Hell') }} {{ s.endswith('ld') }} {{ s.startswith(('x', 'H')) }} {{ s.startswith('e', 1) }} {{ s.find('o') }} {{ s.rfind('o') }} {{ s.find('q') }} {{ u.find('é') }} {{ s.index('W') }} {{ s.count('l') }} {{ 'aaaa'.count('aa') }}
 {{ s.replace('World', 'You') }} {{ s.replace('l', '', 2) }} {{ s.upper() }} {{ s.lower() }} {{ 'they\'re ok'.title() }} {{ 'aBC'.capitalize() }} {{ ','.join(['a', 'b']) }} {{ ''.join([]) }}|
 {{ 'abc'.isalpha() }} {{ '12'.isdigit() }} {{ 'a1'.isalnum() }} {{ ' '.isspace() }} {{ ''.isalpha() }} {{ 'AB'.isupper() }} {{ 'ab'.islower() }} {{ 'prefix-x'.removeprefix('prefix-') }} {{ 'x.py'.removesuffix('.py') }} {{ 'a=b=c'.partition('=') }} {{ 'a=b=c'.rpartition('=') }} {{ 'abc'.partition('x') }}
