@@ -1,7 +1,6 @@
 #include "head.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "head_table.h"
 
@@ -48,8 +47,7 @@ static const struct rm_head_kind *fill(const json_t *config,
 	int i = rm_spec_find("head", rm_head_specs(), config);
 	const struct rm_head_kind *kind = i < 0 ? NULL : rm_head_kinds[i];
 
-	memset(o, 0, sizeof(*o));
-	o->levels = 1;
+	*o = (struct rm_head_options){ .levels = 1 };
 	if (!kind || rm_spec_fill("head", &kind->spec, config, o) < 0)
 		return NULL;
 	o->encoding.levels = o->levels;
@@ -69,11 +67,25 @@ int rm_head_encoding(const json_t *config, struct rm_encoder_options *o)
 	return 0;
 }
 
+/* With the defaults of keys that it lacks; the caller owns it. */
+static json_t *complete(const json_t *config)
+{
+	const char *name = json_string_value(json_object_get(config, "name"));
+	json_t *all = name ? rm_head_parse(name) : NULL;
+
+	if (all)
+		json_object_update(all, (json_t *)config);
+	return all;
+}
+
 bool rm_head_equal(const json_t *a, const json_t *b)
 {
-	struct rm_head_options x, y;
+	json_t *x = complete(a), *y = complete(b);
+	bool equal = x && y && json_equal(x, y);
 
-	return fill(a, &x) == fill(b, &y) && memcmp(&x, &y, sizeof(x)) == 0;
+	json_decref(x);
+	json_decref(y);
+	return equal;
 }
 
 static int init(struct rm_head *h, const json_t *config)
