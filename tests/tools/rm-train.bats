@@ -1078,6 +1078,42 @@ ordered() {
 	done
 }
 
+@test "every head is saved, loaded and resumed to the same bytes" {
+	jq -c '. + {a: [1, 0], b: [0, 1]}' "$BATS_FILE_TMPDIR/text.jsonl" |
+		head -n 64 | rm-tokenize -q --attributes a,b > graded.rms
+	rm-view --header -n 16 graded.rms | rm-view -S > few.rms
+	for head in $(rm-train --head list | grep '^[a-z]'); do
+		how=(--head "$head" --valid 0)
+		from=(--backbone transformer:layers=1,hidden=16,heads=2)
+		case $head in
+		multi | multitask | gated)
+			how=(--head "$head:objectives=a,b" --loss multitask) ;;
+		uncertainty) how+=(--loss uncertainty) ;;
+		esac
+		[ "$head" != native ] || how+=("${from[@]}")
+		case $head in
+		gated | hierarchical) how+=("${from[@]}") ;;
+		esac
+		rm -rf whole part state
+		rm-train -q --no-history -o whole "${how[@]}" --epochs 2 \
+			--batch 8 graded.rms
+		rm-train -q --no-history -o part "${how[@]}" --epochs 2 \
+			--batch 8 --checkpoint state --checkpoint-steps 5 \
+			graded.rms
+		rm -r part
+		rm-train -q --no-history -o part "${how[@]}" --epochs 2 \
+			--batch 8 --checkpoint state --checkpoint-steps 5 \
+			--resume graded.rms
+		cmp whole/model.safetensors part/model.safetensors ||
+			fail "$head"
+		cmp whole/rm.json part/rm.json
+		rm-score -q --no-history -m whole few.rms > once.rms
+		rm-score -q --no-history -m part few.rms > again.rms
+		cmp once.rms again.rms
+		jq -e ".head.name == \"$head\"" whole/rm.json
+	done
+}
+
 @test "a stream without the labels that a list needs, or all ties, is refused" {
 	printf '%s\n' '{"prompt":"p","responses":["a","b"],"scores":[1,1]}' \
 		'{"prompt":"q","responses":["c"],"scores":[1]}' |
