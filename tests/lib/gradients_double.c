@@ -165,7 +165,13 @@ static void test_activations(void **state)
 enum { GROUPS = 6, ROWS = 2 + 2 + 2 + 2 + 4 + 3 };
 
 static const double rank4[] = { 1, 0, 2, 1 }, score3[] = { .5, NAN, 2 };
-static const double grade4[] = { 3, NAN, 0, 1 }, teacher4[] = { 1, 2, 0, NAN };
+static const double teacher4[] = { 1, 2, 0, NAN };
+/* Of four responses, of heads of up to so many columns. */
+enum { MOST_HEAD_COLUMNS = 8 };
+static const double grade4[4 * MOST_HEAD_COLUMNS] = {
+	3, NAN, 0, 1, 2, NAN, .5, -1, 0, 2, NAN, NAN, 1, .25, -2, 3,
+	1, 0, 4, NAN, -1, .75, 2, 0, NAN, 1, -.5, 2, 3, 0, 1, NAN
+};
 
 static const struct rm_target targets[GROUPS] = {
 	{ .k = 2, .p = 1, .margin = NAN, .weight = NAN },
@@ -510,6 +516,7 @@ static void check_model(const char *text, const void *arg)
 	m.head = rm_head_new(head, m.encoder, &m.params);
 	if (!m.head)
 		fail_msg("%s", rm_error());
+	assert_true(m.head->columns <= MOST_HEAD_COLUMNS);
 	m.loss = loss_of(text, m.head->columns);
 	if (!m.loss)
 		goto done;
