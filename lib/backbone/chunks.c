@@ -182,17 +182,14 @@ static void put_out(const struct rm_run *r, const rm_real *y)
 	size_t dim = r->p->b->dim;
 	size_t first = r->n_pick ? r->first_ask : first_token(r);
 
-	if (r->rows > 0)
-		memcpy(r->p->b->hidden.value + first * dim, y,
-		       r->rows * dim * sizeof(*y));
+	memcpy(r->p->b->hidden.value + first * dim, y,
+	       r->rows * dim * sizeof(*y));
 }
 
 /* What put_out gave away comes back as gradients, of the batch's one chunk. */
 void rm_transformer_take_grad(const struct rm_run *r, rm_real *d)
 {
-	if (r->rows > 0)
-		memcpy(d, r->p->b->hidden.grad,
-		       r->rows * r->p->b->dim * sizeof(*d));
+	memcpy(d, r->p->b->hidden.grad, r->rows * r->p->b->dim * sizeof(*d));
 }
 
 static int do_run(struct rm_run *r)
