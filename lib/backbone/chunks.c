@@ -197,11 +197,10 @@ static int do_run(struct rm_run *r)
 	const struct rm_batch *batch = r->p->batch;
 	const rm_real *y;
 
-	if (batch->ask) {
+	if (batch->ask)
 		count_picks(r);
-		if (r->n_pick == 0)
-			return 0;
-	}
+	if ((batch->ask ? r->n_pick : r->rows) == 0)
+		return 0;
 	if (rm_transformer_space(r, batch->train) < 0)
 		return -1;
 	for (size_t i = 0; i < r->n_pick; i++)
