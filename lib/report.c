@@ -1,5 +1,7 @@
 #include "report/against.h"
 #include "report/bins.h"
+#include "report/drift.h"
+#include "report/prometheus.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -200,7 +202,8 @@ static void put_section(struct rm_buf *out, struct rm_buf *cell,
 
 		/* Of pairs the macro average is the average. */
 		if (m->section != section ||
-		    (!r->grouped && !strcmp(m->name, "accuracy_macro")))
+		    (!r->grouped && !strcmp(m->name, "accuracy_macro")) ||
+		    (r->n == 0 && isnan(r->figures[i].value)))
 			continue;
 		if (!shown++)
 			rm_buf_printf(out, "\n%s\n", sections[section].title);
@@ -393,6 +396,7 @@ static void render_text(const struct rm_report *r, struct rm_buf *out)
 	for (section = 0; section < (int)RM_COUNT(sections); section++)
 		put_section(out, &cell, r, (enum rm_section)section);
 	rm_report_against_text(out, &cell, r);
+	rm_report_drift_text(out, r);
 	put_beside(out, r);
 	put_parts(out, &cell, r);
 	put_history(out, r);
@@ -504,9 +508,20 @@ static void put_json_beside(struct rm_buf *out, const struct rm_report *r)
 	rm_buf_puts(out, "},\n");
 }
 
+static const char *why_absent(const struct rm_report *r,
+			      const struct rm_metric_kind *m)
+{
+	bool compares = m->section == RM_SECTION_PAIRS ||
+		m->section == RM_SECTION_CALIBRATION ||
+		!strcmp(m->name, "longer_wins");
+
+	return r->n == 0 && compares ? "no comparisons" : m->absent;
+}
+
 /* Why figures are null: {name: reason}. */
 static void put_json_missing(struct rm_buf *out, const struct rm_report *r)
 {
+	const char *why;
 	size_t i, n = 0;
 
 	put_key(out, 2, "missing");
@@ -518,7 +533,8 @@ static void put_json_missing(struct rm_buf *out, const struct rm_report *r)
 			continue;
 		rm_buf_puts(out, n++ ? ",\n" : "\n");
 		put_key(out, 4, m->name);
-		rm_json_quote(out, m->absent, strlen(m->absent));
+		why = why_absent(r, m);
+		rm_json_quote(out, why, strlen(why));
 	}
 	rm_buf_puts(out, n ? "\n  }" : "}");
 }
@@ -548,6 +564,7 @@ static void render_json(const struct rm_report *r, struct rm_buf *out)
 		rm_buf_puts(out, ",\n");
 	}
 	rm_report_against_json(out, r);
+	rm_report_drift_json(out, r);
 	put_string(out, "by", r->by);
 	put_json_parts(out, r);
 	put_json_beside(out, r);
@@ -604,6 +621,7 @@ static void render_tsv(const struct rm_report *r, struct rm_buf *out)
 	put_tsv_figures(out, "*", r->n, r->figures, r->metrics);
 	rm_report_bins_tsv(out, r->bins);
 	rm_report_against_tsv(out, r);
+	rm_report_drift_tsv(out, r);
 	for (i = 0; i < r->parts; i++)
 		put_tsv_figures(out, r->part[i].name, r->part[i].n,
 				r->part[i].figures, r->metrics);
@@ -613,10 +631,12 @@ static void render_tsv(const struct rm_report *r, struct rm_buf *out)
 
 static void (*const renderers[])(const struct rm_report *,
 				 struct rm_buf *) = {
-	render_text, render_json, render_tsv
+	render_text, render_json, render_tsv, rm_report_prometheus
 };
 
-const char *const rm_report_formats[] = { "text", "json", "tsv", NULL };
+const char *const rm_report_formats[] = {
+	"text", "json", "tsv", "prometheus", NULL
+};
 
 int rm_report_render(const struct rm_report *r, const char *format,
 		     struct rm_buf *out)

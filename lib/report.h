@@ -1,5 +1,5 @@
 /*
- * report: figures as a page to read, as JSON, as TSV.
+ * report: figures as a page to read, as JSON, as TSV, for Prometheus.
  *
  * One structure, filled by a tool; one renderer a format, a row in a table.
  * Knows metrics, not streams.  The structure borrows everything it points
@@ -13,6 +13,7 @@
 #define RM_REPORT_H
 
 #include "compare.h"
+#include "drift.h"
 
 /* One part of the data, or all of it. */
 struct rm_report_part {
@@ -38,6 +39,9 @@ struct rm_report {
 	/* What another model makes of the same records, or NULL. */
 	const struct rm_compared *against;
 	const char *other;		/* what was read for it */
+	/* What has changed since an older stream, or NULL. */
+	const struct rm_drift *drift;
+	const char *baseline;		/* what was read for it */
 	/*
 	 * Smallest differences of accuracy that could be seen: from a fixed
 	 * value, of two models judged apart; that of `against` stands there.

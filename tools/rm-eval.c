@@ -12,11 +12,13 @@
 
 static struct {
 	struct rm_strings metrics;
-	const char *field, *by, *ties, *format, *against, *output;
+	const char *field, *by, *ties, *format, *against, *baseline, *output;
 	size_t bootstrap, threads, max_record;
 	int64_t seed;
+	struct rm_drift_limits limits;
 	bool min_detectable, force, no_history, quiet;
 } o = { .field = "reward", .ties = "half", .format = "text", .seed = 1,
+	.limits = { NAN, NAN, NAN },
 	.max_record = RM_MAX_RECORD };
 
 static const struct rm_option options[] = {
@@ -33,6 +35,14 @@ static const struct rm_option options[] = {
 		    "intervals from N resamples of prompts (0: formula)"),
 	RM_OPT_STRING(0, "against", &o.against, "FILE",
 		      "also the difference from FILE's scores of the same"),
+	RM_OPT_STRING(0, "baseline", &o.baseline, "FILE",
+		      "also the drift of rewards and lengths since FILE"),
+	RM_OPT_DOUBLE(0, "max-psi", &o.limits.psi, 0, HUGE_VAL, "X",
+		      "exit 3 where a stability index exceeds X"),
+	RM_OPT_DOUBLE(0, "max-ks", &o.limits.ks, 0, HUGE_VAL, "X",
+		      "exit 3 where a Kolmogorov-Smirnov statistic does"),
+	RM_OPT_DOUBLE(0, "max-shift", &o.limits.shift, 0, HUGE_VAL, "X",
+		      "exit 3 where a mean moved over X standard deviations"),
 	RM_OPT_FLAG(0, "min-detectable", &o.min_detectable,
 		    "how small a difference of accuracy would be seen"),
 	RM_OPT_CHOICE(0, "format", &o.format, "NAME", "kind of report",
@@ -144,6 +154,9 @@ static int check_scores(const struct rm_scores *s, const char *name)
 {
 	size_t i;
 
+	/* Drift needs rewards only, and refuses those that say nothing. */
+	if (o.baseline)
+		return 0;
 	if (!s->n)
 		return rm_fail("%s: no comparisons in %zu records: each has "
 			       "one response or no differing labels", name,
@@ -155,27 +168,33 @@ static int check_scores(const struct rm_scores *s, const char *name)
 		       "is nothing to evaluate", name);
 }
 
+/* What makes the parts, or NULL. */
+static const char *find_by(const struct rm_reader *in)
+{
+	if (!o.by && rm_schema_find(&rm_reader_header(in)->schema,
+				    "subset") >= 0)
+		return "subset";
+	return o.by;
+}
+
 /*
  * The scores of a stream, and what is there beside rewards unless that is
- * NULL; *by becomes what makes their parts, or NULL.
+ * NULL.
  */
-static struct rm_scores *read_scores(struct rm_reader *in, const char **by,
-				     struct rm_beside **beside)
+static struct rm_scores *read_scores(struct rm_reader *in, const char *by,
+				     bool ids, struct rm_beside **beside)
 {
 	const struct rm_header *h = rm_reader_header(in);
 	struct rm_scores *scores = NULL;
 	struct rm_scorer *scorer;
 
-	*by = o.by;
-	if (!o.by && rm_schema_find(&h->schema, "subset") >= 0)
-		*by = "subset";
 	if (beside && wants_beside()) {
 		*beside = rm_beside_new(&h->schema);
 		if (!*beside)
 			return NULL;
 	}
-	scorer = rm_scorer_new(&h->schema, h->pairs, o.field, *by);
-	if (scorer && o.against && rm_scorer_keep_ids(scorer) < 0) {
+	scorer = rm_scorer_new(&h->schema, h->pairs, o.field, by);
+	if (scorer && ids && rm_scorer_keep_ids(scorer) < 0) {
 		rm_wrap("%s: --against joins by id", rm_reader_name(in));
 		rm_scorer_free(scorer);
 		return NULL;
@@ -190,23 +209,76 @@ static struct rm_scores *read_scores(struct rm_reader *in, const char **by,
 	return scores;
 }
 
-/* The scores of --against, joined to `s`. */
-static struct rm_scores *read_other(struct rm_scores *s, const char *name)
+/* Names of the inputs, for the title; bytes that are no text become ?. */
+static const char *join_paths(struct rm_buf *title, const char *const *paths,
+			      size_t n)
+{
+	size_t i, bad;
+
+	for (i = 0; i < n; i++)
+		rm_buf_printf(title, "%s%s", i ? ", " : "",
+			      strcmp(paths[i], "-") ? paths[i] : "<stdin>");
+	if (n == 0)
+		rm_buf_puts(title, "<stdin>");
+	while (!title->failed &&
+	       (bad = rm_utf8_valid(title->data, title->len)) < title->len)
+		title->data[bad] = '?';
+	return rm_buf_text(title);
+}
+
+/* The scores of another file, by name. */
+static struct rm_scores *read_file(const char *name, bool ids)
 {
 	struct rm_reader_options ro = { .max_record = o.max_record };
-	char *path = (char *)(uintptr_t)o.against;
+	char *path = (char *)(uintptr_t)name;
 	struct rm_reader *in = rm_reader_open(&path, 1, &ro);
-	struct rm_scores *other = NULL;
-	const char *by;
+	struct rm_scores *s = NULL;
 
-	if (in)
-		other = read_scores(in, &by, NULL);
-	if (other && rm_scores_join(s, name, &other, rm_reader_name(in)) < 0) {
-		rm_scores_free(other);
-		other = NULL;
-	}
+	if (in && rm_schema_need(&rm_reader_header(in)->schema, o.field,
+				 ": run rm-score first") < 0)
+		rm_wrap("%s", rm_reader_name(in));
+	else if (in)
+		s = read_scores(in, NULL, ids, NULL);
 	rm_reader_close(in);
-	return other;
+	return s;
+}
+
+/* What else was asked for; the names are for messages and the report. */
+struct others {
+	struct rm_scores *against, *baseline;
+	struct rm_buf against_name, baseline_name;
+	struct rm_compared compared;
+	struct rm_drift drift;
+};
+
+static void fini_others(struct others *x)
+{
+	rm_scores_free(x->against);
+	rm_scores_free(x->baseline);
+	rm_buf_fini(&x->against_name);
+	rm_buf_fini(&x->baseline_name);
+}
+
+/* The scores of --against, joined to `s`, and those of --baseline. */
+static int read_others(struct others *x, struct rm_scores *s,
+		       const char *name)
+{
+	const char *other;
+
+	if (o.against) {
+		other = join_paths(&x->against_name, &o.against, 1);
+		x->against = other ? read_file(o.against, true) : NULL;
+		if (!x->against ||
+		    rm_scores_join(s, name, &x->against, other) < 0)
+			return -1;
+	}
+	if (o.baseline) {
+		other = join_paths(&x->baseline_name, &o.baseline, 1);
+		x->baseline = other ? read_file(o.baseline, false) : NULL;
+		if (!x->baseline)
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- the report ---- */
@@ -240,7 +312,7 @@ static int find_bins(struct rm_scores *s, struct rm_report *r)
 	static const char *const of[RM_BINS_TABLES] = { "ece", "ece_mass" };
 	size_t k, i;
 
-	for (k = 0; k < RM_BINS_TABLES; k++)
+	for (k = 0; k < RM_BINS_TABLES && s->n; k++)
 		for (i = 0; i < r->metrics; i++) {
 			if (strcmp(r->figures[i].metric->name, of[k]) != 0)
 				continue;
@@ -296,12 +368,18 @@ static int find_detectable(struct rm_scores *s, struct rm_report *r)
 }
 
 static int compare(struct rm_scores *s, const struct rm_evaluation *e,
-		   struct rm_report *r, struct rm_compared *c)
+		   struct others *x, struct rm_report *r)
 {
-	if (o.against) {
-		if (rm_compare(s, e, c) < 0)
+	if (x->against) {
+		if (rm_compare(s, e, &x->compared) < 0)
 			return -1;
-		r->against = c;
+		r->against = &x->compared;
+	}
+	if (x->baseline) {
+		if (rm_drift(s, r->input, x->baseline, r->baseline,
+			     &x->drift) < 0)
+			return -1;
+		r->drift = &x->drift;
 	}
 	return o.min_detectable ? find_detectable(s, r) : 0;
 }
@@ -316,53 +394,68 @@ static void fini_report(struct rm_report *r, size_t parts)
 	free(r->figures);
 }
 
-static int report(struct rm_output *out, struct rm_scores *s, const char *by,
-		  const struct rm_evaluation *e, const char *input,
-		  const char *other, const json_t *history,
-		  struct rm_beside *beside)
+/* Committed whatever the limits say; the exit status. */
+static int check_drift(const struct rm_report *r)
 {
+	struct rm_buf message = {0};
+	int status = RM_EXIT_OK;
+
+	if (r->drift && rm_drift_exceeds(r->drift, &o.limits, &message)) {
+		rm_cli_note(&tool, "drift: %s", rm_buf_text(&message));
+		status = RM_EXIT_CHECK;
+	}
+	rm_buf_fini(&message);
+	return status;
+}
+
+static int report(struct rm_output *out, struct rm_scores *s,
+		  const struct rm_evaluation *e, struct rm_report *r,
+		  struct others *x, struct rm_beside *beside)
+{
+	struct rm_buf text = {0};
+	int status = evaluate(s, e, r);
+
+	if (status == 0 && beside)
+		status = rm_beside_finish(beside, &r->beside);
+	if (status == 0)
+		status = compare(s, e, x, r);
+	if (status == 0)
+		status = rm_report_render(r, o.format, &text);
+	if (status == 0)
+		status = rm_output_write(out, text.data, text.len);
+	rm_buf_fini(&text);
+	fini_report(r, s->parts);
+	if (status < 0)
+		return RM_EXIT_FAIL;
+	return check_drift(r);
+}
+
+static int report_all(struct rm_output *out, struct rm_scores *s,
+		      const struct rm_evaluation *e, const char *input,
+		      const char *by, const json_t *history,
+		      struct rm_beside *beside)
+{
+	struct others x = {0};
 	struct rm_report r = {
 		.input = input, .n = s->n, .records = s->records,
 		.responses = s->responses, .clusters = s->clusters,
 		.keyed = s->keyed, .grouped = s->comparison != NULL,
 		.calibrated = s->prob != NULL, .ties = s->ties,
 		.bootstrap = e->bootstrap, .length_unit = s->length_unit,
-		.other = other, .by = by, .history = history
+		.by = by, .history = history
 	};
-	struct rm_buf text = {0};
-	struct rm_compared compared;
-	int status = evaluate(s, e, &r);
+	int status = RM_EXIT_FAIL;
 
-	if (status == 0 && beside)
-		status = rm_beside_finish(beside, &r.beside);
-	if (status == 0)
-		status = compare(s, e, &r, &compared);
-	if (status == 0)
-		status = rm_report_render(&r, o.format, &text);
-	if (status == 0)
-		status = rm_output_write(out, text.data, text.len);
-	rm_buf_fini(&text);
-	fini_report(&r, s->parts);
+	if (read_others(&x, s, input) == 0) {
+		r.other = rm_buf_text(&x.against_name);
+		r.baseline = rm_buf_text(&x.baseline_name);
+		status = report(out, s, e, &r, &x, beside);
+	}
+	fini_others(&x);
 	return status;
 }
 
-/* Names of the inputs, for the title; bytes that are no text become ?. */
-static const char *join_paths(struct rm_buf *title, const char *const *paths,
-			      size_t n)
-{
-	size_t i, bad;
-
-	for (i = 0; i < n; i++)
-		rm_buf_printf(title, "%s%s", i ? ", " : "",
-			      strcmp(paths[i], "-") ? paths[i] : "<stdin>");
-	if (n == 0)
-		rm_buf_puts(title, "<stdin>");
-	while (!title->failed &&
-	       (bad = rm_utf8_valid(title->data, title->len)) < title->len)
-		title->data[bad] = '?';
-	return rm_buf_text(title);
-}
-
+/* The exit status. */
 static int eval(struct rm_output *out, const struct rm_metric_kind **metrics,
 		int argc, char **argv, int first)
 {
@@ -371,38 +464,42 @@ static int eval(struct rm_output *out, const struct rm_metric_kind **metrics,
 					.force = o.force };
 	struct rm_evaluation e = { metrics, o.bootstrap, (uint64_t)o.seed };
 	struct rm_reader *in = rm_reader_open(argv + first, n, &ro);
-	struct rm_scores *scores = NULL, *other = NULL;
+	struct rm_scores *scores = NULL;
 	struct rm_beside *beside = NULL;
 	struct rm_header h = {0};
-	struct rm_buf title = {0}, other_title = {0};
-	const char *by, *input, *against = NULL;
-	int status = -1;
+	struct rm_buf title = {0};
+	const char *by = in ? find_by(in) : NULL, *input;
+	int status = RM_EXIT_FAIL;
 
 	if (in && rm_header_copy(&h, rm_reader_header(in)) == 0)
-		scores = read_scores(in, &by, &beside);
+		scores = read_scores(in, by, o.against != NULL,
+				     &beside);
 	if (scores && (o.no_history ||
 		       rm_header_add_history(&h, tool.name, argc, argv,
 					     o.seed) == 0)) {
 		scores->ties = chosen_ties();
 		input = join_paths(&title, (const char *const *)argv + first,
 				   n);
-		if (input && o.against) {
-			other = read_other(scores, input);
-			against = join_paths(&other_title, &o.against, 1);
-		}
-		if (input && !other == !o.against)
-			status = report(out, scores, by, &e, input, against,
-					o.no_history ? NULL : h.history,
-					beside);
+		if (input)
+			status = report_all(out, scores, &e, input, by,
+					    o.no_history ? NULL : h.history,
+					    beside);
 	}
 	rm_scores_free(scores);
-	rm_scores_free(other);
 	rm_beside_free(beside);
 	rm_reader_close(in);
 	rm_header_fini(&h);
 	rm_buf_fini(&title);
-	rm_buf_fini(&other_title);
 	return status;
+}
+
+/* A limit without anything to be held against is a mistake. */
+static void check_limits(void)
+{
+	if (!o.baseline && !(isnan(o.limits.psi) && isnan(o.limits.ks) &&
+			     isnan(o.limits.shift)))
+		rm_cli_usage(&tool, "--max-psi, --max-ks and --max-shift are "
+			     "of --baseline");
 }
 
 int main(int argc, char **argv)
@@ -410,10 +507,11 @@ int main(int argc, char **argv)
 	const struct rm_metric_kind **metrics = NULL;
 	struct rm_output *out;
 	bool list;
-	int first, ok = -1;
+	int first, status = RM_EXIT_FAIL, end;
 
 	o.threads = rm_cpu_count();
 	first = rm_cli_parse(&tool, argc, argv);
+	check_limits();
 	list = o.metrics.n == 1 && !strcmp(o.metrics.item[0], "list");
 	if (!list) {
 		rm_cli_need_input(&tool, argc, first);
@@ -423,10 +521,12 @@ int main(int argc, char **argv)
 	}
 	omp_set_num_threads((int)o.threads);
 	out = rm_output_open(o.output);
-	if (out)
-		ok = list ? list_metrics(out) :
-			eval(out, metrics, argc, argv, first);
+	if (out && list)
+		status = list_metrics(out) < 0 ? RM_EXIT_FAIL : RM_EXIT_OK;
+	else if (out)
+		status = eval(out, metrics, argc, argv, first);
 	free(metrics);
 	rm_strings_fini(&o.metrics);
-	return rm_cli_end(&tool, out, ok == 0);
+	end = rm_cli_end(&tool, out, status != RM_EXIT_FAIL);
+	return end ? end : status;
 }

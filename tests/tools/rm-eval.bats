@@ -315,6 +315,144 @@ others() {
 	refute_output --partial "how much happens"
 }
 
+# old.scores and new.scores of different records, without labels.
+drifted() {
+	jq -n -c 'range(40) | {id: "o\(.)", key: ., length: [10 + .],
+		reward: [. * 37 % 40 / 10]}' | rm-view -S > old.scores
+	jq -n -c 'range(30) | {id: "n\(.)", key: ., subset: "a\"b\\",
+		length: [10 + .], reward: [2 + . * 7 % 30 / 10]}' |
+		rm-view -S > new.scores
+}
+
+@test "--baseline tells the drift of rewards and lengths in each format" {
+	drifted
+	rm-eval --baseline old.scores --format json new.scores > r.json
+	assert_equal "$(jq -c '.drift | [.baseline, .reward.n,
+		.reward.baseline_n, .length.ks, .reward.ks_p_kind]' r.json)" \
+		'["old.scores",30,40,0.25,"asymptotic"]'
+	near "$(jq .drift.reward.shift r.json)" 1.5
+	jq -e '.drift.reward | .shift_ci[0] < 1.5 and .shift_ci[1] > 1.5 and
+		.psi > 1 and .ks == 0.5 and .ks_p < 1e-3 and
+		(.shift_sd - 1.5 / .baseline_sd | fabs) < 1e-12' r.json
+	assert_equal "$(jq -r .missing.accuracy r.json)" "no comparisons"
+	run rm-eval --baseline old.scores new.scores
+	assert_success
+	assert_line "Has it drifted from old.scores?"
+	assert_line --regexp '^  psi .*: changed clearly$'
+	assert_line --regexp '^  ks +0\.5000  asymptotic p '
+	assert_line --regexp '^  shift +\+1\.5  \[[0-9.]+, [0-9.]+\]'
+	refute_output --partial accuracy_macro
+	for line in "${lines[@]}"; do
+		[ "${#line}" -le 80 ] || fail "$line"
+	done
+	run rm-eval --baseline old.scores --format tsv new.scores
+	assert_line $'*\tdrift_reward_ks\t0.5\t\t'
+	assert_line --regexp $'^\\*\tdrift_length_shift\t-5\t-[0-9.]+\t-?[0-9.]+$'
+	# A labelled stream has its figures beside; the baseline may be a pipe.
+	run bash -c 'rm-eval --baseline - pairs.scores < old.scores'
+	assert_success
+	assert_line --regexp '^  accuracy +62\.5 %'
+	assert_line "Has it drifted from <stdin>?"
+}
+
+@test "limits on drift are told and set exit status 3" {
+	drifted
+	run rm-eval --baseline old.scores --max-psi 9 --max-ks .5 \
+		--max-shift 2 new.scores
+	assert_success
+	run rm-eval --baseline old.scores --max-ks .4 \
+		--max-shift 1 -o r.txt new.scores
+	assert_failure 3
+	assert_output --regexp '^rm-eval: drift: ks of reward is 0\.5, above 0\.4; \|shift_sd\| of reward is 1\.[0-9]+, above 1$'
+	grep -q "Has it drifted" r.txt
+	run rm-eval --baseline old.scores --max-psi 0 old.scores
+	assert_success
+	run rm-eval --max-psi .2 new.scores
+	assert_failure 2
+	assert_output --partial "are of --baseline"
+	run rm-eval --baseline old.scores --max-psi -1 new.scores
+	assert_failure 2
+	run bash -c 'rm-eval --baseline old.scores --max-ks .1 new.scores > /dev/full'
+	assert_failure 1
+}
+
+@test "--baseline refuses what has no drift by name" {
+	drifted
+	rm-view old.scores | jq -c '.reward = [3]' | rm-view -S > flat.scores
+	run rm-eval --baseline flat.scores new.scores
+	assert_failure 1
+	assert_output "rm-eval: flat.scores: constant rewards (40, all 3), so that there is no drift to tell"
+	run rm-eval --baseline old.scores flat.scores
+	assert_failure 1
+	assert_output --partial "flat.scores: constant rewards"
+	rm-view old.scores | jq -c 'del(.reward)' | rm-view -S > bare.scores
+	run rm-eval --baseline bare.scores new.scores
+	assert_failure 1
+	assert_output --partial "rm-eval: bare.scores: no field reward: run rm-score first"
+	rm-view old.scores | jq -c 'if .id == "o2" then .reward = [null]
+		else . end' | rm-view -S > nan.scores
+	run rm-eval --baseline nan.scores new.scores
+	assert_failure 1
+	assert_output "rm-eval: nan.scores: record 3: field reward: that of response 0 is missing (NaN)"
+	: > empty.scores
+	run rm-eval --baseline empty.scores new.scores
+	assert_failure 1
+	assert_output --partial "empty.scores: empty: not even a header"
+	head -c -9 old.scores > cut.scores
+	run rm-eval --baseline cut.scores new.scores
+	assert_failure 1
+	assert_output --partial "cut.scores"
+	run rm-eval --baseline nowhere new.scores
+	assert_failure 1
+	assert_output --partial "nowhere"
+	# Without lengths there is a reason, and no figure.
+	rm-view old.scores | jq -c 'del(.length)' | rm-view -S > short.scores
+	rm-eval --baseline short.scores --format json new.scores > r.json
+	assert_equal "$(jq -c '.drift.length | [.psi, .shift_ci, .missing]' \
+		r.json)" '[null,null,"no response of the baseline has a length"]'
+}
+
+# Each sample's family has HELP and TYPE before it, and is in one piece.
+exposition() {
+	awk '/^# HELP rmtools_/ { help = $3; next }
+		/^# TYPE / { if ($3 != help || seen[$3]++ || $4 != "gauge")
+			exit bad = 1; type = $3; n++; next }
+		{ name = $0; sub(/[{ ].*/, "", name)
+		if (name != type || $NF !~ /^-?[0-9.]+(e[-+]?[0-9]+)?$/)
+			exit bad = 1; if (key[$0]++) exit bad = 1 }
+		END { exit bad || !n }' "$1"
+}
+
+@test "--format prometheus has every figure that exists, and no other" {
+	drifted
+	rm-eval --baseline old.scores --format prometheus new.scores > r.prom
+	exposition r.prom
+	grep -qx 'rmtools_drift_ks{of="reward"} 0.5' r.prom
+	grep -qx 'rmtools_drift_shift{of="length"} -5' r.prom
+	grep -q '^rmtools_drift_shift_low{of="reward"} ' r.prom
+	grep -qxF 'rmtools_comparisons{subset="a\"b\\"} 0' r.prom
+	run grep -iE 'accuracy|nan|inf$' r.prom
+	assert_failure 1
+	rm-eval --format prometheus pairs.scores > r.prom
+	exposition r.prom
+	grep -qx 'rmtools_accuracy{subset="\*"} 0.625' r.prom
+	grep -qx 'rmtools_accuracy{subset="y"} 0.75' r.prom
+	grep -q '^rmtools_accuracy_low{subset="\*"} 0.34' r.prom
+	grep -qx 'rmtools_prompts 3' r.prom
+	run grep -E 'drift|spearman\{' r.prom
+	assert_failure 1
+	others
+	rm-eval --min-detectable --against other.scores --format prometheus \
+		pairs.scores > r.prom
+	exposition r.prom
+	grep -qx 'rmtools_against_mcnemar_p 1' r.prom
+	grep -q '^rmtools_min_detectable_fixed 0' r.prom
+	jq -c '.subset = "*"' pairs.jsonl | rm-view -S > star.scores
+	run rm-eval --format prometheus star.scores
+	assert_failure 1
+	assert_output --partial 'a part named "*"'
+}
+
 @test "constant rewards are an error, not 50 %" {
 	jq -c '.reward = [2,2]' pairs.jsonl | rm-view -S > constant.scores
 	run rm-eval constant.scores
