@@ -366,3 +366,9 @@ double rm_schedule_factor(const struct rm_schedule *s, uint64_t step,
 		return s->factor(1);
 	return s->factor((double)(step - warmup) / (double)(total - warmup));
 }
+
+void rm_schedule_list(struct rm_buf *out)
+{
+	for (const struct rm_schedule *s = rm_schedules; s->name; s++)
+		rm_buf_printf(out, "%-10s %s\n", s->name, s->help);
+}

@@ -78,6 +78,8 @@ struct rm_schedule {
 
 /* Ends in a NULL name. */
 extern const struct rm_schedule rm_schedules[];
+/* The text of `--schedule list`. */
+void rm_schedule_list(struct rm_buf *out);
 /* The schedule of that name, NULL with a message that lists them. */
 const struct rm_schedule *rm_schedule_find(const char *name);
 /*

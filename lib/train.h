@@ -47,6 +47,8 @@ enum rm_train_shuffle {
 
 /* "pairs", "groups", "none", NULL */
 extern const char *const rm_train_shuffle_names[];
+/* That of one of these names. */
+enum rm_train_shuffle rm_train_shuffle_of(const char *name);
 
 struct rm_train_options {
 	/* Borrowed; its parameters, if any, are in the model's table

@@ -268,15 +268,6 @@ struct run {
 	struct rm_train_result result;
 };
 
-static enum rm_train_shuffle chosen_shuffle(void)
-{
-	size_t i = 0;
-
-	while (strcmp(rm_train_shuffle_names[i], o.shuffle) != 0)
-		i++;
-	return (enum rm_train_shuffle)i;
-}
-
 /*
  * Of a base or a new transformer, its rate, NaN for config.json's; else the
  * head's key.
@@ -315,7 +306,7 @@ static int parse_parts(struct run *r)
 	if (parse_dropout(r) < 0)
 		return -1;
 	o.train.precision = rm_cli_precision(o.precision);
-	o.train.shuffle = chosen_shuffle();
+	o.train.shuffle = rm_train_shuffle_of(o.shuffle);
 	return 0;
 }
 
@@ -738,12 +729,6 @@ static int run(struct run *r, int argc, char **argv, int first)
 
 /* ---- main ---- */
 
-static void list_schedules(struct rm_buf *b)
-{
-	for (const struct rm_schedule *s = rm_schedules; s->name; s++)
-		rm_buf_printf(b, "%-10s %s\n", s->name, s->help);
-}
-
 /* `--backbone list` and its like: print and exit. */
 static void list_parts(void)
 {
@@ -758,7 +743,7 @@ static void list_parts(void)
 	else if (strcmp(o.loss, list) == 0)
 		rm_loss_list(&b);
 	else if (strcmp(o.schedule, list) == 0)
-		list_schedules(&b);
+		rm_schedule_list(&b);
 	else
 		return;
 	out = b.failed ? NULL : rm_output_open(NULL);

@@ -2,11 +2,21 @@
 #include "train/order.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const char *const rm_train_shuffle_names[] = {
 	[RM_SHUFFLE_PAIRS] = "pairs", [RM_SHUFFLE_GROUPS] = "groups",
 	[RM_SHUFFLE_NONE] = "none", NULL
 };
+
+enum rm_train_shuffle rm_train_shuffle_of(const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(rm_train_shuffle_names[i], name) != 0)
+		i++;
+	return (enum rm_train_shuffle)i;
+}
 
 /* Where the group of a pair stands, and the pair within it. */
 struct rm_epoch_place {
