@@ -99,8 +99,8 @@ struct rm_train_options rm_train_defaults(void);
  * What is open (0 epochs or batch, a lr, warmup or clip that is NaN) as suits
  * model, loss and data: n-grams take 5 epochs of 64 pairs, or groups of as many
  * responses, at a rate of .001, clipped to 1 for squared errors; a transformer
- * 1 of 16 at 5e-5, a new one 3 at 3e-4, changes of low rank at 5e-4, after a warm-up of
- * a tenth.
+ * 1 of 16 at 5e-5, a new one 3 at 3e-4, changes of low rank at 5e-4, after a
+ * warm-up of a tenth.
  */
 void rm_train_complete(struct rm_train_options *o, const struct rm_model *m,
 		       const struct rm_subset *train);
