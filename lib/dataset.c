@@ -8,7 +8,7 @@
 /* ---- packing ---- */
 
 struct fields {
-	int id, key, prompt, responses, p, margin, weight;
+	int id, key, prompt, responses, margin, weight;
 };
 
 static int find_fields(struct fields *f, const struct rm_schema *s)
@@ -20,7 +20,6 @@ static int find_fields(struct fields *f, const struct rm_schema *s)
 	f->id = rm_schema_find(s, "id");
 	f->key = rm_schema_find(s, "key");
 	f->prompt = rm_schema_find(s, "prompt");
-	f->p = rm_schema_find(s, "p");
 	f->margin = rm_schema_find(s, "margin");
 	f->weight = rm_schema_find(s, "weight");
 	return 0;

@@ -22,7 +22,7 @@ static const enum rm_pooling pools[] = {
 /* ---- setting up ---- */
 
 int rm_encoder_check(const struct rm_encoder_options *o,
-		      const struct rm_backbone_kind *kind)
+		     const struct rm_backbone_kind *kind)
 {
 	const char *name = kind->spec.name;
 
@@ -141,7 +141,7 @@ void rm_encoder_free(struct rm_encoder *e)
 }
 
 int rm_encoder_rows(struct rm_hidden *h, size_t cap[2], size_t n, size_t dim,
-		     bool train)
+		    bool train)
 {
 	h->n = n;
 	h->dim = dim;
@@ -443,18 +443,18 @@ static int find_source(struct rm_encoder *e, const struct rm_batch *batch)
 	if (w->cross) {
 		tokens = &w->mixed;
 		if (rm_encoder_rows(tokens, w->cap_mixed, w->under->n,
-				     e->backbone->dim, batch->train) < 0 ||
+				    e->backbone->dim, batch->train) < 0 ||
 		    rm_cross_forward(w->cross, batch, w->under, tokens) < 0)
 			return -1;
 	}
 	w->source = &w->pooled;
 	return rm_encoder_rows(&w->pooled, w->cap_pooled, w->n_units,
-				e->backbone->dim, batch->train) < 0 ? -1 :
+			       e->backbone->dim, batch->train) < 0 ? -1 :
 	       rm_pool_forward(e, batch, tokens);
 }
 
 struct rm_hidden *rm_encoder_forward(struct rm_encoder *e,
-				      const struct rm_batch *batch)
+				     const struct rm_batch *batch)
 {
 	struct rm_encoder_work *w = e->work;
 	struct rm_batch view;
@@ -472,7 +472,7 @@ struct rm_hidden *rm_encoder_forward(struct rm_encoder *e,
 	}
 	if (find_source(e, batch) < 0 ||
 	    rm_encoder_rows(&w->out, w->cap_out, batch->n_leaves, e->dim,
-			     batch->train) < 0)
+			    batch->train) < 0)
 		return NULL;
 	w->out.pooled = true;
 	for (size_t i = 0; i < batch->n_leaves; i++)

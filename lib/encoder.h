@@ -62,7 +62,7 @@ struct rm_encoder {
 
 /* Whether a kind of backbone can be read like this; the message says why. */
 int rm_encoder_check(const struct rm_encoder_options *o,
-		      const struct rm_backbone_kind *kind);
+		     const struct rm_backbone_kind *kind);
 
 struct rm_encoder *rm_encoder_new(const struct rm_encoder_options *o,
 				    struct rm_backbone *backbone,
@@ -75,7 +75,7 @@ void rm_encoder_free(struct rm_encoder *e);
  * of threads.
  */
 struct rm_hidden *rm_encoder_forward(struct rm_encoder *e,
-				      const struct rm_batch *batch);
+				     const struct rm_batch *batch);
 /* Adds to the gradients of its parameters and of the backbone's. */
 int rm_encoder_backward(struct rm_encoder *e, const struct rm_batch *batch);
 

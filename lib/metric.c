@@ -95,12 +95,8 @@ static void add_clusters(const struct rm_scores *s,
 	size_t r, i, k, n;
 
 	memset(t, 0, sizeof(*t));
-	while (from < to && !rm_scores_begins(s, from))
-		from++;
-	if (from == to)
+	if (!rm_scores_whole(s, &from, &to))
 		return;
-	while (to < s->records && !rm_scores_begins(s, to))
-		to++;
 	for (r = from; r < to; r += n) {
 		n = RM_MIN(to - r, STEP);
 		t->status |= m->rows(s, r, r + n, row);
@@ -247,12 +243,8 @@ static double cluster_squares(const struct rm_scores *s, const double *psi,
 	double sum = 0, c = 0;
 	size_t r;
 
-	while (from < to && !rm_scores_begins(s, from))
-		from++;
-	if (from == to)
+	if (!rm_scores_whole(s, &from, &to))
 		return 0;
-	while (to < s->records && !rm_scores_begins(s, to))
-		to++;
 	for (r = from; r < to; r++) {
 		if (rm_scores_begins(s, r)) {
 			sum += c * c;
@@ -488,12 +480,8 @@ static int resample_piece(const struct bootstrap *b, size_t from, size_t to,
 	size_t where;
 	int status = 0;
 
-	while (from < to && !rm_scores_begins(b->s, from))
-		from++;
-	if (from == to)
+	if (!rm_scores_whole(b->s, &from, &to))
 		return 0;
-	while (to < b->s->records && !rm_scores_begins(b->s, to))
-		to++;
 	column = rm_malloc(b->sums, sizeof(*column));
 	if (!column)
 		return -1;

@@ -435,6 +435,19 @@ static bool has_interval(const struct rm_metric_kind *m)
 	return m->estimate || m->slope || (m->rows && !m->value);
 }
 
+void rm_report_interval_json(struct rm_buf *out, double low, double high)
+{
+	if (isnan(low)) {
+		rm_buf_puts(out, "null");
+		return;
+	}
+	rm_buf_putc(out, '[');
+	rm_json_number(out, low);
+	rm_buf_puts(out, ", ");
+	rm_json_number(out, high);
+	rm_buf_putc(out, ']');
+}
+
 void rm_report_figures_json(struct rm_buf *out, int indent,
 			    const struct rm_figure *f, size_t n)
 {
@@ -447,15 +460,7 @@ void rm_report_figures_json(struct rm_buf *out, int indent,
 			rm_buf_puts(out, ",\n");
 			rm_buf_printf(out, "%*s\"%s_ci\": ", indent, "",
 				      f->metric->name);
-			if (isnan(f->low)) {
-				rm_buf_puts(out, "null");
-			} else {
-				rm_buf_putc(out, '[');
-				rm_json_number(out, f->low);
-				rm_buf_puts(out, ", ");
-				rm_json_number(out, f->high);
-				rm_buf_putc(out, ']');
-			}
+			rm_report_interval_json(out, f->low, f->high);
 		}
 		rm_buf_puts(out, i + 1 < n ? ",\n" : "\n");
 	}

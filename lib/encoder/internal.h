@@ -64,7 +64,7 @@ struct rm_encoder_work {
 
 /* encoder.c: rows [n, dim], grad zeroed where it is for training. */
 int rm_encoder_rows(struct rm_hidden *h, size_t cap[2], size_t n, size_t dim,
-		     bool train);
+		    bool train);
 
 /* pool.c: w->pooled of the units, from rows of tokens. */
 int rm_pool_forward(struct rm_encoder *e, const struct rm_batch *batch,

@@ -336,12 +336,8 @@ static inline void spread_records(const struct rm_scores *s,
 	struct points q;
 	size_t r, i;
 
-	while (from < to && !rm_scores_begins(s, from))
-		from++;
-	if (from == to)
+	if (!rm_scores_whole(s, &from, &to))
 		return;
-	while (to < s->records && !rm_scores_begins(s, to))
-		to++;
 	for (r = from; r < to; r++) {
 		double w = rm_scores_weight(s, r);
 

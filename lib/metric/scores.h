@@ -32,4 +32,20 @@ static inline bool rm_scores_begins(const struct rm_scores *s, size_t r)
 	return r == 0 || !s->cluster || s->cluster[r] != s->cluster[r - 1];
 }
 
+/*
+ * Records [*from, *to) become those of the clusters that begin there, so that
+ * pieces of a pass hold whole ones; false: none begins.
+ */
+static inline bool rm_scores_whole(const struct rm_scores *s, size_t *from,
+				   size_t *to)
+{
+	while (*from < *to && !rm_scores_begins(s, *from))
+		(*from)++;
+	if (*from == *to)
+		return false;
+	while (*to < s->records && !rm_scores_begins(s, *to))
+		(*to)++;
+	return true;
+}
+
 #endif

@@ -19,6 +19,8 @@ void rm_report_figure_text(struct rm_buf *out, struct rm_buf *cell,
 /* "name": value, and "name_ci": [low, high] for what can have one. */
 void rm_report_figures_json(struct rm_buf *out, int indent,
 			    const struct rm_figure *f, size_t n);
+/* [low, high], null where there is none. */
+void rm_report_interval_json(struct rm_buf *out, double low, double high);
 /* A tab and the number, nothing for NaN. */
 void rm_report_number_tsv(struct rm_buf *out, double x);
 

@@ -86,15 +86,8 @@ static void put_json(struct rm_buf *out, const struct rm_drifted *f)
 		rm_buf_puts(out, ",\n");
 	}
 	rm_buf_puts(out, "      \"shift_ci\": ");
-	if (f->absent || isnan(f->low)) {
-		rm_buf_puts(out, "null");
-	} else {
-		rm_buf_putc(out, '[');
-		rm_json_number(out, f->low);
-		rm_buf_puts(out, ", ");
-		rm_json_number(out, f->high);
-		rm_buf_putc(out, ']');
-	}
+	rm_report_interval_json(out, f->absent ? (double)NAN : f->low,
+				f->high);
 	rm_buf_printf(out, ",\n      \"%s\": ", f->absent ? "missing" :
 		      "ks_p_kind");
 	rm_buf_printf(out, "\"%s\"\n    }", f->absent ? f->absent :

@@ -109,8 +109,9 @@ base() {
 }
 
 by_rmtools() {
-	local state loss=bt
-	[ "$1" != arena ] || loss=allpairs
+	# Lists are judged by the same comparisons, each text scored once.
+	local state loss=bt as=pairs
+	[ "$1" != arena ] || { loss=allpairs as=list; }
 	state=$work/$1.$2.$(size "$1").state
 	# A run that was stopped goes on.
 	tuned "$1" "$2" |
@@ -119,7 +120,7 @@ by_rmtools() {
 			--checkpoint "$state" \
 			--checkpoint-steps 100 --resume -o "$work/model"
 	rm -r "$state"
-	part "$2" test "$1" "$work/$1.ids" |
+	part "$2" test "$1" "$work/$1.ids" $as |
 		rm-score -q -@ "$threads" -m "$work/model" | judge
 }
 

@@ -123,11 +123,7 @@ static void write_groups(const char *path)
 		rm_put_i32s(&b, length, k[g]);
 		assert_int_equal(rm_writer_write(w, &b), 0);
 	}
-	assert_int_equal(rm_writer_finish(w), 0);
-	assert_int_equal(rm_output_commit(out), 0);
-	rm_writer_free(w);
-	rm_header_fini(&h);
-	rm_buf_fini(&b);
+	made_end(w, out, &h, &b);
 }
 
 static struct rm_dataset *read_groups(char *path,

@@ -94,11 +94,7 @@ static struct rm_dataset *make(bool pairs)
 		put_group(&b, g, all, K);
 		assert_int_equal(rm_writer_write(w, &b), 0);
 	}
-	assert_int_equal(rm_writer_finish(w), 0);
-	assert_int_equal(rm_output_commit(out), 0);
-	rm_writer_free(w);
-	rm_header_fini(&h);
-	rm_buf_fini(&b);
+	made_end(w, out, &h, &b);
 	in = rm_reader_open(&path, 1, NULL);
 	assert_non_null(in);
 	d = rm_dataset_read(in, &(struct rm_dataset_options){

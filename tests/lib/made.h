@@ -110,6 +110,17 @@ static void made_record(struct rm_buf *b, uint64_t seed, size_t i)
 	}
 }
 
+/* The end of a stream that was written to out, and of what it took. */
+static inline void made_end(struct rm_writer *w, struct rm_output *out,
+			    struct rm_header *h, struct rm_buf *b)
+{
+	assert_int_equal(rm_writer_finish(w), 0);
+	assert_int_equal(rm_output_commit(out), 0);
+	rm_writer_free(w);
+	rm_header_fini(h);
+	rm_buf_fini(b);
+}
+
 /* A stream of n pairs at `path`. */
 static inline void made_pairs(char *path, size_t n, uint64_t seed)
 {
@@ -125,11 +136,7 @@ static inline void made_pairs(char *path, size_t n, uint64_t seed)
 		made_record(&b, seed, i);
 		assert_int_equal(rm_writer_write(w, &b), 0);
 	}
-	assert_int_equal(rm_writer_finish(w), 0);
-	assert_int_equal(rm_output_commit(out), 0);
-	rm_writer_free(w);
-	rm_header_fini(&h);
-	rm_buf_fini(&b);
+	made_end(w, out, &h, &b);
 }
 
 #endif
