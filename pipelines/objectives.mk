@@ -177,8 +177,8 @@ $(OUT)/words: $(reports)
 	echo "Uncertainty and disagreement of annotators, convarg, Spearman:" \
 	    "$$(rm-eval --format json $(OUT)/unsure.scores | \
 	    jq '.disagreement.spearman * 1e4 | round / 1e4')"; \
-	echo "A student of n-grams taught by the fine-tuned transformer, on" \
-	    "labels of as many pairs, accuracy:" \
-	    "$(call figure,student,accuracy)," \
-	    "$(call figure,labels,accuracy);" \
-	    "the teacher $(call figure,teacher,accuracy)"; } > $@
+	echo "A student of n-grams that the fine-tuned transformer taught on" \
+	    "all pairs, accuracy: $(call figure,student,accuracy); the same" \
+	    "student on labels of $(PAIRS) pairs, as many as the teacher" \
+	    "had: $(call figure,labels,accuracy); the teacher:" \
+	    "$(call figure,teacher,accuracy)"; } > $@
