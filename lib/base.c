@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <xxhash.h>
 
@@ -98,6 +99,23 @@ char *rm_strndup(const char *s, size_t n)
 	return copy;
 }
 
+/* So large that its pages had better be large too. */
+#define HUGE_BYTES ((size_t)16 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* What the system says of the wish does not matter. */
+static void *huge_alloc(size_t bytes)
+{
+	void *p;
+
+	if (posix_memalign(&p, HUGE_PAGE, bytes) != 0)
+		return NULL;
+#ifdef MADV_HUGEPAGE
+	(void)madvise(p, bytes, MADV_HUGEPAGE);
+#endif
+	return p;
+}
+
 void *rm_calloc_aligned(size_t n, size_t size)
 {
 	size_t bytes;
@@ -105,11 +123,11 @@ void *rm_calloc_aligned(size_t n, size_t size)
 
 	if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX - 64)
 		return rm_fail_null("out of memory: %zu x %zu bytes", n, size);
-	bytes = (bytes + 63) & ~(size_t)63;
-	p = aligned_alloc(64, bytes ? bytes : 64);
+	bytes = RM_MAX((bytes + 63) & ~(size_t)63, 64);
+	p = bytes < HUGE_BYTES ? aligned_alloc(64, bytes) : huge_alloc(bytes);
 	if (!p)
 		return rm_fail_null("out of memory: %zu bytes", bytes);
-	return memset(p, 0, bytes ? bytes : 64);
+	return memset(p, 0, bytes);
 }
 
 int rm_grow(void *p, size_t *cap, size_t need, size_t size)

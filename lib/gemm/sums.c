@@ -7,13 +7,15 @@
  * side (it stays in the second cache) and a panel of w into a dense one (in
  * the first); every ROWS of the one meet the other in registers.
  *
- * In bf16, where the processor has units for it, oneDNN multiplies instead:
- * both are turned and rounded, RUN rows at a time.
+ * In bf16, where the processor has tiles for it, oneDNN multiplies instead:
+ * both are turned and rounded, RUN rows at a time; where it has vectors,
+ * pairs.c.
  */
 #pragma GCC optimize("fp-contract=fast")
 
 #include "gemm.h"
 #include "gemm/onednn.h"
+#include "gemm/pairs.h"
 #include "vector.h"
 
 #include <stdlib.h>
@@ -385,6 +387,8 @@ int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 
 	if (m == 0 || n == 0 || k == 0)
 		return 0;
+	if (j.bf16 && rm_onednn_units() != RM_BF16_TILES && rm_pairs_here())
+		return rm_pairs_sums(m, n, k, x, ldx, w, ldw, y);
 	if (j.bf16 && rm_onednn_units() != RM_BF16_NO_UNITS)
 		return rm_onednn_sums(m, n, k, x, ldx, w, ldw, y, true);
 	j.groups = blocks >= 4 * threads ? 1 :

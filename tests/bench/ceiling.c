@@ -1,45 +1,29 @@
 /*
- * Tokens a second if a transformer were nothing but its products: the fp32
- * products of one layer, timed in oneDNN (libdnnl, loaded if it is there) and
- * in OpenBLAS with their own threads, the faster of the two.
+ * Tokens a second if a transformer were nothing but its products: those of one
+ * layer, timed in oneDNN (both operands packed beforehand) and, in fp32, in
+ * OpenBLAS with its own threads, the faster of the two.
  *
- * usage: ceiling LAYERS N,K [N,K ...]
- * OMP_NUM_THREADS and OPENBLAS_NUM_THREADS say how many threads.
+ * usage: ceiling forward|training fp32|bf16 LAYERS N,K [N,K ...]
+ *
+ * For each N,K a layer has y[n] = w[n, k] x[k] a token; training adds the
+ * gradient of x and that of w.  OMP_NUM_THREADS and OPENBLAS_NUM_THREADS say
+ * how many threads.  Without oneDNN there is no figure for bf16: exit 1.
  */
 #include "base.h"
 
-#include <dlfcn.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <cblas.h>
+#ifdef RM_ONEDNN
+#include <dnnl.h>
+#endif
 
 /* Rows, and how often each product is timed. */
-enum { ROWS = 4032, TIMES = 9 };
-
-typedef int dnnl_sgemm_fn(char ta, char tb, int64_t m, int64_t n, int64_t k,
-			  float alpha, const float *a, int64_t lda,
-			  const float *b, int64_t ldb, float beta, float *c,
-			  int64_t ldc);
-
-static dnnl_sgemm_fn *find_dnnl(void)
-{
-	static const char *const names[] = { "libdnnl.so.3", "libdnnl.so.2" };
-
-	for (size_t i = 0; i < RM_COUNT(names); i++) {
-		void *lib = dlopen(names[i], RTLD_NOW);
-		void *fn = lib ? dlsym(lib, "dnnl_sgemm") : NULL;
-		dnnl_sgemm_fn *f = NULL;
-
-		if (fn)
-			memcpy(&f, &fn, sizeof(f));
-		if (f)
-			return f;
-	}
-	return NULL;
-}
+enum { ROWS = 4032, TIMES = 15 };
 
 static double now(void)
 {
@@ -49,57 +33,175 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static float *numbers(size_t n)
+/* ---- OpenBLAS ---- */
+
+/* Seconds of c[m, n] = a[m, k] b[k, n], the least of TIMES. */
+static double openblas(size_t m, size_t n, size_t k)
 {
-	float *x = malloc(n * sizeof(*x));
+	float *a = calloc(m * k, sizeof(*a)), *b = calloc(k * n, sizeof(*b));
+	float *c = calloc(m * n, sizeof(*c));
+	double least = HUGE_VAL;
 
-	for (size_t i = 0; x && i < n; i++)
-		x[i] = (float)(i % 17) / 17;
-	return x;
-}
-
-/* Seconds of y[ROWS, n] = x[ROWS, k] w[n, k]', the least of TIMES. */
-static double product(dnnl_sgemm_fn *dnnl, size_t n, size_t k)
-{
-	float *x = numbers(ROWS * k), *w = numbers(n * k);
-	float *y = numbers(ROWS * n);
-	double least = 1e9;
-
-	for (int i = 0; x && w && y && i < TIMES; i++) {
+	for (int i = 0; a && b && c && i < TIMES; i++) {
 		double start = now();
 
-		if (dnnl)
-			dnnl('N', 'T', ROWS, (int64_t)n, (int64_t)k, 1, x,
-			     (int64_t)k, w, (int64_t)k, 0, y, (int64_t)n);
-		else
-			cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans,
-				    ROWS, (blasint)n, (blasint)k, 1, x,
-				    (blasint)k, w, (blasint)k, 0, y,
-				    (blasint)n);
+		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans,
+			    (blasint)m, (blasint)n, (blasint)k, 1, a,
+			    (blasint)k, b, (blasint)n, 0, c, (blasint)n);
 		least = RM_MIN(least, now() - start);
 	}
-	free(x);
-	free(w);
-	free(y);
+	free(a);
+	free(b);
+	free(c);
 	return least;
+}
+
+/* ---- oneDNN ---- */
+
+#ifdef RM_ONEDNN
+#if DNNL_VERSION_MAJOR >= 3
+typedef const_dnnl_memory_desc_t known_desc;
+#else
+typedef const dnnl_memory_desc_t *known_desc;
+#endif
+
+static dnnl_engine_t engine;
+static dnnl_stream_t stream;
+
+static void need(dnnl_status_t status)
+{
+	if (status == dnnl_success)
+		return;
+	fprintf(stderr, "ceiling: oneDNN refuses (status %d)\n", (int)status);
+	exit(1);
+}
+
+static void describe(dnnl_memory_desc_t *d, size_t rows, size_t columns,
+		     dnnl_data_type_t type, dnnl_format_tag_t tag)
+{
+	dnnl_dims_t dims = { (dnnl_dim_t)rows, (dnnl_dim_t)columns };
+
+#if DNNL_VERSION_MAJOR >= 3
+	need(dnnl_memory_desc_create_with_tag(d, 2, dims, type, tag));
+#else
+	need(dnnl_memory_desc_init_by_tag(d, 2, dims, type, tag));
+#endif
+}
+
+/* The product of those shapes; what it wants packed is its own choice. */
+static dnnl_primitive_desc_t choose(size_t m, size_t n, size_t k,
+				    dnnl_data_type_t type)
+{
+	dnnl_memory_desc_t a, b, c;
+	dnnl_primitive_desc_t chosen;
+
+	describe(&a, m, k, type, dnnl_format_tag_any);
+	describe(&b, k, n, type, dnnl_format_tag_any);
+	describe(&c, m, n, dnnl_f32, dnnl_ab);
+#if DNNL_VERSION_MAJOR >= 3
+	need(dnnl_matmul_primitive_desc_create(&chosen, engine, a, b, NULL, c,
+					       NULL));
+#else
+	dnnl_matmul_desc_t op;
+
+	need(dnnl_matmul_desc_init(&op, &a, &b, NULL, &c));
+	need(dnnl_primitive_desc_create(&chosen, &op, NULL, engine, NULL));
+#endif
+	return chosen;
+}
+
+static dnnl_memory_t memory(dnnl_primitive_desc_t of, dnnl_query_t what)
+{
+	known_desc d = dnnl_primitive_desc_query_md(of, what, 0);
+	dnnl_memory_t m;
+	void *bytes;
+
+	need(dnnl_memory_create(&m, d, engine, DNNL_MEMORY_ALLOCATE));
+	need(dnnl_memory_get_data_handle(m, &bytes));
+	memset(bytes, 0, dnnl_memory_desc_get_size(d));
+	return m;
+}
+
+/* The same as openblas. */
+static double onednn(size_t m, size_t n, size_t k, bool bf16)
+{
+	dnnl_primitive_desc_t desc =
+		choose(m, n, k, bf16 ? dnnl_bf16 : dnnl_f32);
+	dnnl_exec_arg_t arg[3] = {
+		{ DNNL_ARG_SRC, memory(desc, dnnl_query_src_md) },
+		{ DNNL_ARG_WEIGHTS, memory(desc, dnnl_query_weights_md) },
+		{ DNNL_ARG_DST, memory(desc, dnnl_query_dst_md) }
+	};
+	dnnl_primitive_t product;
+	double least = HUGE_VAL;
+
+	need(dnnl_primitive_create(&product, desc));
+	for (int i = 0; i < TIMES; i++) {
+		double start = now();
+
+		need(dnnl_primitive_execute(product, stream, 3, arg));
+		need(dnnl_stream_wait(stream));
+		least = RM_MIN(least, now() - start);
+	}
+	for (int i = 0; i < 3; i++)
+		dnnl_memory_destroy(arg[i].memory);
+	dnnl_primitive_destroy(product);
+	dnnl_primitive_desc_destroy(desc);
+	return least;
+}
+
+static void open_onednn(void)
+{
+	need(dnnl_engine_create(&engine, dnnl_cpu, 0));
+	need(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
+}
+#else
+static double onednn(size_t m, size_t n, size_t k, bool bf16)
+{
+	(void)m, (void)n, (void)k, (void)bf16;
+	return HUGE_VAL;
+}
+
+static void open_onednn(void)
+{
+}
+#endif
+
+/* ---- a layer ---- */
+
+enum { OPENBLAS, ONEDNN, LIBRARIES };
+
+static void add(double *seconds, size_t m, size_t n, size_t k, bool bf16)
+{
+	seconds[OPENBLAS] += bf16 ? HUGE_VAL : openblas(m, n, k);
+	seconds[ONEDNN] += onednn(m, n, k, bf16);
 }
 
 int main(int argc, char **argv)
 {
-	dnnl_sgemm_fn *dnnl = find_dnnl();
-	double best[2] = {0}, layers = argc > 1 ? atof(argv[1]) : 0;
+	double seconds[LIBRARIES] = {0}, layers, least;
+	bool training, bf16;
 
-	if (layers <= 0 || argc < 3)
+	if (argc < 5 || (layers = atof(argv[3])) <= 0)
 		return 2;
-	for (int i = 2; i < argc; i++) {
+	training = strcmp(argv[1], "training") == 0;
+	bf16 = strcmp(argv[2], "bf16") == 0;
+	open_onednn();
+	for (int i = 4; i < argc; i++) {
 		char *comma;
 		size_t n = strtoul(argv[i], &comma, 10);
 		size_t k = strtoul(comma + 1, NULL, 10);
 
-		best[0] += product(NULL, n, k);
-		best[1] += dnnl ? product(dnnl, n, k) : 1e9;
+		add(seconds, ROWS, n, k, bf16);
+		if (training) {
+			add(seconds, ROWS, k, n, bf16);
+			add(seconds, n, k, ROWS, bf16);
+		}
 	}
-	printf("%.0f %s\n", ROWS / (layers * RM_MIN(best[0], best[1])),
-	       best[1] < best[0] ? "oneDNN" : "OpenBLAS");
+	least = RM_MIN(seconds[OPENBLAS], seconds[ONEDNN]);
+	if (!isfinite(least))
+		return 1;
+	printf("%.0f %s\n", ROWS / (layers * least),
+	       seconds[ONEDNN] <= least ? "oneDNN" : "OpenBLAS");
 	return 0;
 }
