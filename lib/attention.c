@@ -82,15 +82,15 @@ static void load_keys(const struct pair *p)
 	disentangle(p);
 }
 
-RM_VECTOR_FMA
-static void meet(const struct pair *p)
+RM_INLINE void meet_by(const bool wide, const struct pair *p)
 {
 	struct scratch *s = p->s;
 	size_t D = p->c->a->dim, W = p->c->W;
 	bool drops = p->c->a->dropout.p > 0;
 
 	for (size_t r = 0; r < p->n_q; r += ROWS) {
-		scores(s->p, BLOCK, s->q + r * W, W, D, s->kt, BLOCK, p->wide);
+		scores_by(wide, s->p, BLOCK, s->q + r * W, W, D, s->kt, BLOCK,
+			  p->wide);
 		for (size_t i = 0; i < ROWS; i++) {
 			finish_scores(p, r + i, s->p + i * BLOCK);
 			soften(s->p + i * BLOCK, p->wide, &s->max[r + i],
@@ -99,8 +99,33 @@ static void meet(const struct pair *p)
 			if (drops)
 				drop(p, r + i, s->p + i * BLOCK);
 		}
-		add_values(s->o + r * W, s->p, s->v, W, p->wide);
+		add_values_by(wide, s->o + r * W, s->p, s->v, W, p->wide);
 	}
+}
+
+RM_VECTOR_FMA
+static void meet_narrow(const struct pair *p)
+{
+	meet_by(false, p);
+}
+
+#ifdef RM_WIDE
+RM_WIDE
+static void meet_wide(const struct pair *p)
+{
+	meet_by(true, p);
+}
+#endif
+
+static void meet(const struct pair *p)
+{
+#ifdef RM_WIDE
+	if (rm_has_wide()) {
+		meet_wide(p);
+		return;
+	}
+#endif
+	meet_narrow(p);
 }
 
 /* ---- one block of queries of one head ---- */

@@ -105,11 +105,30 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 }
 
 /* o[n_k, W] = p[n_q, BLOCK]' v[n_q, W] */
-RM_INLINE void turned_values(const struct pair *p, rm_real *o,
-			     const rm_real *weights, const rm_real *v)
+RM_INLINE void turned_values(const bool wide, const struct pair *p,
+			     rm_real *o, const rm_real *weights,
+			     const rm_real *v)
 {
 	size_t W = p->c->W;
 
+#ifdef RM_WIDE
+	if (wide) {
+		memset(o, 0, BLOCK * W * sizeof(*o));
+		for (size_t j = 0; j < p->n_k; j += ROWS) {
+			const rm_real *w = weights + j;
+			rm_real *to = o + j * W;
+			size_t c = 0;
+
+			for (; c + 2 * WIDE <= W; c += 2 * WIDE)
+				wide_values(to + c, W, w, 1, BLOCK, v + c, W,
+					    p->n_q, 2);
+			for (; c < W; c += WIDE)
+				wide_values(to + c, W, w, 1, BLOCK, v + c, W,
+					    p->n_q, 1);
+		}
+		return;
+	}
+#endif
 	for (size_t j = 0; j < p->n_k; j += ROWS)
 		for (size_t c = 0; c < W; c += WIDE) {
 			rm_vec s[ROWS][2] = {0};
@@ -187,9 +206,8 @@ static void store_keys(const struct pair *p, const struct back *b,
 	}
 }
 
-RM_VECTOR_FMA
-static void meet(const struct pair *p, const struct back *b,
-		 struct rows *rows)
+RM_INLINE void meet_by(const bool wide, const struct pair *p,
+		       const struct back *b, struct rows *rows)
 {
 	struct scratch *s = p->s;
 	size_t D = p->c->a->dim, W = p->c->W;
@@ -201,10 +219,10 @@ static void meet(const struct pair *p, const struct back *b,
 	if (by_position(p->c->a))
 		disentangle(p);
 	for (size_t r = 0; r < p->n_q; r += ROWS) {
-		scores(rows->p + r * BLOCK, BLOCK, s->q + r * W, W, D, s->kt,
-		       BLOCK, p->wide);
-		scores(rows->ds + r * BLOCK, BLOCK, rows->dy + r * W, W, D,
-		       s->v, BLOCK, p->wide);
+		scores_by(wide, rows->p + r * BLOCK, BLOCK, s->q + r * W, W,
+			  D, s->kt, BLOCK, p->wide);
+		scores_by(wide, rows->ds + r * BLOCK, BLOCK, rows->dy + r * W,
+			  W, D, s->v, BLOCK, p->wide);
 		for (size_t i = r; i < r + ROWS; i++) {
 			if (drops)
 				drop(p, i, rows->ds + i * BLOCK);
@@ -212,14 +230,42 @@ static void meet(const struct pair *p, const struct back *b,
 			if (drops)
 				drop(p, i, rows->p + i * BLOCK);
 		}
-		add_values(rows->dq + r * W, rows->ds + r * BLOCK, s->k, W,
-			   p->wide);
+		add_values_by(wide, rows->dq + r * W, rows->ds + r * BLOCK,
+			      s->k, W, p->wide);
 	}
-	turned_values(p, rows->dv, rows->p, rows->dy);
-	turned_values(p, rows->dk, rows->ds, s->q);
+	turned_values(wide, p, rows->dv, rows->p, rows->dy);
+	turned_values(wide, p, rows->dk, rows->ds, s->q);
 	if (by_position(p->c->a))
 		positions_back(p, b, rows);
 	store_keys(p, b, rows);
+}
+
+RM_VECTOR_FMA
+static void meet_narrow(const struct pair *p, const struct back *b,
+			struct rows *rows)
+{
+	meet_by(false, p, b, rows);
+}
+
+#ifdef RM_WIDE
+RM_WIDE
+static void meet_wide(const struct pair *p, const struct back *b,
+		      struct rows *rows)
+{
+	meet_by(true, p, b, rows);
+}
+#endif
+
+static void meet(const struct pair *p, const struct back *b,
+		 struct rows *rows)
+{
+#ifdef RM_WIDE
+	if (rm_has_wide()) {
+		meet_wide(p, b, rows);
+		return;
+	}
+#endif
+	meet_narrow(p, b, rows);
 }
 
 /* ---- pieces ---- */

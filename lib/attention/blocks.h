@@ -136,6 +136,104 @@ RM_INLINE void add_values(rm_real *o, const rm_real *p, const rm_real *v,
 	}
 }
 
+#ifdef RM_WIDE
+
+/*
+ * The same by vectors of sixteen: bits do not differ.  V of them side by side,
+ * so that sums fill the registers.
+ */
+RM_INLINE void wide_scores(rm_real *y, size_t ldy, const rm_real *x,
+			   size_t ldx, size_t D, const rm_real *kt, size_t ld,
+			   const size_t V)
+{
+	rm_wide s[ROWS][4] = {0};
+
+	for (size_t d = 0; d < D; d++) {
+		rm_wide a[4];
+
+#pragma GCC unroll 4
+		for (size_t v = 0; v < V; v++)
+			memcpy(&a[v], kt + d * ld + v * WIDE, sizeof(*a));
+#pragma GCC unroll 4
+		for (size_t r = 0; r < ROWS; r++)
+#pragma GCC unroll 4
+			for (size_t v = 0; v < V; v++)
+				s[r][v] += x[r * ldx + d] * a[v];
+	}
+#pragma GCC unroll 4
+	for (size_t r = 0; r < ROWS; r++)
+		memcpy(y + r * ldy, s[r], V * sizeof(*s[r]));
+}
+
+/*
+ * o[ROWS, V WIDE] += weights[n, ROWS] v[n, W]; the weights of row r and step j
+ * are at p[r * row + j * step].
+ */
+RM_INLINE void wide_values(rm_real *o, size_t ldo, const rm_real *p,
+			   size_t row, size_t step, const rm_real *v,
+			   size_t ldv, size_t n, const size_t V)
+{
+	rm_wide s[ROWS][4];
+
+#pragma GCC unroll 4
+	for (size_t r = 0; r < ROWS; r++)
+		memcpy(s[r], o + r * ldo, V * sizeof(*s[r]));
+	for (size_t j = 0; j < n; j++) {
+		rm_wide a[4];
+
+#pragma GCC unroll 4
+		for (size_t i = 0; i < V; i++)
+			memcpy(&a[i], v + j * ldv + i * WIDE, sizeof(*a));
+#pragma GCC unroll 4
+		for (size_t r = 0; r < ROWS; r++)
+#pragma GCC unroll 4
+			for (size_t i = 0; i < V; i++)
+				s[r][i] += p[r * row + j * step] * a[i];
+	}
+#pragma GCC unroll 4
+	for (size_t r = 0; r < ROWS; r++)
+		memcpy(o + r * ldo, s[r], V * sizeof(*s[r]));
+}
+
+#endif
+
+/* scores, by the widest vectors: `wide` is what rm_has_wide() says. */
+RM_INLINE void scores_by(const bool wide, rm_real *y, size_t ldy,
+			 const rm_real *x, size_t ldx, size_t D,
+			 const rm_real *kt, size_t ld, size_t n)
+{
+	size_t c = 0;
+
+#ifdef RM_WIDE
+	for (; wide && c + 4 * WIDE <= n; c += 4 * WIDE)
+		wide_scores(y + c, ldy, x, ldx, D, kt + c, ld, 4);
+	for (; wide && c + 2 * WIDE <= n; c += 2 * WIDE)
+		wide_scores(y + c, ldy, x, ldx, D, kt + c, ld, 2);
+#endif
+	if (c < n)
+		scores(y + c, ldy, x, ldx, D, kt + c, ld, n - c);
+}
+
+/* add_values in the same way. */
+RM_INLINE void add_values_by(const bool wide, rm_real *o, const rm_real *p,
+			     const rm_real *v, size_t W, size_t n)
+{
+#ifdef RM_WIDE
+	if (wide) {
+		size_t c = 0;
+
+		for (; c + 4 * WIDE <= W; c += 4 * WIDE)
+			wide_values(o + c, W, p, BLOCK, 1, v + c, W, n, 4);
+		for (; c + 2 * WIDE <= W; c += 2 * WIDE)
+			wide_values(o + c, W, p, BLOCK, 1, v + c, W, n, 2);
+		for (; c < W; c += WIDE)
+			wide_values(o + c, W, p, BLOCK, 1, v + c, W, n, 1);
+		return;
+	}
+#endif
+	add_values(o, p, v, W, n);
+}
+
 /* to[BLOCK, W]: this block's rows of a head, filled up with zeros. */
 static inline void load_rows(const struct pair *p, rm_real *to,
 			     struct rm_heads from, size_t head)
