@@ -22,6 +22,8 @@ fi
 peer=("$python" "$bench/finetune_peer.py")
 torch=$(python_version torch)
 trl=$(python_version trl)
+ceiling=${BUILD:-build}/bench/bin/ceiling
+${MAKE:-make} -s --no-print-directory "$ceiling" >&2
 units=
 grep -q -E 'avx512_bf16|amx_bf16' /proc/cpuinfo && units=yes
 [ "$units" ] || say "no units for bf16 here: a step of torch takes minutes in" \
@@ -98,10 +100,23 @@ shared() {
 		"$(calc "$together / $alone")" 1.35 times higher goal
 }
 
-# speed NAME LENGTH DIR: all rows of one model.
+# limits LAYERS N,K...: ours beside half of what the products alone allow.
+limits() {
+	local what top by
+	for what in fp32 ${units:+bf16}; do
+		read -r top by <<< "$("$ceiling" training $what "$@")" ||
+			continue
+		row "$model: rm-train, $what, of products alone" \
+			"$(jq .tokens_per_s "$work/$what.json")" \
+			"$(calc "$top / 2")" tokens/s higher "half of $by" ""
+	done
+}
+
+# speed NAME LENGTH DIR LAYERS N,K...: all rows of one model.
 speed() {
-	local model=$1 dir=$3 n types way what
-	pairs "$dir" "$2" "${BENCH_PAIRS:-128}" > "$work/in.rms"
+	local model=$1 dir=$3 n types way what length=$2
+	shift 3
+	pairs "$dir" "$length" "${BENCH_PAIRS:-256}" > "$work/in.rms"
 	rm-view "$work/in.rms" > "$work/in.jsonl"
 	n=$(tokens "$work/in.jsonl")
 	types=$(types "$work/in.rms")
@@ -112,6 +127,7 @@ speed() {
 		"$(jq .tokens_per_s "$work/bf16.json")" \
 		"$(jq .tokens_per_s "$work/fp32.json")" tokens/s higher \
 		"rm-train fp32"
+	limits "$@"
 	[ "$model" != causal ] || shared
 	[ "$units$model" = causal ] ||
 		theirs "TRL as it comes, bf16" "$trl" --mode trl \
@@ -174,5 +190,5 @@ curve() {
 [ -s "$work/causal/config.json" ] ||
 	"${peer[@]}" init --causal --out "$work/causal" >&2
 [ "$steps" = 0 ] || curve "$work/minilm"
-speed minilm 256 "$work/minilm"
-speed causal 1024 "$work/causal"
+speed minilm 256 "$work/minilm" 6 1152,384 384,384 1536,384 384,1536
+speed causal 1024 "$work/causal" 8 1536,512 512,512 3072,512 512,1536

@@ -84,7 +84,7 @@ compare() {
 	row "$name: rm-score, fp32" "$ours" \
 		"$(best onnx "$dir" int8 "")" tokens/s higher \
 		"onnxruntime int8 sorted" "$onnx"
-	read -r top what <<< "$("$ceiling" "$layers" "$@")"
+	read -r top what <<< "$("$ceiling" forward fp32 "$layers" "$@")"
 	row "$name: rm-score, of products alone" "$ours" \
 		"$(calc "$top / 2")" tokens/s higher "half of $what" ""
 }
