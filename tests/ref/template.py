@@ -9,6 +9,7 @@ usage: tests/ref/template.py [DATA] > tests/data/template.json
 """
 import datetime
 import glob
+import hashlib
 import itertools
 import json
 import os
@@ -200,6 +201,34 @@ def shared(data):
                             got])
         yield dict(directory=os.path.dirname(path)[len(data) + 1:],
                    special=special, results=results)
+
+
+# What stands beside each conversation that ends in an answer.
+OTHER = assistant("No.")
+
+
+def ids(data):
+    """Of tokenizers there with a template: which conversations, with OTHER as
+    their last message too, it takes, and the MD5 of their ids as JSON lines."""
+    for path in sorted(glob.glob(data + "/tokenizers/*/tokenizer_config.json")):
+        if not json.load(open(path)).get("chat_template"):
+            continue
+        directory = os.path.dirname(path)
+        t = PreTrainedTokenizerFast.from_pretrained(directory)
+        names, lines = [], []
+        for name, messages in CONVERSATIONS.items():
+            if messages[-1]["role"] != "assistant":
+                continue
+            try:
+                both = [t.apply_chat_template(m, return_dict=False)
+                        for m in (messages, messages[:-1] + [OTHER])]
+            except (jinja2.exceptions.TemplateError, TypeError):
+                continue
+            names.append(name)
+            lines += [json.dumps(i, separators=(",", ":")) for i in both]
+        text = "\n".join(lines) + "\n"
+        yield dict(directory=directory[len(data) + 1:], names=names,
+                   md5=hashlib.md5(text.encode()).hexdigest())
 
 
 # Small templates, each with the variables below.
@@ -434,7 +463,8 @@ def main():
         small.append(dict(source=source, **render(t, messages, True, None,
                                                   SMALL_VARS)))
     out = dict(date=DATE, conversations=CONVERSATIONS, tools=TOOLS, vars=VARS,
-               small_vars=SMALL_VARS, small=small, shared=list(shared(data)))
+               small_vars=SMALL_VARS, small=small, shared=list(shared(data)), other=OTHER,
+               ids=list(ids(data)))
     json.dump(out, sys.stdout, ensure_ascii=False, separators=(",", ":"))
     print()
 

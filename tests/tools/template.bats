@@ -198,3 +198,22 @@ policy() {
 	run texts -t "$data/tokenizers/mistral-7b-v0.2" talk.jsonl
 	assert_output '["<s> S [INST] What? [/INST]","This.</s>","That.</s>"]'
 }
+
+@test "published tokenizers: ids of conversations are those of Transformers" {
+	local of=$BATS_TEST_DIRNAME/../data/template.json directory md5
+	need_data tokenizers/qwen3
+	jq -r '.ids[] | "\(.directory) \(.md5)"' "$of" > wanted
+	[ "$(wc -l < wanted)" -ge 3 ]
+	while read -r directory md5; do
+		jq -c --arg d "$directory" '. as $all | .ids[]
+			| select(.directory == $d) | .names[]
+			| $all.conversations[.]
+			| {chosen: ., rejected: (.[:-1] + [$all.other])}' \
+			"$of" > rows.jsonl
+		rm-tokenize -q -t "$data/$directory" rows.jsonl | rm-view |
+			jq -c '.prompt + .responses[]' | md5sum > got
+		echo "$directory $(cut -d ' ' -f 1 got)" >> all
+	done < wanted
+	run diff wanted all
+	assert_success
+}
