@@ -32,6 +32,14 @@ enum rm_ties {
 	RM_TIES_HALF, RM_TIES_WRONG, RM_TIES_RIGHT
 };
 
+/* What a reward should not go by. */
+enum rm_trait {
+	RM_TRAIT_LENGTH,	/* characters, else tokens */
+	RM_TRAIT_PLACE,		/* how early it stood in the input */
+	RM_TRAIT_FORMAT,	/* how many kinds of markup it has */
+	RM_TRAITS
+};
+
 /*
  * The scores.  Columns that hold nothing but their default are NULL.  The
  * records of a cluster (one prompt's, by `key`) stand together.
@@ -45,8 +53,11 @@ struct rm_scores {
 	double *p;		/* [n] P(first preferred); NULL: 1 */
 	double *prob;		/* [n] what a calibration says of the same,
 				   NaN where it does not; NULL: nowhere */
-	signed char *longer;	/* [n] 1 the first is longer, -1 the second,
-				   0 equal, 2 unknown; NULL: all unknown */
+	/*
+	 * Which of the two has more of a trait: [n] 1 the first, -1 the
+	 * second, 0 neither, 2 unknown; NULL: all unknown.
+	 */
+	signed char *trait[RM_TRAITS];
 	/* Records. */
 	size_t records;
 	uint32_t *comparison;	/* [records + 1] first one; NULL: one each */
@@ -80,6 +91,8 @@ struct rm_scores {
 	const struct rm_scores *other;
 
 	struct rm_order order;	/* of reward, made when first needed */
+	double partial[2];	/* the same: see lib/metric/bias.c */
+	bool partial_made;
 	struct rm_bins *bins;	/* [RM_BINS_KINDS] the same */
 };
 

@@ -189,7 +189,7 @@ static const struct {
 	[RM_SECTION_ORDER] = { "Are responses in the right order?", NULL },
 	[RM_SECTION_CALIBRATION] = { "Are its probabilities right?",
 				     say_calibration },
-	[RM_SECTION_BIAS] = { "Is it length in disguise?", say_length }
+	[RM_SECTION_BIAS] = { "Is it length, place or markup?", say_length }
 };
 
 static void put_section(struct rm_buf *out, struct rm_buf *cell,

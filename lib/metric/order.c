@@ -450,33 +450,3 @@ const struct rm_metric_kind rm_metric_length_corr = {
 	"no field length or n_tokens, or no variation",
 	.estimate = length_corr
 };
-
-static int longer_rows(const struct rm_scores *s, size_t from, size_t to,
-		       double *out)
-{
-	for (size_t r = from; r < to; r++, out += 2) {
-		size_t i, end = rm_scores_comparison(s, r + 1);
-		double w = rm_scores_weight(s, r);
-
-		out[0] = out[1] = 0;
-		for (i = rm_scores_comparison(s, r); i < end; i++) {
-			int prefers = rm_scores_prefers(s, i);
-
-			if (!prefers || !s->longer || s->longer[i] == 2)
-				continue;
-			out[0] += w * (1 + prefers * s->longer[i]) / 2;
-			out[1] += w;
-		}
-	}
-	return 0;
-}
-
-const struct rm_metric_kind rm_metric_longer_wins = {
-	"longer_wins", RM_SECTION_BIAS, 2, RM_UNIT_SHARE,
-	"longer response is the preferred one",
-	"weighted share of comparisons in which the longer response is the "
-	"preferred one, equal lengths half: the accuracy of knowing nothing "
-	"but length",
-	"no field length or n_tokens",
-	.sums = 2, .rows = longer_rows
-};

@@ -8,18 +8,6 @@ enum {
 	AHEAD = 32		/* scattered numbers fetched early */
 };
 
-/* 1 right, 0 wrong, by the sign of d against what is preferred. */
-static double hit(const struct rm_scores *s, double d, int prefers)
-{
-	static const double of_tie[] = {
-		[RM_TIES_HALF] = .5, [RM_TIES_WRONG] = 0, [RM_TIES_RIGHT] = 1
-	};
-
-	if (d == 0)
-		return of_tie[s->ties];
-	return (d > 0) == (prefers > 0);
-}
-
 /* Hits and comparisons with a preference of record r. */
 static void count_hits(const struct rm_scores *s, size_t r, double *hits,
 		       double *of)
@@ -32,7 +20,7 @@ static void count_hits(const struct rm_scores *s, size_t r, double *hits,
 
 		if (!prefers)
 			continue;
-		*hits += hit(s, s->d[i], prefers);
+		*hits += rm_scores_hit(s, i, prefers);
 		*of += 1;
 	}
 }

@@ -16,7 +16,8 @@ struct column {
 };
 
 enum {
-	D, P, PROB, LONGER,			/* a comparison each */
+	D, P, PROB,				/* a comparison each */
+	TRAIT, TRAIT_END = TRAIT + RM_TRAITS - 1,	/* the same */
 	WEIGHT, PART, KEY, COMPARISON, RESPONSE,	/* a record each */
 	REWARD, LABEL, GRADED, LENGTH,		/* a response each */
 	COLUMNS
@@ -29,6 +30,7 @@ struct rm_scorer {
 	size_t n, records, responses;
 
 	int reward, rank, score, length, p, prob, weight, key, id;
+	int trait[RM_TRAITS];
 	const char *length_unit;
 
 	/* The parts. */
@@ -165,6 +167,9 @@ struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
 		s->length = rm_schema_find(schema, "n_tokens");
 		s->length_unit = s->length < 0 ? NULL : "tokens";
 	}
+	s->trait[RM_TRAIT_LENGTH] = s->length;
+	s->trait[RM_TRAIT_PLACE] = rm_schema_find(schema, "position");
+	s->trait[RM_TRAIT_FORMAT] = rm_schema_find(schema, "format");
 	memcpy(s->column[P].usual, &one, sizeof(one));
 	memcpy(s->column[WEIGHT].usual, &one, sizeof(one));
 	memcpy(s->column[PROB].usual, &nan, sizeof(nan));
@@ -173,7 +178,8 @@ struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
 	memset(s->column[D].usual, 0xff, 8);
 	memset(s->column[REWARD].usual, 0xff, 8);
 	memset(s->column[GRADED].usual, 0xff, 8);
-	s->column[LONGER].usual[0] = 2;
+	for (int t = 0; t < RM_TRAITS; t++)
+		s->column[TRAIT + t].usual[0] = 2;
 	return s;
 }
 
@@ -414,22 +420,47 @@ static int put_responses(struct rm_scorer *s, const struct rm_record *rec)
 	return 0;
 }
 
+/* How much response i has of a trait; negative: not known. */
+static int32_t amount(const struct rm_record *rec, int field, int trait,
+		      size_t i)
+{
+	int32_t x = rm_record_i32_at(rec, field, i);
+
+	/* Bits, each a kind. */
+	if (trait == RM_TRAIT_FORMAT && x > 0)
+		return __builtin_popcount((unsigned)x);
+	return x;
+}
+
+/* Which of responses i and j has more of it, as struct rm_scores says. */
+static signed char more_of(const struct rm_scorer *s,
+			   const struct rm_record *rec, int trait, size_t i,
+			   size_t j)
+{
+	int field = s->trait[trait];
+	int32_t a, b, sign = trait == RM_TRAIT_PLACE ? -1 : 1;
+
+	if (rm_record_is_nil(rec, field))
+		return 2;
+	a = amount(rec, field, trait, i);
+	b = amount(rec, field, trait, j);
+	if (a < 0 || b < 0)
+		return 2;
+	return (signed char)(sign * ((a > b) - (a < b)));
+}
+
 static int put_comparison(struct rm_scorer *s, const struct rm_record *rec,
 			  size_t i, size_t j, double p, double prob)
 {
-	signed char longer = 2;
-
-	if (!rm_record_is_nil(rec, s->length)) {
-		int32_t a = rm_record_i32_at(rec, s->length, i);
-		int32_t b = rm_record_i32_at(rec, s->length, j);
-
-		if (a >= 0 && b >= 0)
-			longer = (signed char)((a > b) - (a < b));
-	}
 	if (put_f64(s, D, s->n, s->value[i] - s->value[j]) < 0 ||
-	    put_f64(s, P, s->n, p) < 0 || put_f64(s, PROB, s->n, prob) < 0 ||
-	    put(&s->column[LONGER], s->n, &longer, 1) < 0)
+	    put_f64(s, P, s->n, p) < 0 || put_f64(s, PROB, s->n, prob) < 0)
 		return -1;
+	for (int t = 0; t < RM_TRAITS; t++) {
+		signed char more = more_of(s, rec, t, i, j);
+
+		if (put(&s->column[TRAIT + t], s->n, &more, 1) < 0)
+			return -1;
+	}
 	s->n++;
 	return 0;
 }
@@ -567,7 +598,8 @@ static struct rm_scores *give(struct rm_scorer *s)
 	out->d = take(s, D);
 	out->p = take(s, P);
 	out->prob = take(s, PROB);
-	out->longer = take(s, LONGER);
+	for (int t = 0; t < RM_TRAITS; t++)
+		out->trait[t] = take(s, TRAIT + t);
 	out->records = s->records;
 	out->comparison = take(s, COMPARISON);
 	out->response = take(s, RESPONSE);

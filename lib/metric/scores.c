@@ -18,7 +18,8 @@ void rm_scores_free(struct rm_scores *s)
 	free(s->d);
 	free(s->p);
 	free(s->prob);
-	free(s->longer);
+	for (i = 0; i < RM_TRAITS; i++)
+		free(s->trait[i]);
 	free(s->comparison);
 	free(s->response);
 	free(s->weight);
@@ -161,8 +162,6 @@ struct rm_scores *rm_scores_choose(const struct rm_scores *s,
 	    gather(&c, t, rm_scores_comparison, s->p, &t->p, t->n, 8) < 0 ||
 	    gather(&c, t, rm_scores_comparison, s->prob, &t->prob, t->n,
 		   8) < 0 ||
-	    gather(&c, t, rm_scores_comparison, s->longer, &t->longer, t->n,
-		   1) < 0 ||
 	    gather(&c, t, itself, s->weight, &t->weight, n, 8) < 0 ||
 	    gather(&c, t, itself, s->part, &t->part, n, 4) < 0 ||
 	    gather(&c, t, itself, s->cluster, &t->cluster, n, 4) < 0 ||
@@ -177,6 +176,10 @@ struct rm_scores *rm_scores_choose(const struct rm_scores *s,
 	    gather(&c, t, rm_scores_response, s->length, &t->length,
 		   t->responses, 4) < 0)
 		goto fail;
+	for (size_t i = 0; i < RM_TRAITS; i++)
+		if (gather(&c, t, rm_scores_comparison, s->trait[i],
+			   &t->trait[i], t->n, 1) < 0)
+			goto fail;
 	t->clusters = count_clusters(t);
 	return t;
 fail:

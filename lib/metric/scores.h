@@ -26,6 +26,19 @@ int rm_scores_error(const struct rm_scores *s, const double *psi,
 int rm_responses_error(const struct rm_scores *s, const double *psi,
 		       double *error);
 
+/* Comparison i, of which `prefers` is not 0: 1 right, 0 wrong, by d's sign. */
+static inline double rm_scores_hit(const struct rm_scores *s, size_t i,
+				   int prefers)
+{
+	static const double of_tie[] = {
+		[RM_TIES_HALF] = .5, [RM_TIES_WRONG] = 0, [RM_TIES_RIGHT] = 1
+	};
+
+	if (s->d[i] == 0)
+		return of_tie[s->ties];
+	return (s->d[i] > 0) == (prefers > 0);
+}
+
 /* Whether record r is the first of a cluster. */
 static inline bool rm_scores_begins(const struct rm_scores *s, size_t r)
 {

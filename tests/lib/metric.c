@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRICS = 32 };
+enum { METRICS = 64 };
 
 /* Scores of JSON records; the schema is of the fields that any has. */
 static struct rm_scores *score(const json_t *records, bool pairs,

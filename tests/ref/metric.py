@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import kendalltau, norm, spearmanr
+from scipy.stats import kendalltau, norm, pearsonr, rankdata, spearmanr
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
@@ -42,11 +42,58 @@ def columns(records, pairs):
                        for d, q in zip(c["d"], prob)])
     c["Q"] = np.array([expit(-d) if q is None else 1 - q
                        for d, q in zip(c["d"], prob)])
-    if "length" in records[0]:
-        c["longer"] = np.array([np.sign(records[n]["length"][i] -
-                                        records[n]["length"][j])
+    more = {"length": int, "position": lambda x: -x,
+            "format": lambda x: bin(x).count("1")}
+    for name, of in more.items():
+        if name in records[0]:
+            c[name] = np.array([np.sign(of(records[n][name][i]) -
+                                        of(records[n][name][j]))
                                 for n, i, j, _ in rows])
     return c
+
+
+def partial(x, y, z):
+    """Spearman's correlation of x and y, given z: of what is left of the
+    ranks of both once those of z are regressed out."""
+    one, two, given = (rankdata(v) for v in (x, y, z))
+    given = np.c_[np.ones(len(given)), given]
+
+    def rest(v):
+        return v - given @ np.linalg.lstsq(given, v, rcond=None)[0]
+
+    return pearsonr(rest(one), rest(two))[0]
+
+
+def bias(c, hit, prefers, records, groups):
+    """Accuracy where the preferred response has more of a trait, or less."""
+    out = {}
+    w, key = c["w"], c["key"]
+    for trait, more, less, both in (
+            ("length", "longer_right", "shorter_right", False),
+            ("position", "first_right", "second_right", True),
+            ("format", "marked_right", "plain_right", False)):
+        side = prefers * c[trait] if trait in c else np.zeros(len(w))
+        for name, of in (more, 1), (less, -1):
+            at = side == of
+            other = (w[side == -of].sum() > 0) or not both
+            if not w[at].sum() > 0 or not other:
+                out[name] = None
+            elif both:
+                value = np.average(hit[at], weights=w[at])
+                out[name] = spread(value, w * at * (hit - value) / w[at].sum(),
+                                   key, groups)
+            else:
+                out[name] = ratio((w * hit)[at], w[at], key[at])
+        if trait == "format":
+            at = side != 0
+            out["marked_wins"] = ratio((w * (1 + side) / 2)[at], w[at],
+                                       key[at]) if at.any() else None
+    if "length" in c:
+        x, y, _ = responses(records)
+        z = [v for r in records for v in r["length"]]
+        out["length_partial"] = partial(x, z, y)
+        out["label_partial"] = partial(x, y, z)
+    return out
 
 
 def ece(prob, label, w):
@@ -187,7 +234,7 @@ def correlation(x, y, key, f, groups):
     return spread(f(x, y)[0], psi, np.array(key), groups)
 
 
-def pooled(records, f, pairs, groups):
+def responses(records):
     x, y, key = [], [], []
     for n, r in enumerate(records):
         label = r.get("score") or [-v for v in r.get("rank") or []]
@@ -197,7 +244,11 @@ def pooled(records, f, pairs, groups):
         x += r["reward"]
         y += label
         key += [r["key"]] * len(label)
-    return correlation(x, y, key, f, groups)
+    return x, y, key
+
+
+def pooled(records, f, pairs, groups):
+    return correlation(*responses(records), f, groups)
 
 
 def ece_seed(prob, w, key, groups):
@@ -266,13 +317,14 @@ def figures(records, pairs, ties):
     out.update(binned(prob, label, w2, np.r_[key, key], groups))
     assert np.isclose(out["auc"][0], auc, atol=1e-12)
     assert np.isclose(out["ece"][0], ece(prob, label, w2), atol=1e-12)
-    if "longer" in c:
+    out.update(bias(c, hit, prefers, records, groups))
+    if "length" in c:
         out["length_corr"] = correlation(
             [v for r in records for v in r["reward"]],
             [v for r in records for v in r["length"]],
             [r["key"] for r in records for v in r["length"]], spearmanr,
             groups)
-        out["longer_wins"] = ratio((w * (1 + prefers * c["longer"]) / 2)[has],
+        out["longer_wins"] = ratio((w * (1 + prefers * c["length"]) / 2)[has],
                                    w[has], key[has])
     return {k: [float(x) for x in v] if isinstance(v, tuple) else
             (v if v is None or isinstance(v, int) else float(v))
@@ -287,6 +339,10 @@ def pairs(rng, n, ties=False, soft=False, weights=False, prob=False):
         r = {"id": str(i), "key": int(rng.integers(1, n // 3 + 2)),
              "length": [int(v) for v in rng.integers(1, 60, 2)],
              "reward": [float(v) for v in reward]}
+        # Not from rng, whose numbers others depend on.
+        first = i * 7 % 3 == 0
+        r["position"] = [0, 1] if first else [1, 0]
+        r["format"] = [(i * 5 + 3) % 16, (i * i + 7) % 16]
         if soft:
             r["p"] = float(rng.choice([.2, .5, .8, 1, .6, .9]))
         if weights:

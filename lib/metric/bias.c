@@ -1,0 +1,316 @@
+/* The figures of what a reward should not go by: length, place, markup. */
+#include "metric/scores.h"
+
+#include <stdlib.h>
+
+/* ---- with more of a trait, and with less ---- */
+
+/* 1 the preferred response has more, -1 less, 0 neither or not known. */
+static int side(const struct rm_scores *s, enum rm_trait trait, size_t i,
+		int prefers)
+{
+	const signed char *more = s->trait[trait];
+
+	return !prefers || !more || more[i] == 2 ? 0 : prefers * more[i];
+}
+
+/* sum w hit, sum w over comparisons of that side. */
+static int side_rows(const struct rm_scores *s, enum rm_trait trait, int of,
+		     size_t from, size_t to, double *out)
+{
+	for (size_t r = from; r < to; r++, out += 2) {
+		size_t i, end = rm_scores_comparison(s, r + 1);
+		double w = rm_scores_weight(s, r);
+
+		out[0] = out[1] = 0;
+		for (i = rm_scores_comparison(s, r); i < end; i++) {
+			int prefers = rm_scores_prefers(s, i);
+
+			if (side(s, trait, i, prefers) != of)
+				continue;
+			out[0] += w * rm_scores_hit(s, i, prefers);
+			out[1] += w;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Where the preferred response stood first is chance only if it also stood
+ * second: sums are side_rows' of both, those asked for first.
+ */
+static int place_rows(const struct rm_scores *s, int of, size_t from,
+		      size_t to, double *out)
+{
+	double two[2];
+
+	for (size_t r = from; r < to; r++, out += 4) {
+		side_rows(s, RM_TRAIT_PLACE, of, r, r + 1, out);
+		side_rows(s, RM_TRAIT_PLACE, -of, r, r + 1, two);
+		out[2] = two[0];
+		out[3] = two[1];
+	}
+	return 0;
+}
+
+static double place_value(const double *sums)
+{
+	return sums[3] > 0 ? sums[0] / sums[1] : NAN;
+}
+
+static void place_slope(const double *sums, double *slope)
+{
+	slope[0] = 1 / sums[1];
+	slope[1] = -sums[0] / (sums[1] * sums[1]);
+	slope[2] = slope[3] = 0;
+}
+
+static int longer_right(const struct rm_scores *s, size_t from, size_t to,
+			double *out)
+{
+	return side_rows(s, RM_TRAIT_LENGTH, 1, from, to, out);
+}
+
+static int shorter_right(const struct rm_scores *s, size_t from, size_t to,
+			 double *out)
+{
+	return side_rows(s, RM_TRAIT_LENGTH, -1, from, to, out);
+}
+
+static int first_right(const struct rm_scores *s, size_t from, size_t to,
+		       double *out)
+{
+	return place_rows(s, 1, from, to, out);
+}
+
+static int second_right(const struct rm_scores *s, size_t from, size_t to,
+			double *out)
+{
+	return place_rows(s, -1, from, to, out);
+}
+
+static int marked_right(const struct rm_scores *s, size_t from, size_t to,
+			double *out)
+{
+	return side_rows(s, RM_TRAIT_FORMAT, 1, from, to, out);
+}
+
+static int plain_right(const struct rm_scores *s, size_t from, size_t to,
+		       double *out)
+{
+	return side_rows(s, RM_TRAIT_FORMAT, -1, from, to, out);
+}
+
+/* ---- how often the preferred one has more ---- */
+
+/* sum w (1 + side) / 2, sum w over comparisons where the trait is known. */
+static int wins_rows(const struct rm_scores *s, enum rm_trait trait,
+		     bool equal_too, size_t from, size_t to, double *out)
+{
+	for (size_t r = from; r < to; r++, out += 2) {
+		size_t i, end = rm_scores_comparison(s, r + 1);
+		double w = rm_scores_weight(s, r);
+
+		out[0] = out[1] = 0;
+		for (i = rm_scores_comparison(s, r); i < end; i++) {
+			int prefers = rm_scores_prefers(s, i);
+			int more = side(s, trait, i, prefers);
+
+			if (!prefers || !s->trait[trait] ||
+			    s->trait[trait][i] == 2 || (!more && !equal_too))
+				continue;
+			out[0] += w * (1 + more) / 2;
+			out[1] += w;
+		}
+	}
+	return 0;
+}
+
+static int longer_wins(const struct rm_scores *s, size_t from, size_t to,
+		       double *out)
+{
+	return wins_rows(s, RM_TRAIT_LENGTH, true, from, to, out);
+}
+
+static int marked_wins(const struct rm_scores *s, size_t from, size_t to,
+		       double *out)
+{
+	return wins_rows(s, RM_TRAIT_FORMAT, false, from, to, out);
+}
+
+/* ---- partial correlation ---- */
+
+enum { OF_LENGTH, OF_LABEL };
+
+/* Of x and y, given z, by the correlations of each two of them. */
+static double given(double xy, double xz, double yz)
+{
+	double rest = (1 - xz * xz) * (1 - yz * yz);
+
+	return rest > 0 ? (xy - xz * yz) / sqrt(rest) : NAN;
+}
+
+static double label_of(const struct rm_scores *s, size_t i)
+{
+	const double *y = s->graded ? s->graded : s->label;
+
+	return y ? y[i] : -(double)(i % 2);
+}
+
+/* Both, from the responses whose length and label are known. */
+static int make_partial(struct rm_scores *s)
+{
+	double *x = rm_malloc(3 * s->responses, sizeof(*x)), *y, *z;
+	double xy = NAN, xz = NAN, yz = NAN;
+	size_t i, n = 0;
+	int status = -1;
+
+	if (!x)
+		return -1;
+	y = x + s->responses;
+	z = y + s->responses;
+	for (i = 0; i < s->responses; i++) {
+		double label = label_of(s, i);
+
+		if (s->length[i] < 0 || isnan(label))
+			continue;
+		x[n] = s->reward[i];
+		y[n] = label;
+		z[n++] = (double)s->length[i];
+	}
+	if (rm_correlate_pairs(x, y, n, &xy, NULL) == 0 &&
+	    rm_correlate_pairs(x, z, n, &xz, NULL) == 0 &&
+	    rm_correlate_pairs(z, y, n, &yz, NULL) == 0)
+		status = 0;
+	free(x);
+	s->partial[OF_LENGTH] = given(xz, xy, yz);
+	s->partial[OF_LABEL] = given(xy, xz, yz);
+	s->partial_made = status == 0;
+	return status;
+}
+
+static int partial(struct rm_scores *s, int of, double *value)
+{
+	*value = NAN;
+	if (!s->length)
+		return 0;
+	if (!s->partial_made && make_partial(s) < 0)
+		return -1;
+	*value = s->partial[of];
+	return 0;
+}
+
+static int length_partial(struct rm_scores *s, double *value)
+{
+	return partial(s, OF_LENGTH, value);
+}
+
+static int label_partial(struct rm_scores *s, double *value)
+{
+	return partial(s, OF_LABEL, value);
+}
+
+/* ---- the rows ---- */
+
+#define NO_LENGTH "no field length or n_tokens"
+#define NO_PLACE \
+	"no field position, or the preferred response always stands in one place"
+#define NO_FORMAT "no field format, or no two responses differ in it"
+
+const struct rm_metric_kind rm_metric_longer_wins = {
+	"longer_wins", RM_SECTION_BIAS, 2, RM_UNIT_SHARE,
+	"longer response is the preferred one",
+	"weighted share of comparisons in which the longer response is the "
+	"preferred one, equal lengths half: the accuracy of knowing nothing "
+	"but length",
+	NO_LENGTH,
+	.sums = 2, .rows = longer_wins
+};
+
+const struct rm_metric_kind rm_metric_longer_right = {
+	"longer_right", RM_SECTION_BIAS, 3, RM_UNIT_SHARE,
+	"right where the preferred is longer",
+	"accuracy over the comparisons whose preferred response is the longer "
+	"one",
+	NO_LENGTH ", or the preferred response is never longer",
+	.sums = 2, .rows = longer_right
+};
+
+const struct rm_metric_kind rm_metric_shorter_right = {
+	"shorter_right", RM_SECTION_BIAS, 4, RM_UNIT_SHARE,
+	"right where it is shorter",
+	"accuracy over the comparisons whose preferred response is the "
+	"shorter one",
+	NO_LENGTH ", or the preferred response is never shorter",
+	.sums = 2, .rows = shorter_right
+};
+
+const struct rm_metric_kind rm_metric_length_partial = {
+	"length_partial", RM_SECTION_BIAS, 5, RM_UNIT_CORRELATION,
+	"reward and length, given the label",
+	"partial correlation of the ranks of reward and of length, that of "
+	"score (else -rank) held fixed, over all responses whose length and "
+	"label are known: (r_xz - r_xy r_yz) / sqrt((1 - r_xy^2)(1 - r_yz^2)) "
+	"of Spearman's rho, x reward, y label, z length",
+	NO_LENGTH ", or no variation",
+	.whole = length_partial
+};
+
+const struct rm_metric_kind rm_metric_label_partial = {
+	"label_partial", RM_SECTION_BIAS, 6, RM_UNIT_CORRELATION,
+	"reward and label, given the length",
+	"the same of reward and of label, length held fixed: what is left of "
+	"the agreement with the label once length is known",
+	NO_LENGTH ", or no variation",
+	.whole = label_partial
+};
+
+const struct rm_metric_kind rm_metric_first_right = {
+	"first_right", RM_SECTION_BIAS, 7, RM_UNIT_SHARE,
+	"right where preferred stood first",
+	"accuracy over the comparisons whose preferred response stood before "
+	"the other in the input (field position); only where others stood "
+	"after it, for in data that name the better one first the place says "
+	"nothing",
+	NO_PLACE,
+	.sums = 4, .rows = first_right, .value = place_value,
+	.slope = place_slope, .most = 1
+};
+
+const struct rm_metric_kind rm_metric_second_right = {
+	"second_right", RM_SECTION_BIAS, 8, RM_UNIT_SHARE,
+	"right where it stood second",
+	"accuracy over the comparisons whose preferred response stood after "
+	"the other in the input; only where others stood before it",
+	NO_PLACE,
+	.sums = 4, .rows = second_right, .value = place_value,
+	.slope = place_slope, .most = 1
+};
+
+const struct rm_metric_kind rm_metric_marked_wins = {
+	"marked_wins", RM_SECTION_BIAS, 9, RM_UNIT_SHARE,
+	"more markup is the preferred one",
+	"weighted share, among comparisons of responses with different "
+	"numbers of kinds of markup (field format: lists, bold, headings, "
+	"code), of those in which the one with more is the preferred one",
+	NO_FORMAT,
+	.sums = 2, .rows = marked_wins
+};
+
+const struct rm_metric_kind rm_metric_marked_right = {
+	"marked_right", RM_SECTION_BIAS, 10, RM_UNIT_SHARE,
+	"right where the preferred has more",
+	"accuracy over the comparisons whose preferred response has more "
+	"kinds of markup",
+	NO_FORMAT,
+	.sums = 2, .rows = marked_right
+};
+
+const struct rm_metric_kind rm_metric_plain_right = {
+	"plain_right", RM_SECTION_BIAS, 11, RM_UNIT_SHARE,
+	"right where it has less",
+	"accuracy over the comparisons whose preferred response has fewer "
+	"kinds of markup",
+	NO_FORMAT,
+	.sums = 2, .rows = plain_right
+};
