@@ -214,7 +214,7 @@ static int label_partial(struct rm_scores *s, double *value)
 
 #define NO_LENGTH "no field length or n_tokens"
 #define NO_PLACE \
-	"no field position, or the preferred response always stands in one place"
+	"no field position, or one place only"
 #define NO_FORMAT "no field format, or no two responses differ in it"
 
 const struct rm_metric_kind rm_metric_longer_wins = {
