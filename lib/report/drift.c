@@ -1,6 +1,6 @@
 /* Whether rewards and lengths are still those of a baseline. */
 #include "report/drift.h"
-#include "report/against.h"
+#include "report/formats.h"
 
 #include <math.h>
 #include <string.h>
