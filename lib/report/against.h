@@ -10,5 +10,6 @@ void rm_report_against_text(struct rm_buf *out, struct rm_buf *cell,
 /* The members "against" and "min_detectable", each ending in ",\n". */
 void rm_report_against_json(struct rm_buf *out, const struct rm_report *r);
 void rm_report_against_tsv(struct rm_buf *out, const struct rm_report *r);
+void rm_report_against_html(struct rm_buf *out, const struct rm_report *r);
 
 #endif

@@ -112,8 +112,8 @@ static void put_json_beside(struct rm_buf *out, const struct rm_report *r)
 	rm_buf_puts(out, "},\n");
 }
 
-static const char *why_absent(const struct rm_report *r,
-			      const struct rm_metric_kind *m)
+const char *rm_report_why_absent(const struct rm_report *r,
+				 const struct rm_metric_kind *m)
 {
 	bool compares = m->section == RM_SECTION_PAIRS ||
 		m->section == RM_SECTION_CALIBRATION ||
@@ -137,7 +137,7 @@ static void put_json_missing(struct rm_buf *out, const struct rm_report *r)
 			continue;
 		rm_buf_puts(out, n++ ? ",\n" : "\n");
 		put_key(out, 4, m->name);
-		why = why_absent(r, m);
+		why = rm_report_why_absent(r, m);
 		rm_json_quote(out, why, strlen(why));
 	}
 	rm_buf_puts(out, n ? "\n  }" : "}");

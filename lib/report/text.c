@@ -19,24 +19,24 @@ static const struct rm_figure *find(const struct rm_report *r,
 }
 
 /* 1234567 as 1,234,567. */
-static void put_count(struct rm_buf *out, size_t n)
+void rm_report_put_count(struct rm_buf *out, size_t n)
 {
 	if (n >= 1000) {
-		put_count(out, n / 1000);
+		rm_report_put_count(out, n / 1000);
 		rm_buf_printf(out, ",%03zu", n % 1000);
 	} else {
 		rm_buf_printf(out, "%zu", n);
 	}
 }
 
-static void put_things(struct rm_buf *out, size_t n, const char *one)
+void rm_report_put_things(struct rm_buf *out, size_t n, const char *one)
 {
-	put_count(out, n);
+	rm_report_put_count(out, n);
 	rm_buf_printf(out, " %s%s", one, n == 1 ? "" : "s");
 }
 
 /* The value as a reader wants it; the same for both ends of an interval. */
-static void put_value(struct rm_buf *out, const struct rm_figure *f)
+void rm_report_put_value(struct rm_buf *out, const struct rm_figure *f)
 {
 	if (isnan(f->value))
 		rm_buf_puts(out, "n/a");
@@ -47,12 +47,12 @@ static void put_value(struct rm_buf *out, const struct rm_figure *f)
 	else if (f->metric->unit == RM_UNIT_SHARE)
 		rm_buf_printf(out, "%.1f %%", 100 * f->value);
 	else if (f->metric->unit == RM_UNIT_COUNT)
-		put_count(out, (size_t)f->value);
+		rm_report_put_count(out, (size_t)f->value);
 	else
 		rm_buf_printf(out, "%.4f", f->value);
 }
 
-static void put_interval(struct rm_buf *out, const struct rm_figure *f)
+void rm_report_put_interval(struct rm_buf *out, const struct rm_figure *f)
 {
 	if (isnan(f->low))
 		return;
@@ -78,39 +78,53 @@ void rm_report_figure_text(struct rm_buf *out, struct rm_buf *cell,
 			   const struct rm_figure *f)
 {
 	rm_buf_printf(out, "  %-15s  ", f->metric->name);
-	put_value(cell, f);
+	rm_report_put_value(cell, f);
 	put_cell(out, cell, 7, false);
 	if (isnan(f->value)) {
 		rm_buf_printf(out, "  %s\n", f->metric->absent);
 		return;
 	}
 	rm_buf_puts(out, "  ");
-	put_interval(cell, f);
+	rm_report_put_interval(cell, f);
 	put_cell(out, cell, 14, true);
 	rm_buf_printf(out, "  %s\n", f->metric->brief);
+}
+
+void rm_report_put_method(struct rm_buf *out, const struct rm_report *r)
+{
+	const char *cluster = r->keyed ? "prompt" : "record";
+
+	if (r->bootstrap)
+		rm_buf_printf(out, "%zu resamples of %ss", r->bootstrap,
+			      cluster);
+	else
+		rm_buf_printf(out, "influence functions, clustered by %s",
+			      cluster);
+}
+
+void rm_report_put_probability(struct rm_buf *out, const struct rm_report *r)
+{
+	rm_buf_puts(out, r->calibrated ?
+		    "the calibrated field prob, else sigmoid(d)" :
+		    "sigmoid(d), d the difference of rewards");
 }
 
 static void put_title(struct rm_buf *out, const struct rm_report *r)
 {
 	rm_buf_printf(out, "Report on %s\n\n  ", r->input);
-	put_things(out, r->n, "comparison");
+	rm_report_put_things(out, r->n, "comparison");
 	rm_buf_puts(out, ", ");
-	put_things(out, r->records, "record");
+	rm_report_put_things(out, r->records, "record");
 	rm_buf_puts(out, ", ");
 	if (r->keyed)
-		put_things(out, r->clusters, "prompt");
+		rm_report_put_things(out, r->clusters, "prompt");
 	else
 		rm_buf_puts(out, "prompts unknown (no key)");
 	rm_buf_puts(out, "\n  [95 % intervals] by ");
-	if (r->bootstrap)
-		rm_buf_printf(out, "%zu resamples of %ss", r->bootstrap,
-			      r->keyed ? "prompt" : "record");
-	else
-		rm_buf_printf(out, "influence functions, clustered by %s",
-			      r->keyed ? "prompt" : "record");
-	rm_buf_printf(out, "\n  P(first preferred) is %s\n", r->calibrated ?
-		      "the calibrated field prob, else sigmoid(d)" :
-		      "sigmoid(d), d the difference of rewards");
+	rm_report_put_method(out, r);
+	rm_buf_puts(out, "\n  P(first preferred) is ");
+	rm_report_put_probability(out, r);
+	rm_buf_puts(out, "\n");
 }
 
 /* ---- findings: the figures in plain words ---- */
@@ -187,31 +201,50 @@ static const struct {
 	[RM_SECTION_BIAS] = { "Is it length in disguise?", say_length }
 };
 
+const char *rm_report_question(enum rm_section section)
+{
+	return sections[section].title;
+}
+
+bool rm_report_shows(const struct rm_report *r, const struct rm_figure *f,
+		     enum rm_section section)
+{
+	const struct rm_metric_kind *m = f->metric;
+
+	/* Of pairs the macro average is the average. */
+	return m->section == section &&
+		(r->grouped || strcmp(m->name, "accuracy_macro") != 0) &&
+		(r->n > 0 || !isnan(f->value));
+}
+
+void rm_report_put_findings(struct rm_buf *out, const struct rm_report *r,
+			    enum rm_section section)
+{
+	if (sections[section].say)
+		sections[section].say(out, r);
+}
+
 static void put_section(struct rm_buf *out, struct rm_buf *cell,
 			const struct rm_report *r, enum rm_section section)
 {
 	size_t i, shown = 0;
 
 	for (i = 0; i < r->metrics; i++) {
-		const struct rm_metric_kind *m = r->figures[i].metric;
-
-		/* Of pairs the macro average is the average. */
-		if (m->section != section ||
-		    (!r->grouped && !strcmp(m->name, "accuracy_macro")) ||
-		    (r->n == 0 && isnan(r->figures[i].value)))
+		if (!rm_report_shows(r, &r->figures[i], section))
 			continue;
 		if (!shown++)
-			rm_buf_printf(out, "\n%s\n", sections[section].title);
+			rm_buf_printf(out, "\n%s\n",
+				      rm_report_question(section));
 		rm_report_figure_text(out, cell, &r->figures[i]);
 	}
-	if (shown && sections[section].say)
-		sections[section].say(out, r);
+	if (shown)
+		rm_report_put_findings(out, r, section);
 	if (section == RM_SECTION_CALIBRATION && r->bins[RM_BINS_WIDTH])
 		rm_report_bins_text(out, r->bins[RM_BINS_WIDTH]);
 }
 
 /* Which metrics are columns: those made for it, else the first four. */
-static size_t choose_columns(const struct rm_report *r, size_t column[4])
+size_t rm_report_columns(const struct rm_report *r, size_t column[4])
 {
 	size_t i, n = 0;
 
@@ -262,17 +295,17 @@ static void put_row(struct rm_buf *out, struct rm_buf *cell,
 	size_t i;
 
 	put_name(out, part->name, width);
-	put_count(cell, part->n);
+	rm_report_put_count(cell, part->n);
 	put_cell(out, cell, COUNT_WIDTH, false);
 	for (i = 0; i < columns; i++) {
 		const struct rm_figure *f = &part->figures[column[i]];
 
-		put_value(cell, f);
+		rm_report_put_value(cell, f);
 		put_cell(out, cell, column_width(f), false);
 		if (i > 0)
 			continue;
 		rm_buf_putc(cell, ' ');
-		put_interval(cell, f);
+		rm_report_put_interval(cell, f);
 		put_cell(out, cell, INTERVAL_WIDTH, true);
 	}
 	rm_buf_putc(out, '\n');
@@ -300,7 +333,7 @@ static void put_parts(struct rm_buf *out, struct rm_buf *cell,
 
 	if (r->parts < 2)
 		return;
-	columns = choose_columns(r, column);
+	columns = rm_report_columns(r, column);
 	width = name_width(r, column, columns);
 	rm_buf_printf(out, "\nBy %s\n", r->by);
 	put_name(out, r->by, width);
@@ -358,9 +391,9 @@ static void put_objective(struct rm_buf *out, const struct rm_objective *o)
 		rm_buf_puts(out, "    n/a  ");
 	put_correlation(out, o->spearman);
 	rm_buf_puts(out, "  ");
-	put_things(out, o->comparisons, "comparison");
+	rm_report_put_things(out, o->comparisons, "comparison");
 	rm_buf_puts(out, ", ");
-	put_things(out, o->responses, "response");
+	rm_report_put_things(out, o->responses, "response");
 	rm_buf_putc(out, '\n');
 }
 
@@ -378,7 +411,7 @@ static void put_beside(struct rm_buf *out, const struct rm_report *r)
 		    "  reward_sd        ");
 	put_correlation(out, b->disagreement);
 	rm_buf_puts(out, "  with the entropy of votes or p, ");
-	put_things(out, b->records, "record");
+	rm_report_put_things(out, b->records, "record");
 	rm_buf_putc(out, '\n');
 }
 
