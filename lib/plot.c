@@ -105,9 +105,9 @@ static int draw_png(struct rm_plot *p)
 	char terminal[160];
 
 	snprintf(terminal, sizeof(terminal), "set terminal pngcairo size "
-		 "%u,%u noenhanced font 'sans-serif,10' fontscale %d linewidth "
-		 "%d pointscale %d background '#ffffff'\n", SCALE * p->width,
-		 SCALE * p->height, SCALE, SCALE, SCALE);
+		 "%u,%u noenhanced font 'sans-serif,%d' linewidth %d "
+		 "pointscale %d background '#ffffff'\n", SCALE * p->width,
+		 SCALE * p->height, 10 * SCALE, SCALE, SCALE);
 	return draw(p, terminal, &p->png);
 }
 

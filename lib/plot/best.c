@@ -157,9 +157,9 @@ static void draw(struct rm_plot *p, struct best *b, size_t with)
 	put_curve(&p->script, b, "reward");
 	b->oracle = true;
 	put_curve(&p->script, b, "oracle");
-	rm_buf_printf(&p->script, "set key top left\nset xtics %d\n"
+	rm_buf_printf(&p->script, "set xtics %d\n"
 		      "set xrange [.5:%zu.5]\n"
-		      "set offsets 0, 0, graph .15, graph .02\n"
+		      "set offsets 0, 0, graph .03, graph .03\n"
 		      "plot $oracle using 1:2 with linespoints ls 2 title "
 		      "'at best', "
 		      "$reward using 1:2 with linespoints ls 1 title "

@@ -34,8 +34,9 @@ enum rm_plot_style {
 void rm_plot_begin(struct rm_plot *p);
 void rm_plot_axes(struct rm_plot *p, const char *x, const char *y);
 /*
- * Text from anywhere as a string of gnuplot: nothing in it is looked at.
- * Control characters become blanks; more than `most` characters are cut.
+ * Text from anywhere, valid UTF-8, as a string of gnuplot: nothing in it is
+ * looked at.  Control characters become blanks; more than `most` columns are
+ * cut.
  */
 void rm_plot_quote(struct rm_buf *out, const char *text, size_t most);
 /* The same as a label of an axis, where a % would be a format. */

@@ -14,6 +14,7 @@ struct lengths {
 	const struct rm_scores *scores;
 	size_t n;		/* responses that have a length */
 	size_t bins;
+	double least;		/* length */
 	double edge[MOST_BINS];	/* the largest length in it */
 	bool of_length;		/* the mean of lengths, not of rewards */
 };
@@ -61,6 +62,7 @@ static int find_edges(struct lengths *a)
 	if (length && a->n == 0)
 		status = 0;
 	else if (length && rm_order_init(&o, length, a->n) == 0) {
+		a->least = length[o.index[0]];
 		for (k = 1; k <= MOST_BINS; k++) {
 			size_t at = (a->n * k + MOST_BINS - 1) / MOST_BINS - 1;
 			double edge = length[o.index[at]];
@@ -96,7 +98,7 @@ static void put_dots(struct rm_buf *out, const struct lengths *a)
 }
 
 /* Columns: mean length, mean reward, low, high. */
-static double put_means(struct rm_buf *out, struct lengths *a)
+static void put_means(struct rm_buf *out, struct lengths *a)
 {
 	struct rm_plot_mean reward[MOST_BINS] = {0}, length[MOST_BINS] = {0};
 	struct rm_plot_means m = { .n = a->bins, .bin = reward };
@@ -120,7 +122,19 @@ static double put_means(struct rm_buf *out, struct lengths *a)
 		rm_buf_putc(out, '\n');
 	}
 	rm_buf_puts(out, "END\n");
-	return length[0].mean;
+}
+
+/* By powers of ten where a few are much longer than most. */
+static void put_range(struct rm_buf *out, const struct lengths *a)
+{
+	double most = a->edge[a->bins - 1], room = .03 * (most - a->least);
+
+	if (a->least >= 1 && most > 20 * a->edge[0])
+		rm_buf_printf(out, "set logscale x\nset xrange [%.6g:%.6g]\n",
+			      .9 * a->least, 1.1 * most);
+	else
+		rm_buf_printf(out, "set xrange [%.6g:%.6g]\n",
+			      a->least - room, most + room);
 }
 
 static void say(struct rm_plot *p, const struct lengths *a)
@@ -128,8 +142,10 @@ static void say(struct rm_plot *p, const struct lengths *a)
 	rm_buf_puts(&p->title, "Reward against length: ");
 	rm_plot_things(&p->title, a->n, "response");
 	if (a->n > MOST_DOTS)
-		rm_buf_printf(&p->caption, "Grey: %d of the responses, evenly "
-			      "taken. ", MOST_DOTS);
+		rm_buf_printf(&p->caption, "Grey: a sample, %d of the "
+			      "responses, evenly taken. ", MOST_DOTS);
+	else
+		rm_buf_puts(&p->caption, "Grey: each response. ");
 	rm_buf_printf(&p->caption, "Black: mean reward of all responses in "
 		      "%zu bins of about equally many, with 95 %% intervals "
 		      "clustered by %s. A line that climbs says that the "
@@ -142,7 +158,6 @@ static int make(struct rm_plot *p, const struct rm_plot_data *data)
 	const struct rm_scores *s = data->scores;
 	struct lengths a = { .scores = s };
 	char axis[80];
-	double first;
 
 	p->absent = !s->length ? "no field length or n_tokens" : NULL;
 	if (p->absent)
@@ -159,13 +174,9 @@ static int make(struct rm_plot *p, const struct rm_plot_data *data)
 		 s->length_unit);
 	rm_plot_axes(p, axis, "reward");
 	put_dots(&p->script, &a);
-	first = put_means(&p->script, &a);
-	/* Where a few are much longer than most. */
-	if (a.edge[0] >= 1 && first >= 1 &&
-	    a.edge[a.bins - 1] > 20 * a.edge[0])
-		rm_buf_puts(&p->script, "set logscale x\n");
-	rm_buf_puts(&p->script, "set offsets graph .02, graph .02, graph .02, "
-		    "graph .02\n"
+	put_means(&p->script, &a);
+	put_range(&p->script, &a);
+	rm_buf_puts(&p->script, "set offsets 0, 0, graph .03, graph .03\n"
 		    "plot $dots using 1:2 with points ls 5 title 'response', "
 		    "$means using 1:2 with linespoints ls 1 title 'mean', "
 		    "$means using 1:2:3:4 with yerrorbars ls 1 notitle\n");

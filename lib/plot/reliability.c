@@ -81,31 +81,44 @@ static size_t put_points(struct rm_buf *out, const struct rm_scores *s,
 
 static void put_curves(struct rm_buf *out, bool calibrated)
 {
-	rm_buf_puts(out, "set key top left\n"
-		    "plot x with lines ls 3 title 'as much as was said'");
+	rm_buf_puts(out, "set multiplot\nset lmargin at screen .13\n"
+		    "set rmargin at screen .96\nset tmargin at screen .91\n"
+		    "set bmargin at screen .42\nset xrange [0:1]\n"
+		    "set yrange [0:1]\nset xtics .2\nset ytics .2\n"
+		    "set format x ''\nunset key\n"
+		    "plot x with lines ls 3");
 	if (calibrated)
-		rm_buf_puts(out, ", $raw using 1:2 with linespoints ls 2 "
-			    "title 'before calibration'");
-	rm_buf_printf(out, ", $said using 1:2 with linespoints ls 1 title "
-		      "'%s', $said using 1:2:3:4 with yerrorbars ls 1 "
-		      "notitle\n", calibrated ? "calibrated" :
-		      "sigmoid of the difference");
+		rm_buf_puts(out, ", $raw using 1:2 with linespoints ls 2");
+	rm_buf_puts(out, ", $said using 1:2 with linespoints ls 1, "
+		    "$said using 1:2:3:4 with yerrorbars ls 1\n");
 }
 
-/* How many there are, below: half of the largest number is a step. */
-static void put_counts(struct rm_buf *out, size_t most)
+/*
+ * How many there are, below: half of the largest number is a step.  The key
+ * of both stands under it.
+ */
+static void put_counts(struct rm_buf *out, size_t most, bool calibrated)
 {
-	double step = pow(10, floor(log10((double)most / 2)));
+	double half = (double)most / 2;
+	double step = pow(10, floor(log10(half)));
 
-	step *= floor((double)most / 2 / step);
-	rm_buf_printf(out, "set size 1,.3\nset origin 0,0\nunset title\n"
-		      "set tmargin 0\nset bmargin\nset yrange [0:*]\n"
+	step *= floor(half / step);
+	rm_buf_printf(out, "unset title\nset tmargin at screen .37\n"
+		      "set bmargin at screen .2\nset yrange [0:%.6g]\n"
 		      "set ytics %.6g\nset format x '%%g'\n"
 		      "set ylabel 'points'\n"
 		      "set xlabel 'predicted P(preferred)'\n"
-		      "set boxwidth .094\nunset key\n"
-		      "plot $said using 5:6 with boxes ls 4\n"
-		      "unset multiplot\n", RM_MAX(step, 1));
+		      "set boxwidth .094\n"
+		      "set key\n",
+		      1.05 * (double)most, RM_MAX(step, 1));
+	rm_buf_puts(out, "plot $said using 5:6 with boxes ls 4 notitle, "
+		    "NaN with lines ls 3 title 'as much as was said'");
+	if (calibrated)
+		rm_buf_puts(out, ", NaN with linespoints ls 2 title "
+			    "'sigmoid(d), before'");
+	rm_buf_printf(out, ", NaN with linespoints ls 1 title '%s'\n"
+		      "unset multiplot\n", calibrated ? "calibrated" :
+		      "sigmoid(d)");
 }
 
 static int make(struct rm_plot *p, const struct rm_plot_data *data)
@@ -132,12 +145,8 @@ static int make(struct rm_plot *p, const struct rm_plot_data *data)
 	if (calibrated)
 		put_points(&p->script, s, true, "raw");
 	most = put_points(&p->script, s, false, "said");
-	rm_buf_puts(&p->script, "set multiplot\nset size 1,.72\n"
-		    "set origin 0,.28\nset lmargin 10\nset rmargin 3\n"
-		    "set bmargin 1\nset xrange [0:1]\nset yrange [0:1]\n"
-		    "set xtics .2\nset ytics .2\nset format x ''\n");
 	put_curves(&p->script, calibrated);
-	put_counts(&p->script, most);
+	put_counts(&p->script, most, calibrated);
 	return 0;
 }
 

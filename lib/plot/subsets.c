@@ -67,10 +67,10 @@ static void put_rows(struct rm_buf *out, const struct row *row, size_t n)
 	int axis = 12;
 
 	for (i = 0; i < n; i++)
-		axis = RM_MAX(axis, (int)RM_MIN(rm_utf8_count(row[i].name,
-			strlen(row[i].name)), NAME) + 9);
+		axis = RM_MAX(axis, (int)RM_MIN(strlen(row[i].name), NAME) +
+			      9);
 	rm_buf_printf(out, "set lmargin %d\nset ytics scale 0 noenhanced ()\n",
-		      axis);
+		      axis * 9 / 10);
 	for (i = 0; i < n; i++) {
 		struct rm_buf label = {0};
 
@@ -102,9 +102,8 @@ static void say(struct rm_plot *p, const struct rm_report *r, size_t n,
 		size_t all)
 {
 	rm_buf_printf(&p->title, "Accuracy by %s: ", r->by);
-	if (n < all)
-		rm_buf_printf(&p->title, "the %zu largest of ", n);
-	rm_buf_printf(&p->title, "%zu", all);
+	rm_plot_things(&p->title, r->n, "comparison");
+	rm_buf_puts(&p->title, n < all ? ", the largest parts" : "");
 	rm_buf_printf(&p->caption, "Share of comparisons in which the "
 		      "preferred response has the higher reward, with 95 %% "
 		      "intervals clustered by %s; in brackets the number of "
@@ -121,13 +120,12 @@ static void put_plot(struct rm_plot *p, double all, size_t n)
 {
 	rm_buf_printf(&p->script, "set grid noytics\n"
 		      "set yrange [.4:%zu.6]\nset xrange [0:100]\n"
-		      "set key outside top center horizontal\n"
 		      "set arrow from 50,.4 to 50,%zu.6 nohead ls 3\n", n, n);
 	if (!isnan(all))
 		rm_buf_printf(&p->script, "set arrow from %.8g,.4 to %.8g,"
 			      "%zu.6 nohead ls 2\n", 100 * all, 100 * all, n);
 	rm_buf_puts(&p->script, "plot $rows using 1:2:3:4 with xerrorbars ls 1 "
-		    "title 'accuracy', NaN with lines ls 3 title 'chance'");
+		    "notitle, NaN with lines ls 3 title 'chance'");
 	if (!isnan(all))
 		rm_buf_printf(&p->script, ", NaN with lines ls 2 title 'all: "
 			      "%.1f %%'", 100 * all);

@@ -139,8 +139,8 @@ static void put_plot(struct rm_plot *p, const struct rm_training_log *log)
 	size_t each = 0;
 	const char *comma = "";
 
-	rm_buf_puts(&p->script, "set offsets graph .02, graph .02, graph .1, "
-		    "graph .05\n");
+	rm_buf_puts(&p->script, "set offsets graph .02, graph .02, graph .04, "
+		    "graph .04\n");
 	if (log->loss.n)
 		each = put_series(&p->script, "loss", &log->loss);
 	if (log->valid.n)
@@ -175,7 +175,7 @@ static int make(struct rm_plot *p, const struct rm_plot_data *data)
 	p->absent = log ? NULL : "no --log was given";
 	if (p->absent)
 		return 0;
-	rm_buf_puts(&p->title, "Training: loss by step");
+	rm_buf_puts(&p->title, "Loss of training by step");
 	rm_buf_puts(&p->caption, "Loss of the training data, over the steps "
 		    "since the line before");
 	if (log->valid.n)
