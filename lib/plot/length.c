@@ -159,7 +159,7 @@ static int make(struct rm_plot *p, const struct rm_plot_data *data)
 	struct lengths a = { .scores = s };
 	char axis[80];
 
-	p->absent = !s->length ? "no field length or n_tokens" : NULL;
+	p->absent = !s->length ? "no response has a length" : NULL;
 	if (p->absent)
 		return 0;
 	if (find_edges(&a) < 0)
