@@ -182,6 +182,7 @@ static int complain(struct process *p, int status)
 		if (c != ' ' || (n && s[n - 1] != ' '))
 			s[n++] = c;
 	}
+	n -= n && s[n - 1] == ' ';
 	if (s)
 		s[n] = '\0';
 	if (WIFSIGNALED(status))
