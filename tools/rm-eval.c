@@ -431,7 +431,7 @@ static void note_absent(const struct rm_plots *plots)
 {
 	size_t i;
 
-	for (i = 0; o.plot && i < plots->n; i++)
+	for (i = 0; o.plot && !o.quiet && i < plots->n; i++)
 		if (plots->picture[i].absent &&
 		    (o.log || plots->picture[i].place != RM_PLACE_TRAINING))
 			rm_cli_note(&tool, "no picture %s: %s",
