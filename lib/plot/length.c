@@ -15,6 +15,7 @@ struct lengths {
 	size_t n;		/* responses that have a length */
 	size_t bins;
 	double least;		/* length */
+	bool powers;		/* the axis is of powers of ten */
 	double edge[MOST_BINS];	/* the largest length in it */
 	bool of_length;		/* the mean of lengths, not of rewards */
 };
@@ -77,6 +78,12 @@ static int find_edges(struct lengths *a)
 	return status;
 }
 
+/* Where a length stands: 0 is no power of ten. */
+static double place(const struct lengths *a, double length)
+{
+	return a->powers ? fmax(length, 1) : length;
+}
+
 /* Every so manieth response, in the order of the records. */
 static void put_dots(struct rm_buf *out, const struct lengths *a)
 {
@@ -87,10 +94,10 @@ static void put_dots(struct rm_buf *out, const struct lengths *a)
 	for (i = 0; i < s->responses; i++) {
 		if (s->length[i] < 0)
 			continue;
-		if ((double)seen++ * (double)most < (double)shown * (double)a->n)
+		if ((uint64_t)seen++ * most < (uint64_t)shown * a->n)
 			continue;
 		shown++;
-		rm_buf_printf(out, " %d", (int)s->length[i]);
+		rm_plot_number(out, place(a, s->length[i]));
 		rm_plot_number(out, s->reward[i]);
 		rm_buf_putc(out, '\n');
 	}
@@ -113,7 +120,7 @@ static void put_means(struct rm_buf *out, struct lengths *a)
 	for (i = 0; i < a->bins; i++) {
 		double mean = reward[i].mean;
 
-		rm_plot_number(out, length[i].mean);
+		rm_plot_number(out, place(a, length[i].mean));
 		rm_plot_number(out, mean);
 		rm_plot_number(out, isnan(reward[i].low) ? mean :
 			       reward[i].low);
@@ -124,14 +131,13 @@ static void put_means(struct rm_buf *out, struct lengths *a)
 	rm_buf_puts(out, "END\n");
 }
 
-/* By powers of ten where a few are much longer than most. */
 static void put_range(struct rm_buf *out, const struct lengths *a)
 {
 	double most = a->edge[a->bins - 1], room = .03 * (most - a->least);
 
-	if (a->least >= 1 && most > 20 * a->edge[0])
+	if (a->powers)
 		rm_buf_printf(out, "set logscale x\nset xrange [%.6g:%.6g]\n",
-			      .9 * a->least, 1.1 * most);
+			      .9 * place(a, a->least), 1.1 * most);
 	else
 		rm_buf_printf(out, "set xrange [%.6g:%.6g]\n",
 			      a->least - room, most + room);
@@ -151,6 +157,8 @@ static void say(struct rm_plot *p, const struct lengths *a)
 		      "clustered by %s. A line that climbs says that the "
 		      "model likes length.", a->bins,
 		      a->scores->keyed ? "prompt" : "record");
+	if (a->powers && a->least < 1)
+		rm_buf_puts(&p->caption, " Empty responses stand at 1.");
 }
 
 static int make(struct rm_plot *p, const struct rm_plot_data *data)
@@ -168,6 +176,8 @@ static int make(struct rm_plot *p, const struct rm_plot_data *data)
 		a.bins < 2 ? "all lengths are equal" : NULL;
 	if (p->absent)
 		return 0;
+	/* Where a few are much longer than most. */
+	a.powers = a.edge[a.bins - 1] > 20 * fmax(a.edge[0], 1);
 	say(p, &a);
 	rm_plot_begin(p);
 	snprintf(axis, sizeof(axis), "length of the response, %s",

@@ -224,8 +224,17 @@ static void test_length(void **state)
 	assert_int_equal(lines, 1500);
 	/* The first tenth: lengths 0 to 119, rewards half a point more. */
 	assert_has(&p->script, "$means << END\n 59.5 60 ");
+	assert_null(strstr((char *)p->script.data, "logscale"));
 	fini(&m);
 	rm_buf_fini(&text);
+	/* Few that are much longer: powers of ten, and 0 is none. */
+	make(&m, "[{\"rank\":[0,1],\"length\":[0,900],\"reward\":[1,2]},"
+	     "{\"rank\":[0,1],\"length\":[1,1],\"reward\":[3,4]}]", true);
+	p = find(&m, "length");
+	assert_has(&p->script, "set logscale x\nset xrange [0.9:990]\n");
+	assert_has(&p->script, "$dots << END\n 1 1\n 900 2\n 1 3\n 1 4\n");
+	assert_has(&p->caption, "Empty responses stand at 1.");
+	fini(&m);
 }
 
 static void test_subsets(void **state)
