@@ -1,5 +1,5 @@
 /*
- * report: figures as a page to read, as JSON, as TSV, for Prometheus.
+ * report: figures as a page to read, as JSON, TSV, HTML, for Prometheus.
  *
  * One structure, filled by a tool; one renderer a format, a row in a table.
  * Knows metrics, not streams.  The structure borrows everything it points
@@ -14,6 +14,23 @@
 
 #include "compare.h"
 #include "drift.h"
+
+/* Where a picture stands: with a section of figures, or with a part. */
+enum rm_place {
+	RM_PLACE_PAIRS = RM_SECTION_PAIRS, RM_PLACE_ORDER = RM_SECTION_ORDER,
+	RM_PLACE_CALIBRATION = RM_SECTION_CALIBRATION,
+	RM_PLACE_BIAS = RM_SECTION_BIAS,
+	RM_PLACE_PARTS,			/* the values of --by */
+	RM_PLACE_TRAINING
+};
+
+/* A picture of the page of HTML: an svg element, or why there is none. */
+struct rm_report_picture {
+	const char *name;
+	enum rm_place place;
+	const char *absent;		/* NULL: it was drawn */
+	const char *title, *caption, *svg;
+};
 
 /* One part of the data, or all of it. */
 struct rm_report_part {
@@ -52,6 +69,8 @@ struct rm_report {
 	size_t parts;
 	struct rm_report_part *part;	/* [parts] in order of name */
 	const json_t *history;		/* JSON array, or NULL */
+	size_t pictures;		/* for HTML alone; 0: none wanted */
+	const struct rm_report_picture *picture;	/* [pictures] */
 };
 
 /* The names of the formats, ending in NULL. */

@@ -12,6 +12,9 @@ check)	packages="$packages libcmocka-dev bats bats-support bats-assert
 lint)	packages="$packages clang-tidy libomp-dev cppcheck mandoc" ;;
 bench)	packages="$packages jq fasttext" ;;
 esac
+# Any gnuplot does, and it is only asked for where there is none.
+[ "${1:-}" != check ] || command -v gnuplot > /dev/null ||
+	packages="$packages gnuplot-nox"
 
 command -v dpkg-query > /dev/null || exit 0
 missing=
@@ -19,19 +22,30 @@ for p in $packages; do
 	dpkg-query -W -f='${Status}' "$p" 2> /dev/null |
 		grep -q 'ok installed' || missing="$missing $p"
 done
-[ -n "$missing" ] || exit 0
+
+# A browser to look at pages with; without one a few tests are skipped.
+wanted=
+[ "${1:-}" != check ] || command -v chromium > /dev/null || wanted=chromium
+[ -n "$missing$wanted" ] || exit 0
 
 sudo=
 if [ "$(id -u)" != 0 ]; then
 	if [ "${CI:-}" != true ]; then
+		[ -n "$missing" ] || exit 0
 		echo "Missing Debian packages. Install them with:" >&2
 		echo "    sudo apt-get install$missing" >&2
 		exit 1
 	fi
 	sudo=sudo
 fi
-echo "Installing missing Debian packages:$missing"
+echo "Installing missing Debian packages:$missing${wanted:+ $wanted}"
 export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -qq
+install() {
+	$sudo apt-get install -y -qq --no-install-recommends "$@" > /dev/null
+}
+# Where there are none but the browser, no index is an answer too.
+$sudo apt-get update -qq || [ -z "$missing" ]
 # shellcheck disable=SC2086
-$sudo apt-get install -y -qq --no-install-recommends $missing > /dev/null
+[ -z "$missing" ] || install $missing
+[ -z "$wanted" ] || install $wanted ||
+	echo "No $wanted: tests of pages in a browser are skipped"

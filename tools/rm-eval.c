@@ -2,7 +2,7 @@
  * rm-eval: what a scored stream says of its model, with intervals.
  */
 #include "cli.h"
-#include "report.h"
+#include "plot.h"
 #include "stream.h"
 
 #include <math.h>
@@ -13,10 +13,11 @@
 static struct {
 	struct rm_strings metrics;
 	const char *field, *by, *ties, *format, *against, *baseline, *output;
+	const char *plot, *log;
 	size_t bootstrap, threads, max_record;
 	int64_t seed;
 	struct rm_drift_limits limits;
-	bool min_detectable, force, no_history, quiet;
+	bool min_detectable, no_plots, force, no_history, quiet;
 } o = { .field = "reward", .ties = "half", .format = "text", .seed = 1,
 	.limits = { NAN, NAN, NAN },
 	.max_record = RM_MAX_RECORD };
@@ -47,6 +48,12 @@ static const struct rm_option options[] = {
 		    "how small a difference of accuracy would be seen"),
 	RM_OPT_CHOICE(0, "format", &o.format, "NAME", "kind of report",
 		      rm_report_formats),
+	RM_OPT_STRING(0, "plot", &o.plot, "DIR",
+		      "also pictures as SVG and PNG in DIR (by gnuplot)"),
+	RM_OPT_STRING(0, "log", &o.log, "FILE",
+		      "also the curves of rm-train's log, in the pictures"),
+	RM_OPT_FLAG(0, "no-plots", &o.no_plots,
+		    "leave the pictures out of a page of HTML"),
 	RM_OPT_FLAG(0, "force", &o.force,
 		    "read streams of different tokenizers together"),
 	RM_OPT_SEED(&o.seed),
@@ -408,10 +415,60 @@ static int check_drift(const struct rm_report *r)
 	return status;
 }
 
+/* ---- pictures ---- */
+
+static bool is_html(void)
+{
+	return strcmp(o.format, "html") == 0;
+}
+
+static bool wants_pictures(void)
+{
+	return o.plot || (is_html() && !o.no_plots);
+}
+
+static void note_absent(const struct rm_plots *plots)
+{
+	size_t i;
+
+	for (i = 0; o.plot && !o.quiet && i < plots->n; i++)
+		if (plots->picture[i].absent &&
+		    (o.log || plots->picture[i].place != RM_PLACE_TRAINING))
+			rm_cli_note(&tool, "no picture %s: %s",
+				    plots->picture[i].name,
+				    plots->picture[i].absent);
+}
+
+/* Drawn before anything is written, so that a failure leaves nothing. */
+static int draw(const struct rm_scores *s, struct rm_report *r,
+		struct rm_plots *plots)
+{
+	struct rm_training_log log = {0};
+	struct rm_plot_data data = { s, r, o.log ? &log : NULL };
+	int status = 0;
+
+	if (!wants_pictures())
+		return 0;
+	if (o.log)
+		status = rm_training_log_load(&log, o.log);
+	if (status == 0)
+		status = rm_plots_draw(plots, &data, o.plot != NULL);
+	if (status == 0) {
+		r->pictures = plots->n;
+		r->picture = plots->picture;
+		note_absent(plots);
+	} else if (is_html() && !o.plot) {
+		rm_wrap("--format html (--no-plots: without pictures)");
+	}
+	rm_training_log_fini(&log);
+	return status;
+}
+
 static int report(struct rm_output *out, struct rm_scores *s,
 		  const struct rm_evaluation *e, struct rm_report *r,
 		  struct others *x, struct rm_beside *beside)
 {
+	struct rm_plots plots = {0};
 	struct rm_buf text = {0};
 	int status = evaluate(s, e, r);
 
@@ -420,9 +477,14 @@ static int report(struct rm_output *out, struct rm_scores *s,
 	if (status == 0)
 		status = compare(s, e, x, r);
 	if (status == 0)
+		status = draw(s, r, &plots);
+	if (status == 0)
 		status = rm_report_render(r, o.format, &text);
+	if (status == 0 && o.plot)
+		status = rm_plots_save(&plots, o.plot);
 	if (status == 0)
 		status = rm_output_write(out, text.data, text.len);
+	rm_plots_fini(&plots);
 	rm_buf_fini(&text);
 	fini_report(r, s->parts);
 	if (status < 0)
@@ -502,6 +564,14 @@ static void check_limits(void)
 			     "of --baseline");
 }
 
+static void check_pictures(void)
+{
+	if (o.no_plots && o.plot)
+		rm_cli_usage(&tool, "--plot draws what --no-plots leaves out");
+	if (o.log && !wants_pictures())
+		rm_cli_usage(&tool, "--log is of --plot and --format html");
+}
+
 int main(int argc, char **argv)
 {
 	const struct rm_metric_kind **metrics = NULL;
@@ -512,6 +582,7 @@ int main(int argc, char **argv)
 	o.threads = rm_cpu_count();
 	first = rm_cli_parse(&tool, argc, argv);
 	check_limits();
+	check_pictures();
 	list = o.metrics.n == 1 && !strcmp(o.metrics.item[0], "list");
 	if (!list) {
 		rm_cli_need_input(&tool, argc, first);

@@ -1,5 +1,6 @@
 /* Whether one model is better than another, and whether it could be seen. */
 #include "report/against.h"
+#include "report/html.h"
 
 #include <math.h>
 #include <string.h>
@@ -121,4 +122,63 @@ void rm_report_against_tsv(struct rm_buf *out, const struct rm_report *r)
 	if (c)
 		put_row(out, "min_detectable", "paired", c->detectable, NAN,
 			NAN);
+}
+
+static void put_verdict(struct rm_buf *out, const struct rm_report *r)
+{
+	const struct rm_compared *c = r->against;
+	struct rm_buf text = {0};
+
+	rm_buf_printf(&text, "  -> Better on %zu, worse on %zu, alike on %zu "
+		      "comparisons", c->better, c->worse, c->alike);
+	if (isnan(c->mcnemar))
+		rm_buf_puts(&text, ".\n");
+	else
+		rm_buf_printf(&text, "; McNemar's exact p %.4g, each "
+			      "comparison for itself.\n", c->mcnemar);
+	say_difference(&text, &c->difference[0]);
+	rm_html_findings(out, &text);
+	rm_buf_fini(&text);
+}
+
+static void put_seen(struct rm_buf *out, const char *name, const char *what,
+		     double x)
+{
+	if (isnan(x))
+		return;
+	rm_html_row(out, name);
+	rm_html_cell(out, "%.2f %%", 100 * x);
+	rm_html_words(out, what);
+	rm_html_row_end(out);
+}
+
+void rm_report_against_html(struct rm_buf *out, const struct rm_report *r)
+{
+	static const char *const heads[] = {
+		"Between", "Difference", RM_HTML_WORDS, NULL
+	};
+
+	if (r->against) {
+		rm_html_section(out, "against", "Is it better than %s?",
+				r->other);
+		rm_html_figures(out);
+		for (size_t i = 0; i < RM_COMPARED; i++)
+			rm_html_figure(out, r, &r->against->difference[i]);
+		rm_html_table_end(out, NULL);
+		put_verdict(out, r);
+		rm_html_section_end(out);
+	}
+	if (!r->detectable)
+		return;
+	rm_html_section(out, "detectable", "How small a difference of "
+			"accuracy would be seen?");
+	rm_html_table(out, heads);
+	put_seen(out, "fixed", "from a fixed value, such as chance", r->fixed);
+	put_seen(out, "apart", "between two models judged apart on such data",
+		 r->apart);
+	if (r->against)
+		put_seen(out, "paired", "between these two, pair by pair",
+			 r->against->detectable);
+	rm_html_table_end(out, "80 % power at the 5 % level.");
+	rm_html_section_end(out);
 }

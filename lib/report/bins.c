@@ -1,5 +1,6 @@
 /* What points of like P turned out to be. */
 #include "report/bins.h"
+#include "report/html.h"
 
 #include <math.h>
 #include <string.h>
@@ -96,4 +97,30 @@ void rm_report_bins_tsv(struct rm_buf *out,
 			put_cell(out, kinds[k], i, "label",
 				 mean(b, i, RM_BIN_O));
 		}
+}
+
+void rm_report_bins_html(struct rm_buf *out, const struct rm_bins *b)
+{
+	static const char *const heads[] = {
+		"P", "Points", "Mean P", "Mean p", "Gap", NULL
+	};
+	char name[32];
+	size_t i;
+
+	rm_html_table(out, heads);
+	for (i = 0; i < RM_ECE_BINS; i++) {
+		if (!(b->sum[i][RM_BIN_W] > 0))
+			continue;
+		snprintf(name, sizeof(name), "%.3f-%.3f", b->edge[i],
+			 b->edge[i + 1]);
+		rm_html_row(out, name);
+		rm_html_cell(out, "%zu", b->points[i]);
+		rm_html_number(out, "%.4f", mean(b, i, RM_BIN_F));
+		rm_html_number(out, "%.4f", mean(b, i, RM_BIN_O));
+		rm_html_number(out, "%+.4f", mean(b, i, RM_BIN_F) -
+			       mean(b, i, RM_BIN_O));
+		rm_html_row_end(out);
+	}
+	rm_html_table_end(out, "Reliability: of what it calls likely, how "
+			  "much happens? From both sides of a comparison.");
 }

@@ -12,5 +12,7 @@ void rm_report_bins_json(struct rm_buf *out,
 /* Lines "*\tbin_width_0_prob\tVALUE\t\t". */
 void rm_report_bins_tsv(struct rm_buf *out,
 			const struct rm_bins *const *bins);
+/* A table of the bins that hold points. */
+void rm_report_bins_html(struct rm_buf *out, const struct rm_bins *b);
 
 #endif

@@ -1,6 +1,7 @@
 /* Whether rewards and lengths are still those of a baseline. */
 #include "report/drift.h"
-#include "report/against.h"
+#include "report/formats.h"
+#include "report/html.h"
 
 #include <math.h>
 #include <string.h>
@@ -125,4 +126,46 @@ void rm_report_drift_tsv(struct rm_buf *out, const struct rm_report *r)
 			rm_buf_putc(out, '\n');
 		}
 	}
+}
+
+static void put_html(struct rm_buf *out, const struct rm_drifted *f)
+{
+	static const char *const heads[] = {
+		"Figure", "Value", "95 % interval", RM_HTML_WORDS, NULL
+	};
+	struct rm_drift_figure figure[RM_DRIFT_FIGURES];
+	struct rm_buf note = {0};
+	size_t i;
+
+	rm_report_drift_figures(f, figure);
+	rm_buf_printf(&note, "Of the %ss of responses", f->of);
+	if (f->absent)
+		rm_buf_printf(&note, ": no more figures, %s.", f->absent);
+	else
+		rm_buf_printf(&note, ". The p is %s, each response for "
+			      "itself.", f->ks_exact ? "exact" : "asymptotic");
+	rm_html_table(out, heads);
+	for (i = 0; i < RM_DRIFT_FIGURES; i++) {
+		rm_html_row(out, figure[i].name);
+		rm_html_number(out, "%.6g", figure[i].value);
+		rm_html_interval(out, "[%.4g, %.4g]", figure[i].low,
+				 figure[i].high);
+		rm_html_words(out, figure[i].brief);
+		rm_html_row_end(out);
+	}
+	rm_html_table_end(out, rm_buf_text(&note));
+	out->failed |= note.failed;
+	rm_buf_fini(&note);
+}
+
+void rm_report_drift_html(struct rm_buf *out, const struct rm_report *r)
+{
+	size_t i;
+
+	if (!r->drift)
+		return;
+	rm_html_section(out, "drift", "Has it drifted from %s?", r->baseline);
+	for (i = 0; i < RM_DRIFTS; i++)
+		put_html(out, &r->drift->of[i]);
+	rm_html_section_end(out);
 }

@@ -9,6 +9,7 @@ void rm_report_drift_text(struct rm_buf *out, const struct rm_report *r);
 /* The member "drift", ending in ",\n". */
 void rm_report_drift_json(struct rm_buf *out, const struct rm_report *r);
 void rm_report_drift_tsv(struct rm_buf *out, const struct rm_report *r);
+void rm_report_drift_html(struct rm_buf *out, const struct rm_report *r);
 
 /* One quantity's figures, NaN where they could not be computed. */
 struct rm_drift_figure {

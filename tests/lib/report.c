@@ -259,7 +259,79 @@ static void test_tsv(void **state)
 	assert_has(text, "\na b\tauc\t0.5\t\t\n");
 	assert_int_equal(rm_report_render(&p->report, "pdf", &p->out), -1);
 	assert_string_equal(rm_error(), "unknown format \"pdf\" (there are "
-			    "text, json, tsv, prometheus)");
+			    "text, json, tsv, html, prometheus)");
+	free_page(p);
+}
+
+/* How often it is there. */
+static size_t count(const char *text, const char *part)
+{
+	size_t n = 0;
+
+	while ((text = strstr(text, part))) {
+		text += strlen(part);
+		n++;
+	}
+	return n;
+}
+
+static void test_html(void **state)
+{
+	static const struct rm_report_picture pictures[] = {
+		{ "margins", RM_PLACE_PAIRS, NULL, "t", "all < 1 & more",
+		  "<svg><title>t</title></svg>\n" },
+		{ "length", RM_PLACE_BIAS, "no <length>", NULL, NULL, NULL },
+		{ "training", RM_PLACE_TRAINING, "none", NULL, NULL, NULL }
+	};
+	struct page *p = new_page();
+	const char *html;
+	size_t m, n = 0;
+
+	(void)state;
+	p->report.input = "a<b>&\"'\x01.scores";
+	p->part[1].name = "</td><script>x</script>";
+	json_decref(p->history);
+	p->history = json_pack("[{s:s, s:[s]}]", "tool", "<b>", "argv",
+			       "</code>&");
+	p->report.history = p->history;
+	p->report.pictures = RM_COUNT(pictures);
+	p->report.picture = pictures;
+	html = render(p, "html");
+	assert_has(html, "<title>Report on a&lt;b&gt;&amp;&quot;&#39;"
+		   "\xef\xbf\xbd.scores</title>");
+	assert_has(html, "1,234,567 comparisons, 1,234,567 records, "
+		   "2,469,134 responses, 1,000 prompts");
+	assert_has(html, "<bdi>&lt;/td&gt;&lt;script&gt;x&lt;/script&gt;"
+		   "</bdi></th><td>3</td><td>50.0 %</td>"
+		   "<td>[25.0, 75.0]</td>");
+	assert_has(html, "<code>&lt;b&gt; &lt;/code&gt;&amp;</code>");
+	assert_has(html, "<figcaption>all &lt; 1 &amp; more</figcaption>");
+	assert_has(html, "No picture \xe2\x80\x9clength\xe2\x80\x9d: "
+		   "no &lt;length&gt;.");
+	assert_has(html, "Chance (50 %) lies within the interval");
+	assert_int_equal(count(html, "<figure"), 1);
+	assert_int_equal(count(html, "<script"), 0);
+	assert_int_equal(count(html, "http:"), 0);
+	assert_int_equal(count(html, "<table>"), count(html, "</table>"));
+	assert_int_equal(count(html, "<tr>"), count(html, "</tr>"));
+	assert_int_equal(count(html, "<section"), count(html, "</section>"));
+	assert_lacks(html, "id=\"training\"");
+	/* Every figure with its interval and its definition. */
+	for (m = 0; rm_metrics()[m]; m++)
+		n += strcmp(rm_metrics()[m]->name, "accuracy_macro") != 0;
+	assert_int_equal(count(html, "<small>"), n);
+	for (m = 0; rm_metrics()[m]; m++)
+		if (strcmp(rm_metrics()[m]->name, "accuracy_macro") != 0)
+			assert_has(html, rm_metrics()[m]->name);
+	figure(p->all, "kendall")->value = NAN;
+	html = render(p, "html");
+	assert_has(html, "<bdi>kendall</bdi></th><td>n/a</td><td></td>");
+	assert_has(html, figure(p->all, "kendall")->metric->absent);
+	p->report.pictures = 0;
+	p->report.parts = 0;
+	html = render(p, "html");
+	assert_lacks(html, "No picture");
+	assert_lacks(html, "By subset");
 	free_page(p);
 }
 
@@ -271,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_findings),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_tsv),
+		cmocka_unit_test(test_html),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,26 @@ setup() {
 	assert_line --regexp "^  helpful-rejection-sampled +250 "
 }
 
+@test "report: transcripts to a page of HTML with pictures" {
+	need_data hh/harmless-base.jsonl.gz
+	run pipelines/report.sh
+	assert_success
+	assert_line "A page to open in a browser: $OUT/report.html"
+	page=$OUT/report.html
+	grep -q "535 comparisons, 535 records, 1,070 responses, 534 prompts" \
+		"$page"
+	for name in length margins reliability rewards subsets training; do
+		grep -q "<figure id=\"picture-$name\">" "$page" ||
+			fail "no picture $name"
+		[ -s "$OUT/pictures/$name.svg" ] && [ -s "$OUT/pictures/$name.png" ]
+	done
+	grep -q "<bdi>helpful-rejection-sampled</bdi></th><td>250</td>" "$page"
+	# Both before and after: the field prob stands beside sigmoid(d).
+	grep -q "sigmoid(d), before" "$OUT/pictures/reliability.svg"
+	# A few hundred kilobytes, whatever the size of the data.
+	[ "$(wc -c < "$page")" -lt 400000 ]
+}
+
 @test "argument-quality: soft labels beat hard ones in log-loss" {
 	need_data convarg/pairs.jsonl.gz
 	run pipelines/argument-quality.sh

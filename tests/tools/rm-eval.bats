@@ -464,6 +464,6 @@ exposition() {
 	run rm-eval --ties maybe pairs.scores
 	assert_failure 2
 	assert_output --partial "half, wrong, right"
-	run rm-eval --format html pairs.scores
+	run rm-eval --format pdf pairs.scores
 	assert_failure 2
 }
