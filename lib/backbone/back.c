@@ -472,6 +472,17 @@ static void rows_back(struct embedding *e)
 			    embed_columns, e);
 }
 
+static void give_input(void *arg, size_t row, const struct rm_place *at)
+{
+	const struct embedding *e = arg;
+	double scale = e->r->p->t->arch.embed_scale;
+	const rm_real *from = e->d + row * e->width;
+	rm_real *to = e->r->p->b->inputs->grad + at->token * e->width;
+
+	for (size_t c = 0; c < e->width; c++)
+		to[c] = (scale > 0 ? (rm_real)scale : 1) * from[c];
+}
+
 static int embed_back(struct rm_run *r)
 {
 	const struct rm_backbone *b = r->p->b;
@@ -506,6 +517,8 @@ static int embed_back(struct rm_run *r)
 	e.types = rm_gradient(b, o->weight[RM_TYPES]);
 	e.positions = apart ? NULL : positions;
 	rows_back(&e);
+	if (b->inputs)
+		rm_transformer_each_row(r, give_input, &e);
 	return 0;
 }
 
