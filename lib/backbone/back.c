@@ -475,12 +475,10 @@ static void rows_back(struct embedding *e)
 static void give_input(void *arg, size_t row, const struct rm_place *at)
 {
 	const struct embedding *e = arg;
-	double scale = e->r->p->t->arch.embed_scale;
-	const rm_real *from = e->d + row * e->width;
-	rm_real *to = e->r->p->b->inputs->grad + at->token * e->width;
+	struct rm_inputs *x = e->r->p->b->inputs;
 
-	for (size_t c = 0; c < e->width; c++)
-		to[c] = (scale > 0 ? (rm_real)scale : 1) * from[c];
+	memcpy(x->grad + at->token * e->width, e->d + row * e->width,
+	       e->width * sizeof(*x->grad));
 }
 
 static int embed_back(struct rm_run *r)

@@ -90,11 +90,11 @@ static void embed(void *arg, size_t row, const struct rm_place *at)
 
 	memcpy(x, rm_value(b, t->outer->weight[RM_TOKENS]) + at->id * E,
 	       E * sizeof(*x));
-	if (b->inputs)
-		add_row(x, b->inputs->shift + at->token * E, E);
 	if (a->embed_scale > 0)
 		for (size_t i = 0; i < E; i++)
 			x[i] *= (rm_real)a->embed_scale;
+	if (b->inputs)
+		add_row(x, b->inputs->shift + at->token * E, E);
 	if (types)
 		add_row(x, types + at->type * E, E);
 	if (positions && !a->in_before_positions)
