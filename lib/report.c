@@ -1,6 +1,7 @@
 #include "report/against.h"
 #include "report/bins.h"
 #include "report/drift.h"
+#include "report/robust.h"
 #include "report/prometheus.h"
 
 #include <stdlib.h>
@@ -397,6 +398,7 @@ static void render_text(const struct rm_report *r, struct rm_buf *out)
 		put_section(out, &cell, r, (enum rm_section)section);
 	rm_report_against_text(out, &cell, r);
 	rm_report_drift_text(out, r);
+	rm_report_robust_text(out, r);
 	put_beside(out, r);
 	put_parts(out, &cell, r);
 	put_history(out, r);
@@ -429,12 +431,6 @@ static void put_size(struct rm_buf *out, const char *key, size_t n)
 	rm_buf_printf(out, "%zu,\n", n);
 }
 
-/* Whether data of several prompts give this metric one. */
-static bool has_interval(const struct rm_metric_kind *m)
-{
-	return m->estimate || m->slope || (m->rows && !m->value);
-}
-
 void rm_report_interval_json(struct rm_buf *out, double low, double high)
 {
 	if (isnan(low)) {
@@ -456,7 +452,7 @@ void rm_report_figures_json(struct rm_buf *out, int indent,
 	for (i = 0; i < n; i++, f++) {
 		put_key(out, indent, f->metric->name);
 		rm_json_number(out, f->value);
-		if (!isnan(f->low) || has_interval(f->metric)) {
+		if (!isnan(f->low) || rm_metric_has_interval(f->metric)) {
 			rm_buf_puts(out, ",\n");
 			rm_buf_printf(out, "%*s\"%s_ci\": ", indent, "",
 				      f->metric->name);
@@ -570,6 +566,7 @@ static void render_json(const struct rm_report *r, struct rm_buf *out)
 	}
 	rm_report_against_json(out, r);
 	rm_report_drift_json(out, r);
+	rm_report_robust_json(out, r);
 	put_string(out, "by", r->by);
 	put_json_parts(out, r);
 	put_json_beside(out, r);
@@ -627,6 +624,7 @@ static void render_tsv(const struct rm_report *r, struct rm_buf *out)
 	rm_report_bins_tsv(out, r->bins);
 	rm_report_against_tsv(out, r);
 	rm_report_drift_tsv(out, r);
+	rm_report_robust_tsv(out, r);
 	for (i = 0; i < r->parts; i++)
 		put_tsv_figures(out, r->part[i].name, r->part[i].n,
 				r->part[i].figures, r->metrics);

@@ -14,6 +14,7 @@
 
 #include "compare.h"
 #include "drift.h"
+#include "robust.h"
 
 /* One part of the data, or all of it. */
 struct rm_report_part {
@@ -42,6 +43,11 @@ struct rm_report {
 	/* What has changed since an older stream, or NULL. */
 	const struct rm_drift *drift;
 	const char *baseline;		/* what was read for it */
+	/* What the same figures are on other data, or NULL. */
+	const struct rm_ood *ood;
+	const char *ood_input;		/* what was read for it */
+	/* Rewards under attack, a row a value of eps; NULL: none. */
+	const struct rm_attacks *attacks;
 	/*
 	 * Smallest differences of accuracy that could be seen: from a fixed
 	 * value, of two models judged apart; that of `against` stands there.
