@@ -130,6 +130,43 @@ int rm_backbone_rows(struct rm_backbone *b, size_t n, bool train)
 	return 0;
 }
 
+int rm_inputs_reserve(struct rm_inputs *x, size_t n, size_t width)
+{
+	x->n = n;
+	x->width = width;
+	if (rm_grow(&x->segment, &x->cap, n, sizeof(*x->segment)) < 0 ||
+	    rm_grow(&x->prompt, &x->cap_prompt, n, sizeof(*x->prompt)) < 0 ||
+	    rm_grow(&x->shift, &x->cap_shift, n * width,
+		    sizeof(*x->shift)) < 0 ||
+	    rm_grow(&x->grad, &x->cap_grad, n * width, sizeof(*x->grad)) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		x->segment[i] = RM_NO_PARENT;
+		x->prompt[i] = false;
+	}
+	if (n > 0) {
+		memset(x->shift, 0, n * width * sizeof(*x->shift));
+		memset(x->grad, 0, n * width * sizeof(*x->grad));
+	}
+	return 0;
+}
+
+void rm_inputs_fini(struct rm_inputs *x)
+{
+	free(x->segment);
+	free(x->prompt);
+	free(x->shift);
+	free(x->grad);
+	*x = (struct rm_inputs){0};
+}
+
+int rm_backbone_inputs(struct rm_backbone *b, const struct rm_batch *batch,
+		       struct rm_inputs *to)
+{
+	b->inputs = NULL;
+	return b->kind->inputs(b, batch, to);
+}
+
 int rm_backbone_ready(struct rm_backbone *b, enum rm_precision precision)
 {
 	return b->kind->ready ? b->kind->ready(b, precision) : 0;

@@ -38,6 +38,21 @@ struct rm_hidden {
 	rm_real *grad;		/* [n, dim] zeroed by forward */
 };
 
+/*
+ * Rows that a backbone looks up for a batch, before anything is added to them:
+ * the word embedding of each token (what Transformers calls inputs_embeds: in
+ * Gemma it has been scaled), of bag the row of each n-gram of a text.  What is added to them, and what
+ * the loss says of that.  Zero-initialise.
+ */
+struct rm_inputs {
+	size_t n, width;
+	size_t *segment;	/* [n] of the batch; RM_NO_PARENT: not read */
+	bool *prompt;		/* [n] of a prompt's token */
+	rm_real *shift;		/* [n, width] added to each */
+	rm_real *grad;		/* [n, width] set by backward */
+	size_t cap, cap_prompt, cap_shift, cap_grad;
+};
+
 struct rm_backbone {
 	const struct rm_backbone_kind *kind;
 	struct rm_params *params;	/* borrowed */
@@ -59,6 +74,12 @@ struct rm_backbone {
 	/* A transformer's rates in training, by site (family.h), borrowed;
 	 * NULL: none. */
 	const double *dropout;
+	/*
+	 * To be moved and differentiated by what it looks up; said before
+	 * rm_backbone_ready.
+	 */
+	bool wants_inputs;
+	struct rm_inputs *inputs;	/* of this batch, borrowed; NULL */
 	void *self;			/* the kind's own */
 	size_t cap_rows, cap_grad;	/* of hidden */
 };
@@ -87,6 +108,9 @@ struct rm_backbone_kind {
 	/* See rm_backbone_ready; NULL if there is nothing to prepare. */
 	int (*ready)(struct rm_backbone *b, enum rm_precision precision);
 	int (*forward)(struct rm_backbone *b, const struct rm_batch *batch);
+	/* See rm_backbone_inputs. */
+	int (*inputs)(struct rm_backbone *b, const struct rm_batch *batch,
+		      struct rm_inputs *to);
 	int (*backward)(struct rm_backbone *b, const struct rm_batch *batch);
 	void (*fini)(struct rm_backbone *b);
 };
@@ -148,6 +172,17 @@ struct rm_hidden *rm_backbone_forward(struct rm_backbone *b,
  * that of the last forward, with train set.
  */
 int rm_backbone_backward(struct rm_backbone *b, const struct rm_batch *batch);
+
+/*
+ * Which rows it looks up for a batch: all but shift and grad, which are
+ * zeros.  With these in b->inputs a forward reads rows plus shift, and the
+ * backward after one with train set gives grad.
+ */
+int rm_backbone_inputs(struct rm_backbone *b, const struct rm_batch *batch,
+		       struct rm_inputs *to);
+void rm_inputs_fini(struct rm_inputs *x);
+/* For kinds: n rows of that width, nobody's yet. */
+int rm_inputs_reserve(struct rm_inputs *x, size_t n, size_t width);
 
 /* For kinds: n hidden rows, with zeroed gradients when training; 0 / -1. */
 int rm_backbone_rows(struct rm_backbone *b, size_t n, bool train);

@@ -183,7 +183,9 @@ enum rm_purpose {
 	RM_RANDOM_SPLIT,	/* splits by key */
 	RM_RANDOM_BOOTSTRAP,	/* resamples */
 	RM_RANDOM_EXAMPLE,	/* generated examples */
-	RM_RANDOM_TEST
+	RM_RANDOM_TEST,
+	RM_RANDOM_ATTACK,	/* where an attack begins */
+	RM_RANDOM_PERTURB	/* of texts */
 };
 
 uint64_t rm_random(uint64_t seed, enum rm_purpose purpose, uint64_t step,

@@ -153,6 +153,8 @@ static int set_value(const struct rm_option *row, const char *value)
 		return set_choice(row, value);
 	case RM_OPTION_LIST:
 		return rm_strings_split(row->target, value);
+	case RM_OPTION_EACH:
+		return strings_add(row->target, value, strlen(value));
 	case RM_OPTION_END:
 	case RM_OPTION_GROUP:
 	default:
@@ -201,6 +203,7 @@ static void append_default(struct rm_buf *b, const struct rm_option *row)
 		break;
 	case RM_OPTION_FLAG:
 	case RM_OPTION_LIST:
+	case RM_OPTION_EACH:
 	case RM_OPTION_END:
 	case RM_OPTION_GROUP:
 	default:

@@ -34,7 +34,7 @@ enum {
 enum rm_option_kind {
 	RM_OPTION_END, RM_OPTION_FLAG, RM_OPTION_STRING, RM_OPTION_SIZE,
 	RM_OPTION_I64, RM_OPTION_DOUBLE, RM_OPTION_CHOICE, RM_OPTION_LIST,
-	RM_OPTION_GROUP
+	RM_OPTION_EACH, RM_OPTION_GROUP
 };
 
 /* A repeatable or comma-separated option collects its values here. */
@@ -66,6 +66,9 @@ struct rm_option {
 	{ RM_OPTION_STRING, letter, name, target, 0, 0, arg, help, NULL, NULL }
 #define RM_OPT_LIST(letter, name, target, arg, help) \
 	{ RM_OPTION_LIST, letter, name, target, 0, 0, arg, help, NULL, NULL }
+/* A repeatable one whose values may have commas: a struct rm_strings. */
+#define RM_OPT_EACH(letter, name, target, arg, help) \
+	{ RM_OPTION_EACH, letter, name, target, 0, 0, arg, help, NULL, NULL }
 #define RM_OPT_SIZE(letter, name, target, min, max, arg, help) \
 	{ RM_OPTION_SIZE, letter, name, target, min, max, arg, help, NULL, \
 	  NULL }

@@ -226,12 +226,62 @@ static const struct rm_metric_kind differences[RM_COMPARED] = {
 	  .sums = 2, .rows = brier_rows, .bootstrap = true },
 };
 
+static int side(double d)
+{
+	return (d > 0) - (d < 0);
+}
+
+/* Comparisons that change, of all of them, each weighing as its record. */
+static void change_rows(const struct rm_scores *s, size_t from, size_t to,
+			bool flip, double *out)
+{
+	size_t r, i;
+
+	for (r = from; r < to; r++, out += 2) {
+		double w = rm_scores_weight(s, r);
+		size_t end = rm_scores_comparison(s, r + 1);
+
+		out[0] = out[1] = 0;
+		for (i = rm_scores_comparison(s, r); i < end; i++) {
+			int a = side(s->d[i]), b = side(s->other->d[i]);
+
+			out[0] += flip ? a * b < 0 : (a == 0) != (b == 0);
+			out[1]++;
+		}
+		out[0] *= w;
+		out[1] *= w;
+	}
+}
+
+static int flip_rows(const struct rm_scores *s, size_t from, size_t to,
+		     double *out)
+{
+	change_rows(s, from, to, true, out);
+	return 0;
+}
+
+static int tie_rows(const struct rm_scores *s, size_t from, size_t to,
+		    double *out)
+{
+	change_rows(s, from, to, false, out);
+	return 0;
+}
+
+static const struct rm_metric_kind changes[RM_CHANGES] = {
+	{ "flip_rate", RM_SECTION_PAIRS, 4, RM_UNIT_SHARE,
+	  "another response is ahead", "comparisons in the opposite order",
+	  "all weights are 0",
+	  .sums = 2, .rows = flip_rows, .bootstrap = true },
+	{ "tie_rate", RM_SECTION_PAIRS, 5, RM_UNIT_SHARE,
+	  "a tie is made or broken", "comparisons that one of both ties",
+	  "all weights are 0",
+	  .sums = 2, .rows = tie_rows, .bootstrap = true },
+};
+
 /* 0 wrong, 1 tied, 2 right. */
 static int standing(const struct rm_scores *s, size_t i, int prefers)
 {
-	int ahead = (s->d[i] > 0) - (s->d[i] < 0);
-
-	return 1 + ahead * prefers;
+	return 1 + side(s->d[i]) * prefers;
 }
 
 static void count_discordant(const struct rm_scores *s, struct rm_compared *c)
@@ -257,10 +307,15 @@ int rm_compare(struct rm_scores *s, const struct rm_evaluation *e,
 	const struct rm_metric_kind *metrics[RM_COMPARED + 1] = {
 		&differences[0], &differences[1], &differences[2], NULL
 	};
+	const struct rm_metric_kind *change[RM_CHANGES + 1] = {
+		&changes[0], &changes[1], NULL
+	};
 	struct rm_evaluation mine = { metrics, e->bootstrap, e->seed };
+	struct rm_evaluation of_change = { change, e->bootstrap, e->seed };
 
 	*out = (struct rm_compared){ .better = 0 };
-	if (rm_evaluate(s, &mine, out->difference) < 0)
+	if (rm_evaluate(s, &mine, out->difference) < 0 ||
+	    rm_evaluate(s, &of_change, out->change) < 0)
 		return -1;
 	count_discordant(s, out);
 	out->mcnemar = rm_mcnemar(out->better, out->worse);

@@ -15,12 +15,18 @@
 
 #include "metric.h"
 
-enum { RM_COMPARED = 3 };
+enum { RM_COMPARED = 3, RM_CHANGES = 2 };
 
 struct rm_compared {
 	/* accuracy, log_loss and brier of the scores less those of the
 	 * other's; below 0 the latter two are better. */
 	struct rm_figure difference[RM_COMPARED];
+	/*
+	 * flip_rate: the share of comparisons whose rewards are in the
+	 * opposite order; tie_rate: that of those where only one of the two
+	 * ties.  Labels do not matter.
+	 */
+	struct rm_figure change[RM_CHANGES];
 	/* Comparisons that only one has right (a tie is less than right and
 	 * more than wrong), and the others. */
 	size_t better, worse, alike;

@@ -71,6 +71,7 @@ static int set_options(struct rm_encode *e,
 			       o->model_limit;
 	e->recipe.model_limit = !o->max_length && o->policy;
 	e->recipe.keep_text = o->keep_text;
+	e->recipe.perturb = o->perturb;
 	e->threads = o->text.threads ? o->text.threads : 1;
 	for (size_t i = 0; rm_encode_overlongs[i]; i++)
 		if (strcmp(rm_encode_overlongs[i], overlong) == 0) {
@@ -223,11 +224,15 @@ static void encode_group(const struct rm_encode *e,
 			 struct rm_encode_worker *w, struct payload *p)
 {
 	struct rm_encode_group x = { .recipe = &e->recipe, .g = g, .w = w };
-	int keep;
+	struct rm_text_group mine;
+	int keep = 0;
 
 	p->start = w->out.len;
 	rm_arena_reset(&w->arena);
-	keep = rm_encode_inputs(&x);
+	if (e->recipe.perturb)
+		keep = rm_encode_perturb(&x, &mine);
+	if (keep == 0)
+		keep = rm_encode_inputs(&x);
 	if (keep > 0) {
 		count(&x);
 		if (put_record(e, &x) < 0)
@@ -329,6 +334,7 @@ static void worker_fini(struct rm_encode_worker *w)
 	rm_buf_fini(&w->out);
 	rm_arena_fini(&w->arena);
 	rm_arena_fini(&w->scratch);
+	json_decref(w->messages);
 	free(w->ids);
 	free(w->ends);
 }

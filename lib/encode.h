@@ -16,6 +16,7 @@
 #ifndef RM_ENCODE_H
 #define RM_ENCODE_H
 
+#include "perturb.h"
 #include "stream.h"
 #include "text.h"
 #include "tokenizer.h"
@@ -54,6 +55,9 @@ struct rm_encode_options {
 	size_t model_limit;
 	const char *overlong;	/* left (or NULL), right, drop, error */
 	bool keep_text;
+	/* What is done to responses before all else, borrowed; NULL: nothing.
+	 * Ids and keys are those of the texts as they were. */
+	const struct rm_perturb *perturb;
 };
 
 /* Whether `template` may be this: a name, or a file that is there; 0 / -1. */

@@ -453,6 +453,17 @@ static int find_source(struct rm_encoder *e, const struct rm_batch *batch)
 	       rm_pool_forward(e, batch, tokens);
 }
 
+int rm_encoder_inputs(struct rm_encoder *e, const struct rm_batch *batch,
+		      struct rm_inputs *to)
+{
+	struct rm_batch view;
+
+	if (lay_out(e, batch) < 0)
+		return -1;
+	view = view_of(e, batch);
+	return rm_backbone_inputs(e->backbone, &view, to);
+}
+
 struct rm_hidden *rm_encoder_forward(struct rm_encoder *e,
 				     const struct rm_batch *batch)
 {

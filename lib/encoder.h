@@ -76,6 +76,12 @@ void rm_encoder_free(struct rm_encoder *e);
  */
 struct rm_hidden *rm_encoder_forward(struct rm_encoder *e,
 				     const struct rm_batch *batch);
+/*
+ * See rm_backbone_inputs, of the batch as the encoder shows it to the
+ * backbone; segments are those of this batch.
+ */
+int rm_encoder_inputs(struct rm_encoder *e, const struct rm_batch *batch,
+		      struct rm_inputs *to);
 /* Adds to the gradients of its parameters and of the backbone's. */
 int rm_encoder_backward(struct rm_encoder *e, const struct rm_batch *batch);
 

@@ -28,6 +28,7 @@ struct job {
 	rm_real *y;
 	bool tw;		/* w is [n, k], else [k, n] */
 	bool add;		/* to y, else in its place */
+	bool apart;		/* every tile is copied, and added whole */
 	size_t step;		/* rows of a tile from one of x to the next */
 	size_t per;		/* rows of x in a tile */
 	rm_real *space;		/* for tiles that are copied, one a thread */
@@ -70,7 +71,7 @@ static void do_tile(void *arg, size_t t)
 	size_t row = t * j->per, rows = RM_MIN(j->per, j->m - row);
 	size_t mine = j->many ? rm_thread_index() : 0;
 
-	if (rows == rm_gemm()->tile)
+	if (rows == rm_gemm()->tile && !j->apart)
 		tile_product(j, j->x + row * j->k, j->add ? 1 : 0,
 			     j->y + row * j->n);
 	else
@@ -85,9 +86,9 @@ static int rows_product(struct job *j)
 
 	j->per = tile / j->step;
 	size_t tiles = (j->m + j->per - 1) / j->per;
-	j->many = j->step > 1 && tiles > 1;
+	j->many = (j->step > 1 || j->apart) && tiles > 1;
 	size_t spaces = j->many ? rm_threads() : j->m % j->per != 0 ||
-		j->step > 1;
+		j->step > 1 || j->apart;
 	j->space = rm_calloc_aligned(spaces * tile, (j->k + j->n) *
 				     sizeof(*j->space));
 	if (!j->space)
@@ -109,11 +110,11 @@ int rm_gemm_nt(size_t m, size_t n, size_t k, const rm_real *x,
 }
 
 int rm_gemm_nn(size_t m, size_t n, size_t k, const rm_real *x,
-	       const rm_real *w, rm_real *y)
+	       const rm_real *w, rm_real *y, bool by_row)
 {
 	struct job j = {
 		.m = m, .n = n, .k = k, .x = x, .w = w, .y = y, .add = true,
-		.step = 1
+		.step = by_row ? rm_gemm()->align : 1, .apart = by_row
 	};
 
 	return rows_product(&j);

@@ -9,7 +9,7 @@
  * there.  Backends are drop-in files in lib/gemm/, one chosen at the first use.  Errors as in base.h.
  *
  *	rm_gemm_nt(T, O, I, x, w, y)	y = x w'
- *	rm_gemm_nn(T, I, O, dy, w, dx)			dx += dy w
+ *	rm_gemm_nn(T, I, O, dy, w, dx, false)		dx += dy w
  *	rm_gemm_tn(O, I, T, dy, O, x, I, dw, RM_FP32)	dw += dy' x
  */
 #ifndef RM_GEMM_H
@@ -42,9 +42,13 @@ const struct rm_gemm *rm_gemm(void);
 /* y[m, n] = x[m, k] w[n, k]'.  -1 on memory. */
 int rm_gemm_nt(size_t m, size_t n, size_t k, const rm_real *x,
 	       const rm_real *w, rm_real *y);
-/* y[m, n] += x[m, k] w[k, n]. */
+/*
+ * y[m, n] += x[m, k] w[k, n].  Where no gradient is summed over rows, a row
+ * can be asked to have the same bits wherever it stands (by_row); else it is
+ * for any number of threads that bits are the same, and this is faster.
+ */
 int rm_gemm_nn(size_t m, size_t n, size_t k, const rm_real *x,
-	       const rm_real *w, rm_real *y);
+	       const rm_real *w, rm_real *y, bool by_row);
 
 /* What products are computed in; sums are in fp32. */
 enum rm_precision {

@@ -107,6 +107,12 @@ struct rm_scorer;
  */
 struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
 				const char *field, const char *by);
+/*
+ * Before the first record: the rewards of that name in field `attack`, which
+ * must be there; NULL: those of the field.  Probabilities are then sigmoids:
+ * what a field prob says is of other rewards, or of one more thing.
+ */
+int rm_scorer_take_attack(struct rm_scorer *s, const char *name);
 /* Before the first record: keep ids and keys (field id is then needed). */
 int rm_scorer_keep_ids(struct rm_scorer *s);
 /* The message names the field; the caller adds file and record. */
@@ -215,6 +221,12 @@ struct rm_metric_kind {
 const struct rm_metric_kind *const *rm_metrics(void);
 /* The one of that name, or NULL and a message that lists them. */
 const struct rm_metric_kind *rm_metric_find(const char *name);
+
+/* Whether data of several prompts give this metric an interval. */
+static inline bool rm_metric_has_interval(const struct rm_metric_kind *m)
+{
+	return m->estimate || m->slope || (m->rows && !m->value);
+}
 
 struct rm_figure {
 	const struct rm_metric_kind *metric;

@@ -71,7 +71,8 @@ int rm_linear_backward(rm_real *dx, rm_real *dw, rm_real *db,
 		few_backward(dx, dw, dy, x, w, T, I, O);
 		return 0;
 	}
-	if (dx && rm_gemm_nn(T, I, O, dy, w, dx) < 0)
+	/* Without gradients of weights, those of rows are all there is. */
+	if (dx && rm_gemm_nn(T, I, O, dy, w, dx, !dw) < 0)
 		return -1;
 	return dw ? rm_gemm_tn(O, I, T, dy, O, x, I, dw, RM_FP32) : 0;
 }

@@ -8,11 +8,11 @@ const char *const rm_ties_names[] = { "half", "wrong", "right", NULL };
 static void (*const renderers[])(const struct rm_report *,
 				 struct rm_buf *) = {
 	rm_report_text, rm_report_json, rm_report_tsv, rm_report_html,
-	rm_report_prometheus
+	rm_report_prometheus, rm_report_rewardbench
 };
 
 const char *const rm_report_formats[] = {
-	"text", "json", "tsv", "html", "prometheus", NULL
+	"text", "json", "tsv", "html", "prometheus", "rewardbench", NULL
 };
 
 int rm_report_render(const struct rm_report *r, const char *format,

@@ -14,6 +14,8 @@
 
 #include "compare.h"
 #include "drift.h"
+#include "robust.h"
+#include "suite.h"
 
 /* Where a picture stands: with a section of figures, or with a part. */
 enum rm_place {
@@ -21,6 +23,7 @@ enum rm_place {
 	RM_PLACE_CALIBRATION = RM_SECTION_CALIBRATION,
 	RM_PLACE_BIAS = RM_SECTION_BIAS,
 	RM_PLACE_PARTS,			/* the values of --by */
+	RM_PLACE_ATTACK,
 	RM_PLACE_TRAINING
 };
 
@@ -59,6 +62,14 @@ struct rm_report {
 	/* What has changed since an older stream, or NULL. */
 	const struct rm_drift *drift;
 	const char *baseline;		/* what was read for it */
+	/* What the same figures are on other data, or NULL. */
+	const struct rm_ood *ood;
+	const char *ood_input;		/* what was read for it */
+	/* Rewards under attack, a row a value of eps; NULL: none. */
+	const struct rm_attacks *attacks;
+	/* The table of a published benchmark, or NULL. */
+	const struct rm_suite_figures *suite;
+	const char *chat_template;	/* what texts went through, or NULL */
 	/*
 	 * Smallest differences of accuracy that could be seen: from a fixed
 	 * value, of two models judged apart; that of `against` stands there.

@@ -169,6 +169,7 @@ static json_t *names_from_text(const char *text)
 
 static json_t *value_from_text(const struct rm_key *key, const char *text)
 {
+	json_t *v;
 	size_t n;
 	double x;
 
@@ -190,6 +191,9 @@ static json_t *value_from_text(const struct rm_key *key, const char *text)
 		return numbers_from_text(key, text);
 	case RM_KEY_TYPE_NAMES:
 		return names_from_text(text);
+	case RM_KEY_TYPE_TEXT:
+		v = json_string(text);
+		return v ? v : rm_fail_null("no UTF-8");
 	case RM_KEY_TYPE_END:
 		break;
 	}
@@ -270,6 +274,7 @@ static int value_into(const struct rm_key *key, const json_t *v,
 		      unsigned char *options)
 {
 	void *to = options + key->offset;
+	const char *text;
 	bool flag;
 	size_t n;
 	double x;
@@ -310,6 +315,14 @@ static int value_into(const struct rm_key *key, const json_t *v,
 		return numbers_into(key, v, to);
 	case RM_KEY_TYPE_NAMES:
 		return names_into(key, v, to);
+	case RM_KEY_TYPE_TEXT:
+		text = json_string_value(v);
+		if (!text)
+			return wrong_type(key, "a text");
+		if (strlen(text) != json_string_length(v))
+			return rm_fail("%s has a NUL", key->name);
+		memcpy(to, &text, sizeof(text));
+		return 0;
 	case RM_KEY_TYPE_END:
 		break;
 	}
@@ -344,9 +357,20 @@ static int set_defaults(const char *what, const struct rm_spec *spec,
 	return 0;
 }
 
+/* Whether one of the kind's keys and = stand there. */
+static bool begins_key(const struct rm_spec *spec, const char *text)
+{
+	size_t n = strcspn(text, "=");
+
+	for (const struct rm_key *k = keys_of(spec); text[n] && k->type; k++)
+		if (strlen(k->name) == n && strncmp(k->name, text, n) == 0)
+			return true;
+	return false;
+}
+
 /*
- * Where a pair ends: a comma, but for one in a list of names, which goes on
- * up to the next key.
+ * Where a pair ends: a comma, but for one in a list of names or a text, which
+ * go on up to the next key.
  */
 static char *end_of_pair(const struct rm_spec *spec, char *pair)
 {
@@ -354,10 +378,13 @@ static char *end_of_pair(const struct rm_spec *spec, char *pair)
 	size_t n = strcspn(pair, "=");
 
 	for (const struct rm_key *k = keys_of(spec); k->type; k++) {
-		if (k->type != RM_KEY_TYPE_NAMES || strlen(k->name) != n ||
-		    strncmp(k->name, pair, n) != 0)
+		if (strlen(k->name) != n || strncmp(k->name, pair, n) != 0)
 			continue;
-		while (comma && comma[1 + strcspn(comma + 1, ",=")] != '=')
+		while (comma && k->type == RM_KEY_TYPE_NAMES &&
+		       comma[1 + strcspn(comma + 1, ",=")] != '=')
+			comma = strchr(comma + 1, ',');
+		while (comma && k->type == RM_KEY_TYPE_TEXT &&
+		       !begins_key(spec, comma + 1))
 			comma = strchr(comma + 1, ',');
 	}
 	return comma;
@@ -438,6 +465,9 @@ static int fill_defaults(const struct rm_spec *spec, unsigned char *options)
 		json_decref(v);
 		if (rc < 0)
 			return -1;
+		if (k->type == RM_KEY_TYPE_TEXT)
+			memcpy(options + k->offset, &k->fallback,
+			       sizeof(k->fallback));
 	}
 	return 0;
 }
@@ -491,6 +521,9 @@ static void list_range(struct rm_buf *out, const struct rm_key *key)
 		break;
 	case RM_KEY_TYPE_NAMES:
 		rm_buf_puts(out, "A,B,...");
+		break;
+	case RM_KEY_TYPE_TEXT:
+		rm_buf_puts(out, "any text");
 		break;
 	case RM_KEY_TYPE_END:
 		break;

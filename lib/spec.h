@@ -24,7 +24,7 @@
 enum rm_key_type {
 	RM_KEY_TYPE_END, RM_KEY_TYPE_FLAG, RM_KEY_TYPE_SIZE,
 	RM_KEY_TYPE_DOUBLE, RM_KEY_TYPE_CHOICE, RM_KEY_TYPE_LIST,
-	RM_KEY_TYPE_NAMES
+	RM_KEY_TYPE_NAMES, RM_KEY_TYPE_TEXT
 };
 
 /* The value of a key that lists numbers, "1/.5/2" when typed: at least one. */
@@ -45,7 +45,8 @@ struct rm_names {
 /*
  * One key.  `offset` is the place of its value in the kind's struct of
  * options: bool, size_t, double, size_t (the index into choices), struct
- * rm_numbers, or struct rm_names.
+ * rm_numbers, struct rm_names, or const char *: any text, which goes up to
+ * the next ",KEY=" when typed and lives as long as the object it came from.
  */
 struct rm_key {
 	enum rm_key_type type;
@@ -79,6 +80,9 @@ struct rm_key {
 	  fallback, help, NULL, NULL }
 #define RM_KEY_NAMES_LIST(name, type, member, fallback, help) \
 	{ RM_KEY_TYPE_NAMES, name, offsetof(type, member), 0, 0, fallback, \
+	  help, NULL, NULL }
+#define RM_KEY_TEXT(name, type, member, fallback, help) \
+	{ RM_KEY_TYPE_TEXT, name, offsetof(type, member), 0, 0, fallback, \
 	  help, NULL, NULL }
 #define RM_KEY_END \
 	{ RM_KEY_TYPE_END, NULL, 0, 0, 0, NULL, NULL, NULL, NULL }

@@ -12,8 +12,8 @@
 
 static struct {
 	struct rm_strings metrics;
-	const char *field, *by, *ties, *format, *against, *baseline, *output;
-	const char *plot, *log;
+	const char *field, *by, *ties, *format, *against, *baseline, *ood,
+		*suite, *output, *plot, *log;
 	size_t bootstrap, threads, max_record;
 	int64_t seed;
 	struct rm_drift_limits limits;
@@ -38,6 +38,11 @@ static const struct rm_option options[] = {
 		      "also the difference from FILE's scores of the same"),
 	RM_OPT_STRING(0, "baseline", &o.baseline, "FILE",
 		      "also the drift of rewards and lengths since FILE"),
+	RM_OPT_STRING(0, "ood", &o.ood, "FILE",
+		      "also the gap to FILE's figures, of other data"),
+	RM_OPT_STRING(0, "suite", &o.suite, "NAME",
+		      "also the table of a published benchmark: auto, "
+		      "rewardbench, rewardbench2, rm-bench, judgebench"),
 	RM_OPT_DOUBLE(0, "max-psi", &o.limits.psi, 0, HUGE_VAL, "X",
 		      "exit 3 where a stability index exceeds X"),
 	RM_OPT_DOUBLE(0, "max-ks", &o.limits.ks, 0, HUGE_VAL, "X",
@@ -128,8 +133,31 @@ static enum rm_ties chosen_ties(void)
 
 /* ---- reading ---- */
 
+/* What a stream holds beside rewards; each NULL where it is not read. */
+struct beside {
+	struct rm_beside *head;		/* what its head said */
+	struct rm_attacks_reader *attacks;
+	struct rm_suite *suite;
+};
+
+static int add_beside(const struct beside *b, const struct rm_record *rec)
+{
+	if (b->head && rm_beside_add(b->head, rec) < 0)
+		return -1;
+	if (b->attacks && rm_attacks_add(b->attacks, rec) < 0)
+		return -1;
+	return b->suite ? rm_suite_add(b->suite, rec) : 0;
+}
+
+static void fini_beside(struct beside *b)
+{
+	rm_beside_free(b->head);
+	rm_attacks_free(b->attacks);
+	rm_suite_free(b->suite);
+}
+
 static int read_all(struct rm_reader *in, struct rm_scorer *scorer,
-		    struct rm_beside *beside)
+		    const struct beside *beside)
 {
 	const struct rm_record *rec;
 	struct rm_progress progress;
@@ -139,7 +167,7 @@ static int read_all(struct rm_reader *in, struct rm_scorer *scorer,
 	rm_progress_start(&progress, &tool, "records", 0, o.quiet);
 	while ((got = rm_reader_next(in, &rec)) > 0) {
 		if (rm_scorer_add(scorer, rec) < 0 ||
-		    (beside && rm_beside_add(beside, rec) < 0)) {
+		    (beside && add_beside(beside, rec) < 0)) {
 			got = rm_reader_wrap(in);
 			break;
 		}
@@ -150,10 +178,23 @@ static int read_all(struct rm_reader *in, struct rm_scorer *scorer,
 	return got;
 }
 
-/* It stands beside the field reward, and is no metric to be chosen. */
-static bool wants_beside(void)
+/* What stands beside the field reward is no metric to be chosen. */
+static int open_beside(struct beside *b, const struct rm_header *h)
 {
-	return o.metrics.n == 0 && strcmp(o.field, "reward") == 0;
+	if (o.suite) {
+		b->suite = rm_suite_new(&h->schema, h->pairs, o.suite);
+		if (!b->suite)
+			return -1;
+	}
+	if (o.metrics.n > 0 || strcmp(o.field, "reward") != 0)
+		return 0;
+	b->head = rm_beside_new(&h->schema);
+	if (!b->head)
+		return -1;
+	if (rm_schema_find(&h->schema, "attack") < 0)
+		return 0;
+	b->attacks = rm_attacks_new(&h->schema, h->pairs);
+	return b->attacks ? 0 : -1;
 }
 
 /* Nothing to compare, or nothing that a reward said. */
@@ -189,16 +230,15 @@ static const char *find_by(const struct rm_reader *in)
  * NULL.
  */
 static struct rm_scores *read_scores(struct rm_reader *in, const char *by,
-				     bool ids, struct rm_beside **beside)
+				     bool ids, struct beside *beside)
 {
 	const struct rm_header *h = rm_reader_header(in);
 	struct rm_scores *scores = NULL;
 	struct rm_scorer *scorer;
 
-	if (beside && wants_beside()) {
-		*beside = rm_beside_new(&h->schema);
-		if (!*beside)
-			return NULL;
+	if (beside && open_beside(beside, h) < 0) {
+		rm_wrap("%s", rm_reader_name(in));
+		return NULL;
 	}
 	scorer = rm_scorer_new(&h->schema, h->pairs, o.field, by);
 	if (scorer && ids && rm_scorer_keep_ids(scorer) < 0) {
@@ -206,7 +246,7 @@ static struct rm_scores *read_scores(struct rm_reader *in, const char *by,
 		rm_scorer_free(scorer);
 		return NULL;
 	}
-	if (scorer && read_all(in, scorer, beside ? *beside : NULL) == 0)
+	if (scorer && read_all(in, scorer, beside) == 0)
 		scores = rm_scorer_finish(scorer);
 	rm_scorer_free(scorer);
 	if (scores && check_scores(scores, rm_reader_name(in)) < 0) {
@@ -252,16 +292,22 @@ static struct rm_scores *read_file(const char *name, bool ids)
 
 /* What else was asked for; the names are for messages and the report. */
 struct others {
-	struct rm_scores *against, *baseline;
-	struct rm_buf against_name, baseline_name;
+	struct rm_scores *against, *baseline, *ood;
+	struct rm_buf against_name, baseline_name, ood_name;
 	struct rm_compared compared;
 	struct rm_drift drift;
+	struct rm_ood gaps;
+	struct rm_attacks attacks;
+	struct rm_suite_figures suite;
 };
 
 static void fini_others(struct others *x)
 {
 	rm_scores_free(x->against);
 	rm_scores_free(x->baseline);
+	rm_scores_free(x->ood);
+	rm_ood_fini(&x->gaps);
+	rm_buf_fini(&x->ood_name);
 	rm_buf_fini(&x->against_name);
 	rm_buf_fini(&x->baseline_name);
 }
@@ -284,6 +330,13 @@ static int read_others(struct others *x, struct rm_scores *s,
 		x->baseline = other ? read_file(o.baseline, false) : NULL;
 		if (!x->baseline)
 			return -1;
+	}
+	if (o.ood) {
+		other = join_paths(&x->ood_name, &o.ood, 1);
+		x->ood = other ? read_file(o.ood, false) : NULL;
+		if (!x->ood)
+			return -1;
+		x->ood->ties = s->ties;
 	}
 	return 0;
 }
@@ -388,6 +441,12 @@ static int compare(struct rm_scores *s, const struct rm_evaluation *e,
 			return -1;
 		r->drift = &x->drift;
 	}
+	if (x->ood) {
+		if (rm_ood_find(r->figures, r->metrics, x->ood,
+				&x->gaps) < 0)
+			return rm_wrap("%s", r->ood_input);
+		r->ood = &x->gaps;
+	}
 	return o.min_detectable ? find_detectable(s, r) : 0;
 }
 
@@ -464,16 +523,52 @@ static int draw(const struct rm_scores *s, struct rm_report *r,
 	return status;
 }
 
+/* How a stream came to be attacked: the last that says so. */
+static const json_t *find_attack(const json_t *history)
+{
+	size_t i = json_array_size(history);
+
+	while (i-- > 0) {
+		const json_t *step = json_array_get(history, i);
+		const json_t *spec = json_object_get(step, "attack");
+
+		if (json_is_object(spec))
+			return spec;
+	}
+	return NULL;
+}
+
+static int finish_beside(struct beside *b, const struct rm_evaluation *e,
+			 struct others *x, struct rm_report *r)
+{
+	const json_t *spec = x->attacks.spec;
+
+	if (b->head && rm_beside_finish(b->head, &r->beside) < 0)
+		return -1;
+	if (b->suite) {
+		if (rm_suite_finish(b->suite, &x->suite) < 0)
+			return rm_wrap("%s", r->input);
+		r->suite = &x->suite;
+	}
+	if (!b->attacks)
+		return 0;
+	if (rm_attacks_finish(b->attacks, r->ties, e, &x->attacks) < 0)
+		return -1;
+	x->attacks.spec = spec;
+	r->attacks = &x->attacks;
+	return 0;
+}
+
 static int report(struct rm_output *out, struct rm_scores *s,
 		  const struct rm_evaluation *e, struct rm_report *r,
-		  struct others *x, struct rm_beside *beside)
+		  struct others *x, struct beside *beside)
 {
 	struct rm_plots plots = {0};
 	struct rm_buf text = {0};
 	int status = evaluate(s, e, r);
 
-	if (status == 0 && beside)
-		status = rm_beside_finish(beside, &r->beside);
+	if (status == 0)
+		status = finish_beside(beside, e, x, r);
 	if (status == 0)
 		status = compare(s, e, x, r);
 	if (status == 0)
@@ -494,23 +589,26 @@ static int report(struct rm_output *out, struct rm_scores *s,
 
 static int report_all(struct rm_output *out, struct rm_scores *s,
 		      const struct rm_evaluation *e, const char *input,
-		      const char *by, const json_t *history,
-		      struct rm_beside *beside)
+		      const char *by, const struct rm_header *h,
+		      struct beside *beside)
 {
-	struct others x = {0};
+	struct others x = { .attacks.spec = find_attack(h->history) };
 	struct rm_report r = {
 		.input = input, .n = s->n, .records = s->records,
 		.responses = s->responses, .clusters = s->clusters,
 		.keyed = s->keyed, .grouped = s->comparison != NULL,
 		.calibrated = s->prob != NULL, .ties = s->ties,
 		.bootstrap = e->bootstrap, .length_unit = s->length_unit,
-		.by = by, .history = history
+		.by = by, .history = o.no_history ? NULL : h->history,
+		.chat_template = json_string_value(
+			json_object_get(h->policy, "template"))
 	};
 	int status = RM_EXIT_FAIL;
 
 	if (read_others(&x, s, input) == 0) {
 		r.other = rm_buf_text(&x.against_name);
 		r.baseline = rm_buf_text(&x.baseline_name);
+		r.ood_input = rm_buf_text(&x.ood_name);
 		status = report(out, s, e, &r, &x, beside);
 	}
 	fini_others(&x);
@@ -527,7 +625,7 @@ static int eval(struct rm_output *out, const struct rm_metric_kind **metrics,
 	struct rm_evaluation e = { metrics, o.bootstrap, (uint64_t)o.seed };
 	struct rm_reader *in = rm_reader_open(argv + first, n, &ro);
 	struct rm_scores *scores = NULL;
-	struct rm_beside *beside = NULL;
+	struct beside beside = {0};
 	struct rm_header h = {0};
 	struct rm_buf title = {0};
 	const char *by = in ? find_by(in) : NULL, *input;
@@ -544,11 +642,10 @@ static int eval(struct rm_output *out, const struct rm_metric_kind **metrics,
 				   n);
 		if (input)
 			status = report_all(out, scores, &e, input, by,
-					    o.no_history ? NULL : h.history,
-					    beside);
+					    &h, &beside);
 	}
 	rm_scores_free(scores);
-	rm_beside_free(beside);
+	fini_beside(&beside);
 	rm_reader_close(in);
 	rm_header_fini(&h);
 	rm_buf_fini(&title);
@@ -562,6 +659,19 @@ static void check_limits(void)
 			     isnan(o.limits.shift)))
 		rm_cli_usage(&tool, "--max-psi, --max-ks and --max-shift are "
 			     "of --baseline");
+}
+
+/* RewardBench's results are of its records. */
+static void check_suite(void)
+{
+	const char *const *name = rm_suite_names();
+
+	if (!o.suite && strcmp(o.format, "rewardbench") == 0)
+		o.suite = "auto";
+	while (o.suite && *name && strcmp(*name, o.suite) != 0)
+		name++;
+	if (o.suite && !*name)
+		rm_cli_usage(&tool, "--suite: no benchmark \"%s\"", o.suite);
 }
 
 static void check_pictures(void)
@@ -583,6 +693,7 @@ int main(int argc, char **argv)
 	first = rm_cli_parse(&tool, argc, argv);
 	check_limits();
 	check_pictures();
+	check_suite();
 	list = o.metrics.n == 1 && !strcmp(o.metrics.item[0], "list");
 	if (!list) {
 		rm_cli_need_input(&tool, argc, first);

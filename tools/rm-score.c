@@ -1,4 +1,5 @@
 /* rm-score: rewards of a model for every response of a stream. */
+#include "attack.h"
 #include "calib.h"
 #include "cli.h"
 #include "encode.h"
@@ -11,7 +12,7 @@
 #include <string.h>
 
 static struct {
-	const char *model, *field, *output, *label, *precision;
+	const char *model, *field, *output, *label, *precision, *attack;
 	bool prob, rank, keep_ids, force, no_history, quiet;
 	size_t best, batch, threads, max_record;
 } o = {
@@ -31,6 +32,9 @@ static const struct rm_option options[] = {
 		    "add reward_rank, 0 for the highest reward"),
 	RM_OPT_SIZE(0, "best", &o.best, 0, 1e9, "N",
 		    "keep the N best responses, best first; 0: all as is"),
+	RM_OPT_STRING(0, "attack", &o.attack, "NAME:KEYS",
+		      "also the rewards under an attack on the inputs, as "
+		      "fgsm:eps=0.01/0.02; \"list\" explains all"),
 	RM_OPT_FLAG(0, "keep-ids", &o.keep_ids,
 		    "keep the token ids (prompt, responses)"),
 	RM_OPT_STRING(0, "label", &o.label, "NAME",
@@ -72,6 +76,9 @@ struct scorer {
 	struct rm_model *model;
 	size_t column;			/* of the scores: the reward */
 	bool sd, objectives;		/* what the head has beside it */
+	struct rm_attack *attack;	/* NULL: none */
+	json_t *attack_config;
+	const double *attacked;		/* [eps][leaves] of what waits */
 	struct rm_calib *calib;		/* for --prob; NULL: the sigmoid */
 	const struct rm_schema *schema;	/* of the input */
 	int prompt, responses;
@@ -103,7 +110,7 @@ struct scorer {
 
 /* ---- the fields that come out ---- */
 
-enum { MOST_NEW = 5 };
+enum { MOST_NEW = 6 };
 
 /* The fields that are added, in their order; how many. */
 static size_t new_fields(const struct scorer *s, const char *name[MOST_NEW])
@@ -115,6 +122,8 @@ static size_t new_fields(const struct scorer *s, const char *name[MOST_NEW])
 		name[n++] = "reward_sd";
 	if (s->objectives)
 		name[n++] = "objectives";
+	if (o.attack)
+		name[n++] = "attack";
 	if (o.prob)
 		name[n++] = "prob";
 	if (o.rank)
@@ -132,7 +141,8 @@ static bool is_dropped(const struct scorer *s, size_t f)
 	size_t n = new_fields(s, new);
 
 	if (strcmp(o.field, "reward") == 0 &&
-	    (strcmp(name, "reward_sd") == 0 || strcmp(name, "objectives") == 0))
+	    (strcmp(name, "reward_sd") == 0 ||
+	     strcmp(name, "objectives") == 0 || strcmp(name, "attack") == 0))
 		return true;
 	if (!o.keep_ids && ((int)f == s->prompt || (int)f == s->responses))
 		return true;
@@ -184,14 +194,18 @@ static int choose_fields(struct scorer *s, const char *in)
 static int add_history(struct scorer *s, int argc, char **argv)
 {
 	struct rm_fingerprint fp = rm_model_fingerprint(s->model);
-	json_t *history = s->header.history;
+	json_t *history = s->header.history, *step;
 
 	if (o.no_history)
 		return 0;
 	if (rm_header_add_history(&s->header, tool.name, argc, argv, -1) < 0)
 		return -1;
-	return json_object_set_new(json_array_get(history,
-		json_array_size(history) - 1), "model", json_string(fp.hex));
+	step = json_array_get(history, json_array_size(history) - 1);
+	if (json_object_set_new(step, "model", json_string(fp.hex)) < 0 ||
+	    (s->attack &&
+	     json_object_set(step, "attack", s->attack_config) < 0))
+		return rm_fail("out of memory");
+	return 0;
 }
 
 /* From the input's header and the model to the output's header. */
@@ -211,6 +225,9 @@ static int set_up(struct scorer *s, const struct rm_header *h,
 	    rm_header_copy(&s->header, h) < 0 ||
 	    choose_fields(s, in) < 0)
 		return -1;
+	if (s->attack &&
+	    rm_attack_labels(s->attack, s->schema, h->pairs) < 0)
+		return rm_wrap("%s", in);
 	if (o.best)
 		s->header.pairs = false;
 	return add_history(s, argc, argv);
@@ -299,8 +316,29 @@ static void put_objectives(struct scorer *s, double *scratch, size_t n)
 	}
 }
 
+/* Rewards under attack, by eps; `first` is the record's first leaf. */
+static void put_attacked(struct scorer *s, size_t first, double *scratch,
+			 size_t n)
+{
+	const struct rm_numbers *eps = rm_attack_eps(s->attack);
+	size_t leaves = s->batch.n_leaves;
+	char name[32];
+
+	rm_put_map(&s->payload, eps->n);
+	for (size_t e = 0; e < eps->n; e++) {
+		const double *from = s->attacked + e * leaves + first;
+
+		rm_format_double(eps->x[e], name);
+		rm_put_str(&s->payload, name, strlen(name));
+		for (size_t i = 0; i < n; i++)
+			scratch[i] = from[s->order[i]];
+		rm_put_f64s(&s->payload, scratch, n);
+	}
+}
+
 /* What of the scores is no reward, for responses in s->order. */
-static void put_beside(struct scorer *s, double *scratch, size_t n)
+static void put_beside(struct scorer *s, size_t first, double *scratch,
+		       size_t n)
 {
 	for (size_t i = 0; !o.best && i < n; i++)
 		s->order[i] = i;
@@ -308,10 +346,13 @@ static void put_beside(struct scorer *s, double *scratch, size_t n)
 		put_sd(s, scratch, n);
 	if (s->objectives)
 		put_objectives(s, scratch, n);
+	if (s->attack)
+		put_attacked(s, first, scratch, n);
 }
 
 /* The record with its rewards as a payload. */
-static void build(struct scorer *s, const struct rm_record *rec)
+static void build(struct scorer *s, const struct rm_record *rec,
+		  size_t first)
 {
 	size_t n = o.best ? RM_MIN(o.best, rec->k) : rec->k;
 	double *reward = s->reward, *scratch = reward + rec->k;
@@ -329,7 +370,7 @@ static void build(struct scorer *s, const struct rm_record *rec)
 		reward += rec->k;
 	}
 	rm_put_f64s(&s->payload, reward, n);
-	put_beside(s, scratch, n);
+	put_beside(s, first, scratch, n);
 	if (o.prob && n == 2)
 		rm_put_f64(&s->payload, probability(s, reward));
 	else if (o.prob)
@@ -377,7 +418,7 @@ static int write_one(struct scorer *s, const struct waiting *w,
 	s->scores = scores + w->first_leaf * K;
 	for (size_t i = 0; i < s->rec.k; i++)
 		s->reward[i] = (double)s->scores[i * K + s->column];
-	build(s, &s->rec);
+	build(s, &s->rec, w->first_leaf);
 	return s->writer ? rm_writer_write(s->writer, &s->payload) :
 			   write_line(s);
 }
@@ -389,7 +430,11 @@ static int score_waiting(struct scorer *s)
 
 	if (s->n_waiting == 0)
 		return 0;
-	scores = rm_model_forward(s->model, &s->batch);
+	/* First, as it leaves its own scores behind. */
+	if (s->attack)
+		s->attacked = rm_attack_run(s->attack, &s->batch);
+	scores = s->attack && !s->attacked ? NULL :
+		rm_model_forward(s->model, &s->batch);
 	if (!scores)
 		return rm_wrap("records %zu to %zu", s->done + 1,
 			       s->done + s->n_waiting);
@@ -400,6 +445,8 @@ static int score_waiting(struct scorer *s)
 	s->done += s->n_waiting;
 	s->n_waiting = 0;
 	rm_batch_clear(&s->batch);
+	if (s->attack)
+		rm_attack_clear(s->attack);
 	rm_arena_reset(&s->arena);
 	rm_progress_update(&s->progress, (double)s->done, NULL);
 	return 0;
@@ -427,6 +474,17 @@ static int copy_payload(struct scorer *s, struct rm_slice *to,
 	return 0;
 }
 
+static int add_to_batch(struct scorer *s, const struct rm_record *rec)
+{
+	struct rm_slice prompt = rm_record_bytes(rec, s->prompt);
+
+	if (s->attack)
+		return rm_attack_add(s->attack, &s->batch, rec, prompt,
+				     s->response);
+	return rm_batch_add(&s->batch, prompt, s->response, rec->k,
+			    s->model->prompt);
+}
+
 static int take(struct scorer *s, const struct rm_record *rec)
 {
 	struct waiting *w;
@@ -442,8 +500,7 @@ static int take(struct scorer *s, const struct rm_record *rec)
 	w->first_leaf = s->batch.n_leaves;
 	rm_record_elements(rec, s->responses, s->response);
 	if (copy_payload(s, &w->payload, rec) < 0 ||
-	    rm_batch_add(&s->batch, rm_record_bytes(rec, s->prompt),
-			 s->response, rec->k, s->model->prompt) < 0)
+	    add_to_batch(s, rec) < 0)
 		return -1;
 	s->n_waiting++;
 	return 0;
@@ -588,10 +645,24 @@ static int choose_label(struct scorer *s)
 	return -1;
 }
 
+static int set_attack(struct scorer *s)
+{
+	if (!s->attack_config)
+		return 0;
+	s->attack = rm_attack_new(s->attack_config, s->model, s->column);
+	return s->attack ? 0 : -1;
+}
+
+/* A batch that an attack goes back through keeps what all layers made. */
+static size_t usual_batch(const struct scorer *s)
+{
+	return !s->model->config ? 65536 : s->attack ? 2048 : 8192;
+}
+
 static int load_model(struct scorer *s)
 {
 	s->model = rm_model_load(o.model, NULL);
-	if (!s->model || choose_label(s) < 0 ||
+	if (!s->model || choose_label(s) < 0 || set_attack(s) < 0 ||
 	    rm_model_ready(s->model, rm_cli_precision(o.precision)) < 0)
 		return -1;
 	/* They are of the field reward. */
@@ -600,7 +671,7 @@ static int load_model(struct scorer *s)
 		s->objectives = s->model->head->names != NULL;
 	}
 	if (o.batch == 0)
-		o.batch = s->model->config ? 8192 : 65536;
+		o.batch = usual_batch(s);
 	if (!o.prob || json_is_null(s->model->calibration))
 		return 0;
 	s->calib = rm_calib_from_json(s->model->calibration);
@@ -649,6 +720,8 @@ static void fini(struct scorer *s)
 	rm_batch_fini(&s->batch);
 	rm_buf_fini(&s->payload);
 	rm_buf_fini(&s->json);
+	rm_attack_free(s->attack);
+	json_decref(s->attack_config);
 	rm_calib_free(s->calib);
 	rm_model_free(s->model);
 	free(s->keep);
@@ -659,12 +732,41 @@ static void fini(struct scorer *s)
 	free(s->rank);
 }
 
+static int list_attacks(struct scorer *s)
+{
+	struct rm_buf text = {0};
+	int status = -1;
+
+	rm_attack_list(&text);
+	s->out = rm_output_open(o.output);
+	if (s->out && !text.failed)
+		status = rm_output_write(s->out, text.data, text.len);
+	rm_buf_fini(&text);
+	return status;
+}
+
+static void parse_attack(struct scorer *s)
+{
+	s->attack_config = rm_attack_parse(o.attack);
+	if (!s->attack_config)
+		rm_cli_usage(&tool, "--attack: %s", rm_error());
+	if (strcmp(o.field, "reward") != 0)
+		rm_cli_usage(&tool, "--attack goes with the field reward, "
+			     "not with --field %s", o.field);
+}
+
 int main(int argc, char **argv)
 {
 	struct scorer s = {0};
 	int first, status;
 
 	first = rm_cli_parse(&tool, argc, argv);
+	if (o.attack && strcmp(o.attack, "list") == 0) {
+		status = list_attacks(&s);
+		return rm_cli_end(&tool, s.out, status == 0);
+	}
+	if (o.attack)
+		parse_attack(&s);
 	if (!o.model)
 		rm_cli_usage(&tool, "-m MODEL is needed");
 	rm_cli_need_input(&tool, argc, first);

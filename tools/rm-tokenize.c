@@ -14,7 +14,7 @@ static struct {
 		*template_vars, *template_date, *learn_as, *special_tokens,
 		*eos;
 	struct rm_strings prompt, chosen, rejected, responses, score, rank,
-		attributes, votes, subset, teacher, per_response;
+		attributes, votes, subset, teacher, per_response, perturb;
 	size_t max_length, learn, min_count, threads;
 	bool keep_text, skip_bad, replace, cased, quiet, no_history;
 } o = { .format = "auto", .learn_as = "bpe", .min_count = 2, .threads = 1 };
@@ -87,6 +87,9 @@ static const struct rm_option options[] = {
 	RM_OPT_CHOICE(0, "overlong", &o.overlong, "WHAT",
 		      "what to do with longer ones, left unless the model "
 		      "says otherwise", rm_encode_overlongs),
+	RM_OPT_EACH(0, "perturb", &o.perturb, "NAME:KEYS",
+		    "change the responses' text, as typos:rate=0.05; several "
+		    "in order; \"list\" explains all"),
 	RM_OPT_FLAG(0, "keep-text", &o.keep_text,
 		    "keep prompt_text and response_texts"),
 	RM_OPT_FLAG(0, "skip-bad", &o.skip_bad,
@@ -287,6 +290,23 @@ static int copy(struct rm_encode *e, struct rm_writer *w)
 	return got < 0 ? -1 : rm_writer_finish(w);
 }
 
+/* In the history, as the policy is what a model must see again. */
+static int add_history(struct rm_header *h, const struct rm_perturb *perturb,
+		       int argc, char **argv)
+{
+	json_t *step;
+
+	if (o.no_history)
+		return 0;
+	if (rm_header_add_history(h, tool.name, argc, argv, -1) < 0)
+		return -1;
+	step = json_array_get(h->history, json_array_size(h->history) - 1);
+	if (perturb && json_object_set_new(step, "perturb", json_deep_copy(
+					   rm_perturb_config(perturb))) < 0)
+		return rm_fail("out of memory");
+	return 0;
+}
+
 static int encode(char **paths, size_t n, int argc, char **argv,
 		  struct rm_encode_options *eo, struct rm_output *out)
 {
@@ -307,9 +327,7 @@ static int encode(char **paths, size_t n, int argc, char **argv,
 	if (!e)
 		goto end;
 	rm_encode_on_pause(e, flush, out);
-	if (!o.no_history && rm_header_add_history(rm_encode_header(e),
-						   tool.name, argc, argv,
-						   -1) < 0)
+	if (add_history(rm_encode_header(e), eo->perturb, argc, argv) < 0)
 		goto end;
 	w = rm_writer_open(out, rm_encode_header(e));
 	if (w)
@@ -324,17 +342,48 @@ end:
 	return status;
 }
 
+static int list_perturbations(void)
+{
+	struct rm_output *out = rm_output_open(o.output);
+	struct rm_buf text = {0};
+	int status = -1;
+
+	rm_perturb_list(&text);
+	if (out && !text.failed)
+		status = rm_output_write(out, text.data, text.len);
+	rm_buf_fini(&text);
+	return rm_cli_end(&tool, out, status == 0);
+}
+
+static struct rm_perturb *parse_perturbations(void)
+{
+	struct rm_perturb *p;
+
+	if (o.perturb.n == 0)
+		return NULL;
+	if (o.learn)
+		rm_cli_usage(&tool, "--learn learns from the text as it is: "
+			     "no --perturb");
+	p = rm_perturb_new(o.perturb.item, o.perturb.n);
+	if (!p)
+		rm_cli_usage(&tool, "--perturb: %s", rm_error());
+	return p;
+}
+
 int main(int argc, char **argv)
 {
 	static struct rm_text_bind bind[MAX_COLUMNS];
 	struct rm_encode_options eo = {0};
 	struct rm_output *out;
+	struct rm_perturb *perturb;
 	json_t *vars = NULL;
 	char **paths;
 	size_t n;
 	int first, status;
 
 	first = rm_cli_parse(&tool, argc, argv);
+	if (o.perturb.n == 1 && strcmp(o.perturb.item[0], "list") == 0)
+		return list_perturbations();
 	rm_cli_need_input(&tool, argc, first);
 	if (o.tokenizer && o.model)
 		rm_cli_usage(&tool, "-t and -m both name a tokenizer");
@@ -354,6 +403,7 @@ int main(int argc, char **argv)
 	eo.special_tokens = answer(o.special_tokens);
 	eo.eos = answer(o.eos);
 	eo.keep_text = o.keep_text;
+	eo.perturb = perturb = parse_perturbations();
 	paths = argv + first;
 	n = (size_t)(argc - first);
 	out = rm_output_open(o.output);
@@ -364,6 +414,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < RM_COUNT(named); i++)
 		rm_strings_fini((struct rm_strings *)(uintptr_t)
 				named[i].columns);
+	rm_strings_fini(&o.perturb);
+	rm_perturb_free(perturb);
 	json_decref(vars);
 	return rm_cli_end(&tool, out, status == 0);
 }

@@ -472,6 +472,15 @@ static void rows_back(struct embedding *e)
 			    embed_columns, e);
 }
 
+static void give_input(void *arg, size_t row, const struct rm_place *at)
+{
+	const struct embedding *e = arg;
+	struct rm_inputs *x = e->r->p->b->inputs;
+
+	memcpy(x->grad + at->token * e->width, e->d + row * e->width,
+	       e->width * sizeof(*x->grad));
+}
+
 static int embed_back(struct rm_run *r)
 {
 	const struct rm_backbone *b = r->p->b;
@@ -506,6 +515,8 @@ static int embed_back(struct rm_run *r)
 	e.types = rm_gradient(b, o->weight[RM_TYPES]);
 	e.positions = apart ? NULL : positions;
 	rows_back(&e);
+	if (b->inputs)
+		rm_transformer_each_row(r, give_input, &e);
 	return 0;
 }
 

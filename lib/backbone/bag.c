@@ -473,6 +473,15 @@ struct pass {
 	atomic_bool failed;
 };
 
+/* x += w s, s being what is added to the row of each feature. */
+static void add_shift(rm_real *x, const rm_real *shift, size_t dim,
+		      const struct features *f)
+{
+	for (size_t i = 0; i < count_of(f); i++)
+		for (size_t j = 0; j < dim; j++)
+			x[j] += f->use[i].weight * shift[i * dim + j];
+}
+
 static int leaf_forward(struct rm_backbone *b, const struct rm_batch *batch,
 			size_t i)
 {
@@ -492,6 +501,9 @@ static int leaf_forward(struct rm_backbone *b, const struct rm_batch *batch,
 		gather_wide(x, e->value, b->dim, f->use, count_of(f));
 	for (size_t j = 0; e->scale != 1 && j < b->dim; j++)
 		x[j] *= (rm_real)e->scale;
+	if (b->inputs)
+		add_shift(x, b->inputs->shift + bag->leaf[i].room * b->dim,
+			  b->dim, f);
 	return 0;
 }
 
@@ -514,7 +526,7 @@ static int bag_forward(struct rm_backbone *b, const struct rm_batch *batch)
 	rm_parallel(batch->n_leaves, forward_piece, &pass);
 	if (pass.failed)
 		return rm_fail("out of memory: n-grams of a batch");
-	return batch->train ? keep_new(b->self, batch) : 0;
+	return batch->train && !b->wants_inputs ? keep_new(b->self, batch) : 0;
 }
 
 /* ---- backward ---- */
@@ -545,13 +557,58 @@ static void backward_piece(void *arg, size_t p)
 		pass->failed = true;
 }
 
+/* x = sum of w (E[row] + s):  ds = w dx */
+static void shift_backward(const struct rm_backbone *b)
+{
+	const struct bag *bag = b->self;
+	size_t dim = b->dim;
+
+	for (size_t i = 0; i < bag->n_leaves; i++) {
+		const struct features *f = bag->leaf[i].features;
+		rm_real *to = b->inputs->grad + bag->leaf[i].room * dim;
+		const rm_real *dx = b->hidden.grad + i * dim;
+
+		for (size_t k = 0; k < count_of(f); k++)
+			for (size_t j = 0; j < dim; j++)
+				to[k * dim + j] = f->use[k].weight * dx[j];
+	}
+}
+
+/* A row a feature of each text, in the order of its sum. */
+static int bag_inputs(struct rm_backbone *b, const struct rm_batch *batch,
+		      struct rm_inputs *to)
+{
+	const struct bag *bag = b->self;
+	size_t n = 0;
+
+	/* Finds the features. */
+	if (bag_forward(b, batch) < 0)
+		return -1;
+	for (size_t i = 0; i < batch->n_leaves; i++)
+		n += ngram_count(bag, segment_of(batch, i)->length);
+	if (rm_inputs_reserve(to, n, b->dim) < 0)
+		return -1;
+	for (size_t i = 0; i < batch->n_leaves; i++) {
+		const struct leaf *leaf = &bag->leaf[i];
+
+		for (size_t k = 0; k < count_of(leaf->features); k++) {
+			to->segment[leaf->room + k] = batch->leaf[i];
+			to->prompt[leaf->room + k] =
+				segment_of(batch, i)->prompt > 0;
+		}
+	}
+	return 0;
+}
+
 /* x = sum of w E[row]:  dE[row] += w dx */
 static int bag_backward(struct rm_backbone *b, const struct rm_batch *batch)
 {
 	const struct bag *bag = b->self;
 	struct pass pass = { .b = b, .batch = batch };
 
-	if (!b->params->param[bag->embedding].trainable)
+	if (b->inputs)
+		shift_backward(b);
+	if (!b->params->param[bag->embedding].rows)
 		return 0;
 	rm_parallel(RM_SPARSE_PARTS, backward_piece, &pass);
 	return pass.failed ? rm_fail("out of memory: gradients of rows") : 0;
@@ -689,6 +746,7 @@ const struct rm_backbone_kind rm_backbone_bag = {
 	.observe = bag_observe,
 	.observed = bag_observed,
 	.forward = bag_forward,
+	.inputs = bag_inputs,
 	.backward = bag_backward,
 	.fini = bag_fini
 };

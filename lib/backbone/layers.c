@@ -63,6 +63,7 @@ void rm_transformer_each_row(const struct rm_run *r,
 		for (size_t k = 0; k < seg->length; k++) {
 			int32_t id = batch->ids[seg->start + k];
 			const struct rm_place at = {
+				.token = seg->start + k,
 				.id = (size_t)id,
 				.type = (size_t)r->p->b->types[k >=
 							       seg->prompt],
@@ -92,6 +93,8 @@ static void embed(void *arg, size_t row, const struct rm_place *at)
 	if (a->embed_scale > 0)
 		for (size_t i = 0; i < E; i++)
 			x[i] *= (rm_real)a->embed_scale;
+	if (b->inputs)
+		add_row(x, b->inputs->shift + at->token * E, E);
 	if (types)
 		add_row(x, types + at->type * E, E);
 	if (positions && !a->in_before_positions)

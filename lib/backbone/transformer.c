@@ -399,7 +399,8 @@ static void find_lowest(struct rm_backbone *b)
 {
 	struct rm_transformer *t = b->self;
 
-	t->trains_embeddings = any_trained(b, t->outer, 0, RM_FINAL_NORM);
+	t->trains_embeddings = b->wants_inputs ||
+		any_trained(b, t->outer, 0, RM_FINAL_NORM);
 	t->lowest = 0;
 	while (!t->trains_embeddings && t->lowest < t->arch.layers &&
 	       !any_trained(b, &t->layer[t->lowest], RM_FIRST_OF_LAYER,
@@ -434,6 +435,26 @@ static int transformer_ready(struct rm_backbone *b,
 	return 0;
 }
 
+/* A row a token. */
+static int transformer_inputs(struct rm_backbone *b,
+			      const struct rm_batch *batch,
+			      struct rm_inputs *to)
+{
+	const struct rm_transformer *t = b->self;
+
+	if (rm_inputs_reserve(to, batch->n_tokens, t->arch.embed) < 0)
+		return -1;
+	for (size_t i = 0; i < batch->n_segments; i++) {
+		const struct rm_segment *s = &batch->segment[i];
+
+		for (size_t k = 0; k < s->length; k++) {
+			to->segment[s->start + k] = i;
+			to->prompt[s->start + k] = k < s->prompt;
+		}
+	}
+	return 0;
+}
+
 /* ---- the kind ---- */
 
 const struct rm_backbone_kind rm_backbone_transformer = {
@@ -445,6 +466,7 @@ const struct rm_backbone_kind rm_backbone_transformer = {
 	.init = transformer_init,
 	.ready = transformer_ready,
 	.forward = rm_transformer_forward,
+	.inputs = transformer_inputs,
 	.backward = rm_transformer_backward,
 	.fini = transformer_fini
 };

@@ -227,6 +227,7 @@ void rm_transformer_drop(const struct rm_run *r, size_t i,
 			 const rm_real *x, size_t n);
 /* layers.c: which row of RM_POSITIONS a token of the run has. */
 struct rm_place {
+	size_t token;			/* of the batch */
 	size_t id, type, position;
 };
 /* Calls fn for each row of the run, in order. */

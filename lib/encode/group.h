@@ -25,6 +25,7 @@ struct rm_recipe {
 	bool model_limit;	/* max_length is the model's, not a policy's */
 	enum rm_overlong overlong;
 	bool keep_text;
+	const struct rm_perturb *perturb;	/* NULL: nothing */
 	/*
 	 * What is put around the text, or around and between the two of a
 	 * pair: empty runs where nothing is.  The first n_between ids
@@ -66,6 +67,7 @@ struct rm_encode_worker {
 	size_t n_ids, cap_ids;
 	size_t *ends;			/* of the first input's tokens */
 	size_t cap_ends;
+	json_t *messages;		/* that were changed, of one group */
 	struct rm_encode_counts counts;
 	char pad[64];
 };
@@ -88,6 +90,8 @@ struct rm_encode_group {
 	bool has_prompt;		/* w->prompt is this group's */
 };
 
+/* x->g becomes *mine, a copy whose responses are perturbed. */
+int rm_encode_perturb(struct rm_encode_group *x, struct rm_text_group *mine);
 /* The responses as the data has them, into x->plain. */
 int rm_encode_plain(struct rm_encode_group *x);
 /* Input i in w->text, and where its prompt ends. */

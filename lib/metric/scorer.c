@@ -29,6 +29,7 @@ struct rm_scorer {
 	struct column column[COLUMNS];
 	size_t n, records, responses;
 
+	char *member;			/* of field reward, a map; or NULL */
 	int reward, rank, score, length, p, prob, weight, key, id;
 	int trait[RM_TRAITS];
 	const char *length_unit;
@@ -183,6 +184,22 @@ struct rm_scorer *rm_scorer_new(const struct rm_schema *schema, bool pairs,
 	return s;
 }
 
+int rm_scorer_take_attack(struct rm_scorer *s, const char *name)
+{
+	s->prob = -1;
+	if (!name)
+		return 0;
+	s->reward = rm_schema_need(s->schema, "attack", "");
+	if (s->reward < 0)
+		return -1;
+	if (s->schema->field[s->reward].type != RM_F64_K_MAP)
+		return rm_fail("field attack is %s, not named rewards",
+			       rm_type_name(
+			       s->schema->field[s->reward].type));
+	s->member = rm_strdup(name);
+	return s->member ? 0 : -1;
+}
+
 int rm_scorer_keep_ids(struct rm_scorer *s)
 {
 	s->id = rm_schema_need(s->schema, "id", "");
@@ -201,6 +218,7 @@ void rm_scorer_free(struct rm_scorer *s)
 		free(s->part_name[i]);
 	free(s->part_name);
 	free(s->by_column);
+	free(s->member);
 	free(s->table);
 	free(s->value);
 	free(s->id_at);
@@ -318,13 +336,36 @@ static int find_part(struct rm_scorer *s, const struct rm_record *rec)
 
 /* ---- one record ---- */
 
+/* The member of the map, [k]. */
+static int read_member(const struct rm_scorer *s, const struct rm_record *rec,
+		       double *value)
+{
+	size_t n = rm_record_map_size(rec, s->reward), i, j;
+	size_t len = strlen(s->member);
+	struct rm_slice name, numbers;
+
+	for (i = 0; i < n; i++) {
+		rm_record_map_at(rec, s->reward, i, &name, &numbers);
+		if (name.len != len || memcmp(name.data, s->member, len) != 0)
+			continue;
+		for (j = 0; j < rec->k; j++)
+			value[j] = rm_get_f64(numbers.data + 8 * j);
+		return 0;
+	}
+	return rm_fail("field attack has no rewards at eps %s, as the first "
+		       "record has", s->member);
+}
+
 static int read_rewards(struct rm_scorer *s, const struct rm_record *rec)
 {
 	size_t i;
 
 	if (rm_grow(&s->value, &s->k_cap, 3 * rec->k, sizeof(double)) < 0)
 		return -1;
-	rm_record_f64s(rec, s->reward, s->value, rec->k);
+	if (!s->member)
+		rm_record_f64s(rec, s->reward, s->value, rec->k);
+	else if (read_member(s, rec, s->value) < 0)
+		return -1;
 	for (i = 0; i < rec->k; i++)
 		if (!isfinite(s->value[i]))
 			return rm_fail("field %s: that of response %zu is %s",

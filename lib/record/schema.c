@@ -49,6 +49,7 @@ const struct rm_field rm_known_fields[] = {
 	{ "reward_sd", RM_F64_K, "its standard deviation, by the head that gave it" },
 	{ "reward_rank", RM_I32_K, "place by reward, 0 best" },
 	{ "objectives", RM_F64_K_MAP, "a head's scores beside the reward, by name" },
+	{ "attack", RM_F64_K_MAP, "its rewards under attack, by eps" },
 	{ "prob", RM_F64, "a model's P(first preferred)" },
 	{ "extra", RM_EXTRA, "columns that nobody used" },
 	{ NULL, RM_STR, NULL }

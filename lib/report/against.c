@@ -25,6 +25,8 @@ static void put_difference(struct rm_buf *out, struct rm_buf *cell,
 	rm_buf_printf(out, "\nIs it better than %s?\n", r->other);
 	for (i = 0; i < RM_COMPARED; i++)
 		rm_report_figure_text(out, cell, &c->difference[i]);
+	for (i = 0; i < RM_CHANGES; i++)
+		rm_report_figure_text(out, cell, &c->change[i]);
 	rm_buf_printf(out, "  better on %zu, worse on %zu, alike on %zu "
 		      "comparisons", c->better, c->worse, c->alike);
 	if (isnan(c->mcnemar))
@@ -75,6 +77,10 @@ void rm_report_against_json(struct rm_buf *out, const struct rm_report *r)
 		rm_buf_puts(out, ",\n");
 		rm_report_figures_json(out, 4, r->against->difference,
 				       RM_COMPARED);
+		out->len -= out->len && out->data[out->len - 1] == '\n';
+		rm_buf_puts(out, ",\n");
+		rm_report_figures_json(out, 4, r->against->change,
+				       RM_CHANGES);
 		rm_buf_puts(out, "  },\n");
 	}
 	if (!r->detectable)
@@ -100,15 +106,20 @@ static void put_row(struct rm_buf *out, const char *prefix, const char *name,
 	rm_buf_putc(out, '\n');
 }
 
+static void put_figure(struct rm_buf *out, const struct rm_figure *f)
+{
+	put_row(out, "against", f->metric->name, f->value, f->low, f->high);
+}
+
 void rm_report_against_tsv(struct rm_buf *out, const struct rm_report *r)
 {
 	const struct rm_compared *c = r->against;
 	size_t i;
 
 	for (i = 0; c && i < RM_COMPARED; i++)
-		put_row(out, "against", c->difference[i].metric->name,
-			c->difference[i].value, c->difference[i].low,
-			c->difference[i].high);
+		put_figure(out, &c->difference[i]);
+	for (i = 0; c && i < RM_CHANGES; i++)
+		put_figure(out, &c->change[i]);
 	if (c) {
 		put_row(out, "against", "better", (double)c->better, NAN, NAN);
 		put_row(out, "against", "worse", (double)c->worse, NAN, NAN);
@@ -164,6 +175,8 @@ void rm_report_against_html(struct rm_buf *out, const struct rm_report *r)
 		rm_html_figures(out);
 		for (size_t i = 0; i < RM_COMPARED; i++)
 			rm_html_figure(out, r, &r->against->difference[i]);
+		for (size_t i = 0; i < RM_CHANGES; i++)
+			rm_html_figure(out, r, &r->against->change[i]);
 		rm_html_table_end(out, NULL);
 		put_verdict(out, r);
 		rm_html_section_end(out);

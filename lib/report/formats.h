@@ -8,6 +8,7 @@ void rm_report_text(const struct rm_report *r, struct rm_buf *out);
 void rm_report_json(const struct rm_report *r, struct rm_buf *out);
 void rm_report_tsv(const struct rm_report *r, struct rm_buf *out);
 void rm_report_html(const struct rm_report *r, struct rm_buf *out);
+void rm_report_rewardbench(const struct rm_report *r, struct rm_buf *out);
 
 /* ---- what is said in words, by text and HTML ---- */
 

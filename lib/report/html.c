@@ -6,6 +6,8 @@
 #include "report/bins.h"
 #include "report/drift.h"
 #include "report/html.h"
+#include "report/robust.h"
+#include "report/suite.h"
 
 #include <math.h>
 #include <string.h>
@@ -258,6 +260,17 @@ static void put_parts(struct rm_buf *out, const struct rm_report *r)
 	rm_html_section_end(out);
 }
 
+static void put_attacks(struct rm_buf *out, const struct rm_report *r)
+{
+	if (!r->attacks)
+		return;
+	rm_html_section(out, "attack",
+			"Does it withstand an attack on its inputs?");
+	put_pictures(out, r, RM_PLACE_ATTACK);
+	rm_report_attack_html(out, r);
+	rm_html_section_end(out);
+}
+
 static void put_training(struct rm_buf *out, const struct rm_report *r)
 {
 	if (!has_pictures(r, RM_PLACE_TRAINING))
@@ -295,8 +308,9 @@ static void put_history(struct rm_buf *out, const struct rm_report *r)
 
 /* Each appends nothing where the report has nothing of it. */
 static void (*const parts[])(struct rm_buf *out, const struct rm_report *r) = {
-	put_sections, put_parts, rm_report_against_html, rm_report_drift_html,
-	put_objectives, put_disagreement, put_training, put_history
+	put_sections, put_parts, rm_report_suite_html, rm_report_against_html,
+	rm_report_drift_html, rm_report_ood_html, put_attacks, put_objectives,
+	put_disagreement, put_training, put_history
 };
 
 void rm_report_html(const struct rm_report *r, struct rm_buf *out)

@@ -2,6 +2,8 @@
 #include "report/against.h"
 #include "report/bins.h"
 #include "report/drift.h"
+#include "report/robust.h"
+#include "report/suite.h"
 
 #include <string.h>
 
@@ -28,12 +30,6 @@ static void put_size(struct rm_buf *out, const char *key, size_t n)
 	rm_buf_printf(out, "%zu,\n", n);
 }
 
-/* Whether data of several prompts give this metric one. */
-static bool has_interval(const struct rm_metric_kind *m)
-{
-	return m->estimate || m->slope || (m->rows && !m->value);
-}
-
 void rm_report_interval_json(struct rm_buf *out, double low, double high)
 {
 	if (isnan(low)) {
@@ -55,7 +51,7 @@ void rm_report_figures_json(struct rm_buf *out, int indent,
 	for (i = 0; i < n; i++, f++) {
 		put_key(out, indent, f->metric->name);
 		rm_json_number(out, f->value);
-		if (!isnan(f->low) || has_interval(f->metric)) {
+		if (!isnan(f->low) || rm_metric_has_interval(f->metric)) {
 			rm_buf_puts(out, ",\n");
 			rm_buf_printf(out, "%*s\"%s_ci\": ", indent, "",
 				      f->metric->name);
@@ -169,6 +165,8 @@ void rm_report_json(const struct rm_report *r, struct rm_buf *out)
 	}
 	rm_report_against_json(out, r);
 	rm_report_drift_json(out, r);
+	rm_report_robust_json(out, r);
+	rm_report_suite_json(out, r);
 	put_string(out, "by", r->by);
 	put_json_parts(out, r);
 	put_json_beside(out, r);

@@ -5,6 +5,7 @@
  */
 #include "report/drift.h"
 #include "report/prometheus.h"
+#include "report/robust.h"
 
 #include <math.h>
 #include <string.h>
@@ -117,22 +118,31 @@ static void put_sizes(struct rm_buf *out, const struct rm_report *r)
 
 /* ---- what stands beside them ---- */
 
+/* A figure of all, by its definition. */
+static void put_figure(struct rm_buf *out, const char *prefix,
+		       const struct rm_figure *d)
+{
+	size_t which;
+
+	for (which = 0; which < RM_COUNT(suffixes); which++) {
+		struct family f = {
+			out, prefix, d->metric->name, suffixes[which],
+			d->metric->definition, NULL, false
+		};
+
+		put_sample(&f, "", end_of(d, which));
+	}
+}
+
 static void put_against(struct rm_buf *out, const struct rm_report *r)
 {
 	const struct rm_compared *c = r->against;
-	size_t i, which;
+	size_t i;
 
 	for (i = 0; c && i < RM_COMPARED; i++)
-		for (which = 0; which < RM_COUNT(suffixes); which++) {
-			const struct rm_figure *d = &c->difference[i];
-			struct family f = {
-				out, "against_", d->metric->name,
-				suffixes[which], d->metric->definition, NULL,
-				false
-			};
-
-			put_sample(&f, "", end_of(d, which));
-		}
+		put_figure(out, "against_", &c->difference[i]);
+	for (i = 0; c && i < RM_CHANGES; i++)
+		put_figure(out, "against_", &c->change[i]);
 	if (c) {
 		put_one(out, "against_", "better",
 			"comparisons that only this model has right",
@@ -207,6 +217,65 @@ static void put_drift(struct rm_buf *out, const struct rm_report *r)
 		}
 }
 
+static void put_ood(struct rm_buf *out, const struct rm_report *r)
+{
+	size_t i, which;
+
+	for (i = 0; r->ood && i < r->ood->n; i++) {
+		const struct rm_gap *g = &r->ood->gap[i];
+		const double v[] = { g->gap, g->low, g->high };
+
+		put_one(out, "ood_", g->metric->name,
+			"the figure of this name on other data", g->out);
+		for (which = 0; which < RM_COUNT(suffixes); which++) {
+			struct family f = {
+				out, "ood_gap_", g->metric->name,
+				suffixes[which],
+				"the figure less what it is on other data",
+				NULL, false
+			};
+
+			put_sample(&f, "", v[which]);
+		}
+	}
+}
+
+static void put_attacks(struct rm_buf *out, const struct rm_report *r)
+{
+	const struct rm_attacks *a = r->attacks;
+	struct rm_attack_figure figure[RM_ATTACK_FIGURES];
+	char eps[32];
+	size_t i, k, which;
+
+	for (k = 0; a && k < RM_ATTACK_FIGURES; k++)
+		for (which = 0; which < RM_COUNT(suffixes); which++) {
+			struct family f = { out, "attack_", NULL,
+					    suffixes[which], NULL, "eps",
+					    false };
+
+			for (i = 0; i < a->n; i++) {
+				rm_report_attack_figures(&a->row[i], figure);
+				f.name = figure[k].name;
+				f.help = figure[k].brief;
+				put_sample(&f, rm_format_double(a->row[i].eps,
+					   eps), end_of(figure[k].figure,
+							which));
+			}
+		}
+}
+
+static void put_suite(struct rm_buf *out, const struct rm_report *r)
+{
+	struct family f = { out, "suite_", "score", "",
+			    "a benchmark's score by its own rules", "part",
+			    false };
+	size_t i;
+
+	for (i = 0; r->suite && i < r->suite->n; i++)
+		put_sample(&f, r->suite->line[i].name,
+			   r->suite->line[i].value);
+}
+
 void rm_report_prometheus(const struct rm_report *r, struct rm_buf *out)
 {
 	size_t i;
@@ -224,4 +293,7 @@ void rm_report_prometheus(const struct rm_report *r, struct rm_buf *out)
 	put_against(out, r);
 	put_beside(out, r);
 	put_drift(out, r);
+	put_ood(out, r);
+	put_attacks(out, r);
+	put_suite(out, r);
 }

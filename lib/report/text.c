@@ -2,6 +2,8 @@
 #include "report/against.h"
 #include "report/bins.h"
 #include "report/drift.h"
+#include "report/robust.h"
+#include "report/suite.h"
 
 #include <string.h>
 
@@ -425,6 +427,8 @@ void rm_report_text(const struct rm_report *r, struct rm_buf *out)
 		put_section(out, &cell, r, (enum rm_section)section);
 	rm_report_against_text(out, &cell, r);
 	rm_report_drift_text(out, r);
+	rm_report_robust_text(out, r);
+	rm_report_suite_text(out, r);
 	put_beside(out, r);
 	put_parts(out, &cell, r);
 	put_history(out, r);

@@ -2,6 +2,8 @@
 #include "report/against.h"
 #include "report/bins.h"
 #include "report/drift.h"
+#include "report/robust.h"
+#include "report/suite.h"
 
 void rm_report_number_tsv(struct rm_buf *out, double x)
 {
@@ -46,6 +48,8 @@ void rm_report_tsv(const struct rm_report *r, struct rm_buf *out)
 	rm_report_bins_tsv(out, r->bins);
 	rm_report_against_tsv(out, r);
 	rm_report_drift_tsv(out, r);
+	rm_report_robust_tsv(out, r);
+	rm_report_suite_tsv(out, r);
 	for (i = 0; i < r->parts; i++)
 		put_tsv_figures(out, r->part[i].name, r->part[i].n,
 				r->part[i].figures, r->metrics);

@@ -76,6 +76,23 @@ static json_t *reversed(const json_t *records)
 	return out;
 }
 
+/* A share of 0 has an interval of its own, Wilson's. */
+static void check_change(const json_t *c, const struct rm_figure *f)
+{
+	const json_t *v = json_object_get(c, f->metric->name);
+
+	assert_near(f->metric->name, f->value,
+		    json_number_value(json_array_get(v, 0)));
+	if (f->value == 0) {
+		assert_true(f->low == 0 && f->high > 0);
+		return;
+	}
+	assert_near(f->metric->name, f->low,
+		    json_number_value(json_array_get(v, 1)));
+	assert_near(f->metric->name, f->high,
+		    json_number_value(json_array_get(v, 2)));
+}
+
 static void check_case(const json_t *c)
 {
 	const json_t *records = json_object_get(c, "records");
@@ -97,6 +114,8 @@ static void check_case(const json_t *c)
 			assert_near(f->metric->name, got[k],
 				    json_number_value(json_array_get(v, k)));
 	}
+	for (i = 0; i < RM_CHANGES; i++)
+		check_change(c, &out.change[i]);
 	assert_near("better", (double)out.better, member(c, "better"));
 	assert_near("worse", (double)out.worse, member(c, "worse"));
 	assert_near("mcnemar", out.mcnemar, member(c, "mcnemar"));

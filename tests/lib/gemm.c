@@ -94,7 +94,8 @@ static void test_nn_and_tn_add(void **state)
 		rm_real *x = matrix(m, k, 1), *w = matrix(k, n, 2);
 		rm_real *xt = matrix(k, m, 4);
 		rm_real *y = matrix(m, n, 3), *z = matrix(m, n, 3);
-		assert_int_equal(rm_gemm_nn(m, n, k, x, w, y), 0);
+		assert_int_equal(rm_gemm_nn(m, n, k, x, w, y, false),
+				 0);
 		for (size_t i = 0; i < m; i++)
 			for (size_t j = 0; j < n; j++)
 				near(y[i * n + j], (double)z[i * n + j] +
@@ -112,6 +113,32 @@ static void test_nn_and_tn_add(void **state)
 		free(y);
 		free(z);
 	}
+}
+
+/* What is added by rows goes by the row, wherever it stands. */
+static void test_added_rows_have_the_same_bits(void **state)
+{
+	enum { M = 1100, N = 24, K = 40 };
+	rm_real *x = matrix(M, K, 1), *w = matrix(K, N, 2);
+	rm_real *all = matrix(M, N, 3), *y = matrix(M, N, 3);
+	static const size_t from[] = { 0, 1, 5, 12, 511, 700, 1099 };
+
+	(void)state;
+	assert_int_equal(rm_gemm_nn(M, N, K, x, w, all, true), 0);
+	for (size_t f = 0; f < RM_COUNT(from); f++) {
+		rm_threads_set(1 + f % 3);
+		assert_int_equal(rm_gemm_nn(M - from[f], N, K, x +
+			from[f] * K, w, y + from[f] * N, true), 0);
+		assert_memory_equal(y + from[f] * N, all + from[f] * N,
+				    (M - from[f]) * N * sizeof(*y));
+		free(y);
+		y = matrix(M, N, 3);
+	}
+	rm_threads_set(1);
+	free(x);
+	free(w);
+	free(all);
+	free(y);
 }
 
 /* Every batch size, every place in a batch, one to three threads. */
@@ -471,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_backend),
 		cmocka_unit_test(test_nt),
 		cmocka_unit_test(test_nn_and_tn_add),
+		cmocka_unit_test(test_added_rows_have_the_same_bits),
 		cmocka_unit_test(test_rows_have_the_same_bits),
 		cmocka_unit_test(test_tn_of_columns),
 		cmocka_unit_test(test_tn_threads),

@@ -197,6 +197,52 @@ static void test_list_common(void **state)
 	rm_buf_fini(&text);
 }
 
+/* A text goes up to the next key, commas and all. */
+static void test_text(void **state)
+{
+	struct said {
+		size_t n;
+		const char *text;
+	} said;
+	static const struct rm_key keys_of[] = {
+		RM_KEY_TEXT("text", struct said, text, "as, usual", "said"),
+		RM_KEY_SIZE("n", struct said, n, 0, 9, "4", "a count"),
+		RM_KEY_END
+	};
+	static const struct rm_spec say = { "say", "it", keys_of, false };
+	static const struct rm_spec *const all[] = { &say, NULL };
+	static const struct {
+		const char *typed, *text;
+		size_t n;
+	} cases[] = {
+		{ "say", "as, usual", 4 },
+		{ "say:text=a, b = c,n=2", "a, b = c", 2 },
+		{ "say:n=3,text=,m=1,", ",m=1,", 3 },
+		{ "say:text=", "", 4 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RM_COUNT(cases); i++) {
+		json_t *config = rm_spec_parse("part", all, cases[i].typed);
+
+		assert_non_null(config);
+		assert_int_equal(rm_spec_fill("part", &say, config, &said),
+				 0);
+		assert_string_equal(said.text, cases[i].text);
+		assert_int_equal(said.n, cases[i].n);
+		json_decref(config);
+	}
+	/* A key that is missing has its default for good. */
+	json_t *none = json_pack("{s:s}", "name", "say");
+	assert_int_equal(rm_spec_fill("part", &say, none, &said), 0);
+	json_decref(none);
+	assert_string_equal(said.text, "as, usual");
+	json_t *bad = json_pack("{s:s, s:i}", "name", "say", "text", 1);
+	assert_int_equal(rm_spec_fill("part", &say, bad, &said), -1);
+	assert_non_null(strstr(rm_error(), "text should be a text"));
+	json_decref(bad);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_refused_json),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_list_common),
+		cmocka_unit_test(test_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,13 @@ def case(rng, n, tied):
     power = NormalIndPower(ddof=0).power
     effect = brentq(lambda x: power(x, 1, .05, ratio=0) - .8, 1, 9,
                     xtol=1e-14)
+    sides = np.sign(d), np.sign(e)
     return {"records": records, "accuracy": accuracy,
+            "alone": {"accuracy": clustered(hit[0], w, key),
+                      "log_loss": clustered(-log_expit(d), w, key),
+                      "brier": clustered(np.exp(2 * log_expit(-d)), w, key)},
+            "flip_rate": clustered((sides[0] * sides[1] < 0) * 1., w, key),
+            "tie_rate": clustered(((d == 0) != (e == 0)) * 1., w, key),
             "log_loss": clustered(log_expit(e) - log_expit(d), w, key),
             "brier": clustered(np.exp(2 * log_expit(-d)) -
                                np.exp(2 * log_expit(-e)), w, key),
