@@ -112,10 +112,10 @@ static void put_counts(struct rm_buf *out, size_t most, bool calibrated)
 		      "set key\n",
 		      1.05 * (double)most, RM_MAX(step, 1));
 	rm_buf_puts(out, "plot $said using 5:6 with boxes ls 4 notitle, "
-		    "NaN with lines ls 3 title 'as much as was said'");
+		    "NaN with lines ls 3 title 'as said'");
 	if (calibrated)
 		rm_buf_puts(out, ", NaN with linespoints ls 2 title "
-			    "'sigmoid(d), before'");
+			    "'sigmoid(d)'");
 	rm_buf_printf(out, ", NaN with linespoints ls 1 title '%s'\n"
 		      "unset multiplot\n", calibrated ? "calibrated" :
 		      "sigmoid(d)");
