@@ -143,7 +143,7 @@ static void put_curve(struct rm_buf *out, const struct best *b,
 static void draw(struct rm_plot *p, struct best *b, size_t with)
 {
 	rm_buf_puts(&p->title, "Best of n by reward: ");
-	rm_plot_things(&p->title, with, "record");
+	rm_report_put_things(&p->title, with, "record");
 	rm_buf_printf(&p->caption, "Mean label (score, else -rank) of the "
 		      "response that has the highest reward of n drawn from "
 		      "those of its record, over the records of at least %zu "

@@ -3,6 +3,7 @@
 #define RM_PLOT_KIND_H
 
 #include "plot.h"
+#include "report/formats.h"
 
 struct rm_plot_kind {
 	const char *name;		/* of its files */
@@ -43,8 +44,6 @@ void rm_plot_quote(struct rm_buf *out, const char *text, size_t most);
 void rm_plot_quote_label(struct rm_buf *out, const char *text, size_t most);
 /* Blanks and a number as gnuplot reads it; NaN as NaN. */
 void rm_plot_number(struct rm_buf *out, double x);
-/* 1234567 as 1,234,567; "1 pair", "2 pairs". */
-void rm_plot_things(struct rm_buf *out, size_t n, const char *one);
 
 /* ---- means with intervals ---- */
 

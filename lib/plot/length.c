@@ -146,7 +146,7 @@ static void put_range(struct rm_buf *out, const struct lengths *a)
 static void say(struct rm_plot *p, const struct lengths *a)
 {
 	rm_buf_puts(&p->title, "Reward against length: ");
-	rm_plot_things(&p->title, a->n, "response");
+	rm_report_put_things(&p->title, a->n, "response");
 	if (a->n > MOST_DOTS)
 		rm_buf_printf(&p->caption, "Grey: a sample, %d of the "
 			      "responses, evenly taken. ", MOST_DOTS);

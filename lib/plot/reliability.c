@@ -112,10 +112,10 @@ static void put_counts(struct rm_buf *out, size_t most, bool calibrated)
 		      "set key\n",
 		      1.05 * (double)most, RM_MAX(step, 1));
 	rm_buf_puts(out, "plot $said using 5:6 with boxes ls 4 notitle, "
-		    "NaN with lines ls 3 title 'as much as was said'");
+		    "NaN with lines ls 3 title 'as said'");
 	if (calibrated)
 		rm_buf_puts(out, ", NaN with linespoints ls 2 title "
-			    "'sigmoid(d), before'");
+			    "'sigmoid(d)'");
 	rm_buf_printf(out, ", NaN with linespoints ls 1 title '%s'\n"
 		      "unset multiplot\n", calibrated ? "calibrated" :
 		      "sigmoid(d)");
@@ -133,12 +133,13 @@ static int make(struct rm_plot *p, const struct rm_plot_data *data)
 	}
 	p->height = 520;
 	rm_buf_puts(&p->title, "Reliability: ");
-	rm_plot_things(&p->title, s->n, "comparison");
+	rm_report_put_things(&p->title, s->n, "comparison");
 	rm_buf_printf(&p->caption, "For each tenth of P(preferred) how often "
 		      "the response was preferred, from both sides of a "
 		      "comparison. Above the diagonal more happens than was "
-		      "predicted. Bars are 95 %% intervals, clustered by %s; "
-		      "below, how many points a tenth holds.",
+		      "predicted. Bars are 95 %% intervals, clustered by %s, "
+		      "none where a tenth holds one alone; below, how many "
+		      "points a tenth holds.",
 		      s->keyed ? "prompt" : "record");
 	rm_plot_begin(p);
 	rm_plot_axes(p, "", "preferred, share of points");

@@ -172,7 +172,7 @@ static void say_beyond(struct rm_plot *p, const struct histogram *h)
 	if (!h->beyond)
 		return;
 	rm_buf_puts(&p->caption, " The bars at the ends hold also ");
-	rm_plot_things(&p->caption, h->beyond, "value");
+	rm_report_put_things(&p->caption, h->beyond, "value");
 	rm_buf_puts(&p->caption, " beyond them.");
 }
 
@@ -195,7 +195,7 @@ static int draw_rewards(struct rm_plot *p, const struct rm_scores *s,
 	count(&h, 0, a->chosen, a->weight, a->n);
 	count(&h, 1, a->rejected, a->weight, a->n);
 	rm_buf_puts(&p->title, "Rewards of chosen and rejected: ");
-	rm_plot_things(&p->title, a->n, "comparison");
+	rm_report_put_things(&p->title, a->n, "comparison");
 	rm_buf_puts(&p->caption, "How many comparisons have a chosen, and how "
 		    "many a rejected response of such a reward. The further "
 		    "the two stand apart, the more the model tells.");
@@ -267,7 +267,7 @@ static int draw_margins(struct rm_plot *p, const struct rm_scores *s,
 		return 0;
 	count(&h, 0, margin, a->weight, a->n);
 	rm_buf_puts(&p->title, "Margins of the preferred response: ");
-	rm_plot_things(&p->title, a->n, "comparison");
+	rm_report_put_things(&p->title, a->n, "comparison");
 	rm_plot_begin(p);
 	rm_plot_axes(p, "reward of the preferred response less that of the "
 		     "other", unit(s));

@@ -116,19 +116,3 @@ void rm_plot_number(struct rm_buf *out, double x)
 	else
 		rm_buf_puts(out, " NaN");
 }
-
-static void put_count(struct rm_buf *out, size_t n)
-{
-	if (n >= 1000) {
-		put_count(out, n / 1000);
-		rm_buf_printf(out, ",%03zu", n % 1000);
-	} else {
-		rm_buf_printf(out, "%zu", n);
-	}
-}
-
-void rm_plot_things(struct rm_buf *out, size_t n, const char *one)
-{
-	put_count(out, n);
-	rm_buf_printf(out, " %s%s", one, n == 1 ? "" : "s");
-}

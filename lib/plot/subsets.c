@@ -102,7 +102,7 @@ static void say(struct rm_plot *p, const struct rm_report *r, size_t n,
 		size_t all)
 {
 	rm_buf_printf(&p->title, "Accuracy by %s: ", r->by);
-	rm_plot_things(&p->title, r->n, "comparison");
+	rm_report_put_things(&p->title, r->n, "comparison");
 	rm_buf_puts(&p->title, n < all ? ", the largest parts" : "");
 	rm_buf_printf(&p->caption, "Share of comparisons in which the "
 		      "preferred response has the higher reward, with 95 %% "

@@ -160,12 +160,15 @@ static void put_plot(struct rm_plot *p, const struct rm_training_log *log)
 		rm_buf_printf(&p->script, "%s$valid using 1:2 with "
 			      "linespoints ls 1 title 'validation'", comma);
 	if (log->valid.n && !isnan(log->best))
-		rm_buf_printf(&p->script, ", NaN with lines ls 3 title "
-			      "'saved: step %.0f'", log->best);
+		rm_buf_puts(&p->script, ", NaN with lines ls 3 title "
+			    "'saved'");
 	rm_buf_putc(&p->script, '\n');
+	if (log->valid.n && !isnan(log->best))
+		rm_buf_printf(&p->caption, " The model was saved as of step "
+			      "%.0f.", log->best);
 	if (each > 1)
-		rm_buf_printf(&p->caption, " Each point of it is the mean of "
-			      "%zu lines of the log.", each);
+		rm_buf_printf(&p->caption, " Each point of the first "
+			      "is the mean of %zu lines of the log.", each);
 }
 
 static int make(struct rm_plot *p, const struct rm_plot_data *data)

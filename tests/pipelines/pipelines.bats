@@ -39,8 +39,10 @@ setup() {
 		[ -s "$OUT/pictures/$name.svg" ] && [ -s "$OUT/pictures/$name.png" ]
 	done
 	grep -q "<bdi>helpful-rejection-sampled</bdi></th><td>250</td>" "$page"
-	# Both before and after: the field prob stands beside sigmoid(d).
-	grep -q "sigmoid(d), before" "$OUT/pictures/reliability.svg"
+	# Before and after calibration.
+	for curve in "sigmoid(d)" calibrated; do
+		grep -q ">$curve<" "$OUT/pictures/reliability.svg"
+	done
 	# A few hundred kilobytes, whatever the size of the data.
 	[ "$(wc -c < "$page")" -lt 400000 ]
 }

@@ -141,7 +141,10 @@ browse() {
 }
 
 @test "in a browser: all pictures are there, drawn, and nothing complains" {
-	rm-eval --format html --log train.log -o r.html pairs.scores
+	# With probabilities, so that there are both curves of reliability.
+	rm-view pairs.scores | jq -c '.prob = 1 /
+		(1 + ((.reward[1] - .reward[0]) / 2 | exp))' | rm-view -S |
+		rm-eval --format html --log train.log -o r.html
 	browse r.html > dom
 	assert_equal "$(grep -c '<figure id="picture-' dom)" 6
 	refute grep -E 'CONSOLE|Refused|ERR_' console
@@ -162,19 +165,29 @@ for (const f of document.querySelectorAll("figure")) {\
 			const b = t.getBoundingClientRect();\
 			return b.left < r.left - 1 || b.right > r.right + 1 ||\
 				b.top < r.top - 1 || b.bottom > r.bottom + 1;\
-		}).map(t => t.textContent)};\
+		}).map(t => t.textContent),\
+		overlaps: [...s.querySelectorAll("text")].flatMap((t, i, all) => {\
+			const a = t.getBoundingClientRect();\
+			return all.slice(i + 1).filter(u => {\
+				const b = u.getBoundingClientRect();\
+				return a.left < b.right - 1 && b.left < a.right - 1 &&\
+					a.top < b.bottom - 3 && b.top < a.bottom - 3;\
+			}).map(u => t.textContent + " / " + u.textContent);\
+		})};\
 }\
-document.body.innerHTML = "<pre>" + JSON.stringify({seen,\
+const pre = document.createElement("pre");\
+pre.textContent = JSON.stringify({seen,\
 	title: document.title, mode: document.compatMode,\
 	tables: document.querySelectorAll("table").length,\
 	wide: document.documentElement.scrollWidth - innerWidth,\
-	fetched: performance.getEntriesByType("resource").length}) + "</pre>";\
+	fetched: performance.getEntriesByType("resource").length});\
+document.body.replaceChildren(pre);\
 </script>' r.html > measured.html
 	browse measured.html | sed -n 's/.*<pre>\(.*\)<\/pre>.*/\1/p' |
 		sed -e 's/&lt;/</g' -e 's/&gt;/>/g' -e 's/&amp;/\&/g' > seen.json
 	run jq -r '.title, .mode, .fetched, .wide <= 0, .tables,
 		(.seen | keys | join(" "))' seen.json
-	assert_output "Report on pairs.scores
+	assert_output "Report on <stdin>
 CSS1Compat
 0
 true
@@ -182,7 +195,7 @@ true
 $drawn"
 	run jq -c '.seen[] | select(.width < 300 or .height < 80 or
 		.paths < 5 or .caption < 20 or (.label | length) < 10 or
-		(.outside | length) > 0)' seen.json
+		(.outside + .overlaps | length) > 0)' seen.json
 	assert_output ""
 	# Each response a dot and its entry in the key; ten means, twice, as
 	# white rings lie under them.
