@@ -1,5 +1,6 @@
 /* Accuracy against eps: how much of an attack does the model withstand? */
 #include "plot/kind.h"
+#include "report/formats.h"
 
 #include <math.h>
 
@@ -36,7 +37,7 @@ static int make(struct rm_plot *p, const struct rm_plot_data *data)
 	name = json_string_value(json_object_get(a->spec, "name"));
 	rm_buf_printf(&p->title, "Accuracy under attack%s%s: ",
 		      name ? " by " : "", name ? name : "");
-	rm_plot_things(&p->title, data->report->n, "comparison");
+	rm_report_put_things(&p->title, data->report->n, "comparison");
 	rm_buf_printf(&p->caption, "Share of comparisons whose preferred "
 		      "response is ahead once what the model looks up has been "
 		      "moved by as much as eps against it, with 95 %% "
