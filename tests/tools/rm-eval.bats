@@ -606,7 +606,7 @@ bench() {
 }
 
 @test "published benchmarks, from their files to their tables" {
-	bench pair 40 x | rm-tokenize -q --learn 270 --min-count 1 | rm-pair -q |
+	bench pair 40 x | rm-tokenize -q | rm-pair -q |
 		rm-train -q --force -o yes
 	scores() {
 		rm-tokenize -q -m yes | rm-score -q -m yes
@@ -651,7 +651,7 @@ bench() {
 }
 
 @test "benchmarks say what they lack and refuse what is not theirs" {
-	bench pair 40 x | rm-tokenize -q --learn 270 --min-count 1 | rm-pair -q |
+	bench pair 40 x | rm-tokenize -q | rm-pair -q |
 		rm-train -q --force -o yes
 	bench rewardbench 2 hep-go | rm-tokenize -q -m yes |
 		rm-score -q -m yes > 1.scores
