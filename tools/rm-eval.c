@@ -299,6 +299,7 @@ struct others {
 	struct rm_ood gaps;
 	struct rm_attacks attacks;
 	struct rm_suite_figures suite;
+	struct rm_best_of best;
 };
 
 static void fini_others(struct others *x)
@@ -579,6 +580,10 @@ static int report(struct rm_output *out, struct rm_scores *s,
 		status = finish_beside(beside, e, x, r);
 	if (status == 0)
 		status = compare(s, e, x, r);
+	if (status == 0 && o.metrics.n == 0) {
+		status = rm_scores_best_of(s, &x->best);
+		r->best = &x->best;
+	}
 	if (status == 0)
 		status = draw(s, r, &plots);
 	if (status == 0)

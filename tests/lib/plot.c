@@ -52,6 +52,7 @@ static struct rm_scores *score(const char *text, bool pairs, const char *by)
 struct made {
 	struct rm_scores *scores;
 	struct rm_figure accuracy;
+	struct rm_best_of best;
 	struct rm_report report;
 	struct rm_plots plots;
 };
@@ -70,6 +71,8 @@ static void make_from(struct made *m, struct rm_scores *s,
 		m->report.figures = &m->accuracy;
 	}
 	m->report.n = s->n;
+	m->report.best = &m->best;
+	assert_int_equal(rm_scores_best_of(s, &m->best), 0);
 	assert_int_equal(rm_plots_make(&m->plots, &data), 0);
 }
 
@@ -185,8 +188,8 @@ static void test_best_of_n(void **state)
 	p = find(&m, "best_of_n");
 	assert_has(&p->script, "$reward << END\n 1 1 1 1\n"
 		   " 2 0.66666667 0.66666667 0.66666667\n 3 1 1 1\nEND\n");
-	assert_has(&p->script, "$oracle << END\n 1 1 1 1\n"
-		   " 2 1.6666667 1.6666667 1.6666667\n 3 2 2 2\nEND\n");
+	assert_has(&p->script, "$oracle << END\n 1 1\n 2 1.6666667\n"
+		   " 3 2\nEND\n");
 	fini(&m);
 	/* Equal rewards share their chance. */
 	make(&m, "[{\"score\":[1,0,2],\"reward\":[1,1,0]},"

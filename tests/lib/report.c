@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRICS = 32 };
+enum { METRICS = 64 };
 
 /* Figures for every metric: value 0.5, interval [0.25, 0.75] for ratios. */
 static size_t make_figures(struct rm_figure *f)
