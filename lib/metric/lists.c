@@ -148,7 +148,7 @@ static int ndcg_rows(const struct rm_scores *s, size_t from, size_t to,
 	return 0;
 }
 
-#define NO_LIST "no record of three or more responses whose labels vary"
+#define NO_LIST "no record of three or more whose labels vary"
 
 const struct rm_metric_kind rm_metric_top1 = {
 	"top1", RM_SECTION_ORDER, 5, RM_UNIT_SHARE,
