@@ -91,6 +91,10 @@ struct rm_scores {
 	const struct rm_scores *other;
 
 	struct rm_order order;	/* of reward, made when first needed */
+	struct {
+		bool made;
+		double value;
+	} rho[2];		/* of reward: see lib/metric/order.c */
 	double partial[2];	/* the same: see lib/metric/bias.c */
 	bool partial_made;
 	struct rm_bins *bins;	/* [RM_BINS_KINDS] the same */

@@ -1,4 +1,5 @@
 /* The figures of what a reward should not go by: length, place, markup. */
+#include "metric/rank.h"
 #include "metric/scores.h"
 
 #include <stdlib.h>
@@ -150,43 +151,17 @@ static double given(double xy, double xz, double yz)
 	return rest > 0 ? (xy - xz * yz) / sqrt(rest) : NAN;
 }
 
-static double label_of(const struct rm_scores *s, size_t i)
-{
-	const double *y = s->graded ? s->graded : s->label;
-
-	return y ? y[i] : -(double)(i % 2);
-}
-
 /* Both, from the responses whose length and label are known. */
 static int make_partial(struct rm_scores *s)
 {
-	double *x = rm_malloc(3 * s->responses, sizeof(*x)), *y, *z;
-	double xy = NAN, xz = NAN, yz = NAN;
-	size_t i, n = 0;
-	int status = -1;
+	double xy, xz, yz;
 
-	if (!x)
+	if (rm_scores_rhos(s, &xy, &xz, &yz) < 0)
 		return -1;
-	y = x + s->responses;
-	z = y + s->responses;
-	for (i = 0; i < s->responses; i++) {
-		double label = label_of(s, i);
-
-		if (s->length[i] < 0 || isnan(label))
-			continue;
-		x[n] = s->reward[i];
-		y[n] = label;
-		z[n++] = (double)s->length[i];
-	}
-	if (rm_correlate_pairs(x, y, n, &xy, NULL) == 0 &&
-	    rm_correlate_pairs(x, z, n, &xz, NULL) == 0 &&
-	    rm_correlate_pairs(z, y, n, &yz, NULL) == 0)
-		status = 0;
-	free(x);
 	s->partial[OF_LENGTH] = given(xz, xy, yz);
 	s->partial[OF_LABEL] = given(xy, xz, yz);
-	s->partial_made = status == 0;
-	return status;
+	s->partial_made = true;
+	return 0;
 }
 
 static int partial(struct rm_scores *s, int of, double *value)
