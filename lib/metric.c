@@ -593,6 +593,8 @@ static int evaluate_one(struct rm_scores *s, struct rm_figure *f)
 	double sum[RM_METRIC_SUMS];
 	int status;
 
+	if (m->applies && !m->applies(s))
+		return 0;
 	if (m->estimate)
 		status = m->estimate(s, &f->value, &f->error);
 	else if (m->whole)

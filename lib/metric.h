@@ -208,6 +208,8 @@ struct rm_metric_kind {
 	double (*value)(const double *sums);
 	/* slope[sums]: the derivatives of value; gives it an interval. */
 	void (*slope)(const double *sums, double *slope);
+	/* Whether there can be a figure, said without a pass; NULL: yes. */
+	bool (*applies)(const struct rm_scores *s);
 	double most;		/* ends intervals; 0: the unit's own end */
 	bool bootstrap;
 	bool table;		/* a column of the report's table of parts */

@@ -187,6 +187,21 @@ static int label_partial(struct rm_scores *s, double *value)
 
 /* ---- the rows ---- */
 
+static bool has_length(const struct rm_scores *s)
+{
+	return s->trait[RM_TRAIT_LENGTH] != NULL;
+}
+
+static bool has_place(const struct rm_scores *s)
+{
+	return s->trait[RM_TRAIT_PLACE] != NULL;
+}
+
+static bool has_format(const struct rm_scores *s)
+{
+	return s->trait[RM_TRAIT_FORMAT] != NULL;
+}
+
 #define NO_LENGTH "no field length or n_tokens"
 #define NO_PLACE \
 	"no field position, or one place only"
@@ -199,7 +214,7 @@ const struct rm_metric_kind rm_metric_longer_wins = {
 	"preferred one, equal lengths half: the accuracy of knowing nothing "
 	"but length",
 	NO_LENGTH,
-	.sums = 2, .rows = longer_wins
+	.sums = 2, .rows = longer_wins, .applies = has_length
 };
 
 const struct rm_metric_kind rm_metric_longer_right = {
@@ -208,7 +223,7 @@ const struct rm_metric_kind rm_metric_longer_right = {
 	"accuracy over the comparisons whose preferred response is the longer "
 	"one",
 	NO_LENGTH ", or the preferred response is never longer",
-	.sums = 2, .rows = longer_right
+	.sums = 2, .rows = longer_right, .applies = has_length
 };
 
 const struct rm_metric_kind rm_metric_shorter_right = {
@@ -217,7 +232,7 @@ const struct rm_metric_kind rm_metric_shorter_right = {
 	"accuracy over the comparisons whose preferred response is the "
 	"shorter one",
 	NO_LENGTH ", or the preferred response is never shorter",
-	.sums = 2, .rows = shorter_right
+	.sums = 2, .rows = shorter_right, .applies = has_length
 };
 
 const struct rm_metric_kind rm_metric_length_partial = {
@@ -248,8 +263,8 @@ const struct rm_metric_kind rm_metric_first_right = {
 	"after it, for in data that name the better one first the place says "
 	"nothing",
 	NO_PLACE,
-	.sums = 4, .rows = first_right, .value = place_value,
-	.slope = place_slope, .most = 1
+	.sums = 4, .rows = first_right, .applies = has_place,
+	.value = place_value, .slope = place_slope, .most = 1
 };
 
 const struct rm_metric_kind rm_metric_second_right = {
@@ -258,8 +273,8 @@ const struct rm_metric_kind rm_metric_second_right = {
 	"accuracy over the comparisons whose preferred response stood after "
 	"the other in the input; only where others stood before it",
 	NO_PLACE,
-	.sums = 4, .rows = second_right, .value = place_value,
-	.slope = place_slope, .most = 1
+	.sums = 4, .rows = second_right, .applies = has_place,
+	.value = place_value, .slope = place_slope, .most = 1
 };
 
 const struct rm_metric_kind rm_metric_marked_wins = {
@@ -269,7 +284,7 @@ const struct rm_metric_kind rm_metric_marked_wins = {
 	"numbers of kinds of markup (field format: lists, bold, headings, "
 	"code), of those in which the one with more is the preferred one",
 	NO_FORMAT,
-	.sums = 2, .rows = marked_wins
+	.sums = 2, .rows = marked_wins, .applies = has_format
 };
 
 const struct rm_metric_kind rm_metric_marked_right = {
@@ -278,7 +293,7 @@ const struct rm_metric_kind rm_metric_marked_right = {
 	"accuracy over the comparisons whose preferred response has more "
 	"kinds of markup",
 	NO_FORMAT,
-	.sums = 2, .rows = marked_right
+	.sums = 2, .rows = marked_right, .applies = has_format
 };
 
 const struct rm_metric_kind rm_metric_plain_right = {
@@ -287,5 +302,5 @@ const struct rm_metric_kind rm_metric_plain_right = {
 	"accuracy over the comparisons whose preferred response has fewer "
 	"kinds of markup",
 	NO_FORMAT,
-	.sums = 2, .rows = plain_right
+	.sums = 2, .rows = plain_right, .applies = has_format
 };

@@ -252,6 +252,12 @@ static int group_row(const struct rm_scores *s, size_t r, bool use_tau,
 	return 0;
 }
 
+/* Groups of two alone have no order but which is ahead. */
+static bool has_groups(const struct rm_scores *s)
+{
+	return s->response && s->label;
+}
+
 static int group_rows(const struct rm_scores *s, size_t from, size_t to,
 		      bool use_tau, double *out)
 {
@@ -281,7 +287,7 @@ const struct rm_metric_kind rm_metric_spearman = {
 	"Spearman's rho of reward against -rank (else score), averaged over "
 	"groups of more than two responses in which both vary",
 	NO_GROUP,
-	.sums = 2, .rows = spearman_rows
+	.sums = 2, .rows = spearman_rows, .applies = has_groups
 };
 
 const struct rm_metric_kind rm_metric_kendall = {
@@ -290,7 +296,7 @@ const struct rm_metric_kind rm_metric_kendall = {
 	"Kendall's tau-b of reward against -rank (else score), averaged over "
 	"groups of more than two responses in which both vary",
 	NO_GROUP,
-	.sums = 2, .rows = kendall_rows
+	.sums = 2, .rows = kendall_rows, .applies = has_groups
 };
 
 /* ---- over all responses ---- */
