@@ -98,6 +98,7 @@ struct rm_scores {
 	double partial[2];	/* the same: see lib/metric/bias.c */
 	bool partial_made;
 	struct rm_bins *bins;	/* [RM_BINS_KINDS] the same */
+	double *decay;		/* [n] exp(-|d|), the same */
 };
 
 /* ---- from records ---- */
