@@ -2,6 +2,10 @@
 
 #include <errno.h>
 #include <float.h>
+#include <limits.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <math.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -80,6 +84,14 @@ void *rm_realloc(void *p, size_t n, size_t size)
 	if (!p)
 		return rm_fail_null("out of memory: %zu bytes", bytes);
 	return p;
+}
+
+void rm_keep_freed(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_MAX, 0);
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#endif
 }
 
 char *rm_strdup(const char *s)

@@ -71,6 +71,13 @@ void *rm_realloc(void *p, size_t n, size_t size);
 char *rm_strdup(const char *s);
 char *rm_strndup(const char *s, size_t n);
 
+/*
+ * From now on large blocks that are freed stay with the process for the next
+ * ones, as far as the system's allocator can: new pages cost more than the
+ * work on them where one large block follows another.
+ */
+void rm_keep_freed(void);
+
 /* n objects aligned to 64 bytes, zeroed; free with free(). */
 void *rm_calloc_aligned(size_t n, size_t size);
 

@@ -593,6 +593,12 @@ static int evaluate_one(struct rm_scores *s, struct rm_figure *f)
 	double sum[RM_METRIC_SUMS];
 	int status;
 
+	if (m->applies && !m->applies(s))
+		return 0;
+	if (m->section != RM_SECTION_CALIBRATION)
+		rm_scores_drop_decay(s);
+	else if (rm_scores_keep_decay(s) < 0)
+		return -1;
 	if (m->estimate)
 		status = m->estimate(s, &f->value, &f->error);
 	else if (m->whole)

@@ -91,9 +91,14 @@ struct rm_scores {
 	const struct rm_scores *other;
 
 	struct rm_order order;	/* of reward, made when first needed */
+	struct {
+		bool made;
+		double value;
+	} rho[2];		/* of reward: see lib/metric/order.c */
 	double partial[2];	/* the same: see lib/metric/bias.c */
 	bool partial_made;
 	struct rm_bins *bins;	/* [RM_BINS_KINDS] the same */
+	double *decay;		/* [n] exp(-|d|), the same */
 };
 
 /* ---- from records ---- */
@@ -204,6 +209,8 @@ struct rm_metric_kind {
 	double (*value)(const double *sums);
 	/* slope[sums]: the derivatives of value; gives it an interval. */
 	void (*slope)(const double *sums, double *slope);
+	/* Whether there can be a figure, said without a pass; NULL: yes. */
+	bool (*applies)(const struct rm_scores *s);
 	double most;		/* ends intervals; 0: the unit's own end */
 	bool bootstrap;
 	bool table;		/* a column of the report's table of parts */

@@ -275,11 +275,11 @@ static int index_value(struct walk *w, size_t f, const struct rm_scan *s)
 static int index_field(struct walk *w, size_t f)
 {
 	const unsigned char *start = w->p;
-	struct rm_scan s;
+	struct rm_scan *s = &w->rec->head[f];
 
-	if (next(w, &s) < 0)
+	if (next(w, s) < 0)
 		return -1;
-	if (s.kind != RM_SCAN_NIL && index_value(w, f, &s) < 0)
+	if (s->kind != RM_SCAN_NIL && index_value(w, f, s) < 0)
 		return -1;
 	w->rec->field[f] = (struct rm_slice){ start, (size_t)(w->p - start) };
 	return 0;
@@ -288,10 +288,15 @@ static int index_field(struct walk *w, size_t f)
 static int reserve(struct rm_record *rec, size_t n)
 {
 	struct rm_slice *field;
+	struct rm_scan *head;
 	size_t *first;
 
 	if (n <= rec->cap)
 		return 0;
+	head = rm_realloc(rec->head, n, sizeof(*head));
+	if (!head)
+		return -1;
+	rec->head = head;
 	field = rm_realloc(rec->field, n, sizeof(*field));
 	if (!field)
 		return -1;
@@ -338,6 +343,7 @@ int rm_record_index(struct rm_record *rec, const struct rm_schema *schema,
 void rm_record_fini(struct rm_record *rec)
 {
 	free(rec->field);
+	free(rec->head);
 	free(rec->element);
 	free(rec->first);
 	memset(rec, 0, sizeof(*rec));
@@ -346,77 +352,76 @@ void rm_record_fini(struct rm_record *rec)
 /* ---- access: the index has checked all this, so nothing can fail ---- */
 
 /* The head of field f; nil for -1. */
-static struct rm_scan head_of(const struct rm_record *rec, int f)
+static const struct rm_scan *head_of(const struct rm_record *rec, int f)
 {
-	struct rm_scan s = { .kind = RM_SCAN_NIL };
-	const struct rm_slice *v;
+	static const struct rm_scan nil = { .kind = RM_SCAN_NIL };
 
-	if (f >= 0) {
-		v = &rec->field[f];
-		rm_scan_head(&s, v->data, v->data + v->len);
-	}
-	return s;
+	return f < 0 ? &nil : &rec->head[f];
 }
 
-/* The bytes inside a str or ext; data NULL for nil. */
+/* The bytes of a str or ext; data NULL for nil. */
+static struct rm_slice bytes_of(const struct rm_scan *s)
+{
+	if (s->kind == RM_SCAN_NIL)
+		return (struct rm_slice){ NULL, 0 };
+	return (struct rm_slice){ s->body, s->n };
+}
+
 static struct rm_slice inside(struct rm_slice value)
 {
 	struct rm_scan s = { .kind = RM_SCAN_NIL };
 
 	rm_scan_head(&s, value.data, value.data + value.len);
-	if (s.kind == RM_SCAN_NIL)
-		return (struct rm_slice){ NULL, 0 };
-	return (struct rm_slice){ s.body, s.n };
+	return bytes_of(&s);
 }
 
 bool rm_record_is_nil(const struct rm_record *rec, int f)
 {
-	return f < 0 || *rec->field[f].data == 0xc0;
+	return head_of(rec, f)->kind == RM_SCAN_NIL;
 }
 
 struct rm_slice rm_record_bytes(const struct rm_record *rec, int f)
 {
-	if (f < 0)
-		return (struct rm_slice){ NULL, 0 };
-	return inside(rec->field[f]);
+	return bytes_of(head_of(rec, f));
 }
 
 uint64_t rm_record_u64(const struct rm_record *rec, int f)
 {
-	struct rm_scan s = head_of(rec, f);
+	const struct rm_scan *s = head_of(rec, f);
 
-	return s.kind == RM_SCAN_NIL ? 0 : s.u;
+	return s->kind == RM_SCAN_NIL ? 0 : s->u;
 }
 
 double rm_record_f64(const struct rm_record *rec, int f)
 {
-	struct rm_scan s = head_of(rec, f);
+	const struct rm_scan *s = head_of(rec, f);
 
-	return s.kind == RM_SCAN_NIL ? (double)NAN : rm_scan_number(&s);
+	return s->kind == RM_SCAN_NIL ? (double)NAN : rm_scan_number(s);
 }
 
 double rm_record_f64_at(const struct rm_record *rec, int f, size_t i)
 {
-	struct rm_scan s = head_of(rec, f);
+	const struct rm_scan *s = head_of(rec, f);
 
-	return s.kind == RM_SCAN_NIL ? (double)NAN : rm_get_f64(s.body + 8 * i);
+	return s->kind == RM_SCAN_NIL ? (double)NAN :
+		rm_get_f64(s->body + 8 * i);
 }
 
 void rm_record_f64s(const struct rm_record *rec, int f, double *out, size_t n)
 {
-	struct rm_scan s = head_of(rec, f);
+	const struct rm_scan *s = head_of(rec, f);
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		out[i] = s.kind == RM_SCAN_NIL ? (double)NAN :
-			 rm_get_f64(s.body + 8 * i);
+		out[i] = s->kind == RM_SCAN_NIL ? (double)NAN :
+			 rm_get_f64(s->body + 8 * i);
 }
 
 int32_t rm_record_i32_at(const struct rm_record *rec, int f, size_t i)
 {
-	struct rm_scan s = head_of(rec, f);
+	const struct rm_scan *s = head_of(rec, f);
 
-	return s.kind == RM_SCAN_NIL ? 0 : rm_get_i32(s.body + 4 * i);
+	return s->kind == RM_SCAN_NIL ? 0 : rm_get_i32(s->body + 4 * i);
 }
 
 void rm_record_elements(const struct rm_record *rec, int f,
@@ -432,7 +437,7 @@ void rm_record_elements(const struct rm_record *rec, int f,
 
 size_t rm_record_map_size(const struct rm_record *rec, int f)
 {
-	return rm_record_is_nil(rec, f) ? 0 : head_of(rec, f).n;
+	return rm_record_is_nil(rec, f) ? 0 : head_of(rec, f)->n;
 }
 
 void rm_record_map_at(const struct rm_record *rec, int f, size_t i,

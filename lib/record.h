@@ -99,6 +99,8 @@ void rm_schema_fini(struct rm_schema *s);
 /* Most responses, annotations or named values that one record may have. */
 #define RM_MAX_RESPONSES ((size_t)1 << 20)
 
+struct rm_scan;
+
 struct rm_record {
 	const struct rm_schema *schema;
 	const unsigned char *data;	/* payload: the whole msgpack array */
@@ -106,7 +108,9 @@ struct rm_record {
 	struct rm_slice *field;		/* [schema->n] each field's msgpack */
 	size_t k;			/* responses; 0 if no field says */
 	size_t cap;			/* of field */
-	/* Private: where the elements of arrays, maps and choices lie. */
+	/* Private: what each field begins with, and where the elements of
+	 * arrays, maps and choices lie. */
+	struct rm_scan *head;		/* [schema->n] */
 	struct rm_slice *element;
 	size_t n_element, element_cap;
 	size_t *first;			/* [schema->n] into element */

@@ -342,6 +342,33 @@ size_t rm_order_run(const struct rm_order *o, size_t j)
 	return j;
 }
 
+int rm_order_filter(struct rm_order *to, const struct rm_order *o,
+		    const uint32_t *place, size_t n)
+{
+	size_t j, at = 0;
+	bool begins = false;
+
+	*to = (struct rm_order){ .n = n };
+	to->index = rm_malloc(n, sizeof(*to->index));
+	to->first = rm_malloc(n + 1, 1);
+	if (!to->index || !to->first) {
+		rm_order_fini(to);
+		return -1;
+	}
+	for (j = 0; j < o->n; j++) {
+		uint32_t i = place[o->index[j]];
+
+		begins |= o->first[j];
+		if (i == RM_SORT_NONE)
+			continue;
+		to->index[at] = i;
+		to->first[at++] = begins;
+		begins = false;
+	}
+	to->first[n] = 1;
+	return 0;
+}
+
 void rm_order_fini(struct rm_order *o)
 {
 	if (!o)
@@ -353,32 +380,48 @@ void rm_order_fini(struct rm_order *o)
 
 /* ---- codes ---- */
 
+/* What codes are made of: x, or where that is NULL whole. */
+struct numbers {
+	size_t n;
+	const double *x;
+	const int32_t *whole;
+};
+
+static inline double number(const struct numbers *of, size_t i)
+{
+	return of->x ? of->x[i] : (double)of->whole[i];
+}
+
 /*
  * Whether all numbers are whole and close together (ranks, lengths,
  * ratings), so that counting beats sorting.
  */
-static bool is_countable(const double *x, size_t n, double *low,
-			 size_t *range)
+static bool is_countable(const struct numbers *of, double *low, size_t *range)
 {
-	double min = x[0], max = x[0];
-	size_t i;
+	double min = number(of, 0), max = min;
+	bool whole = true;
+	size_t i, n = of->n;
 
+#pragma omp parallel for reduction(min:min) reduction(max:max) \
+	reduction(&:whole) if (n >= SERIAL)
 	for (i = 0; i < n; i++) {
-		if (x[i] != floor(x[i]))
-			return false;
-		min = RM_MIN(min, x[i]);
-		max = RM_MAX(max, x[i]);
+		double x = number(of, i);
+
+		whole &= x == floor(x);
+		min = RM_MIN(min, x);
+		max = RM_MAX(max, x);
 	}
 	/* Also false when the range is infinite. */
-	if (!(max - min < (double)RM_MIN(n * 4 + 1024, (size_t)1 << 22)))
+	if (!whole || !(max - min < (double)RM_MIN(n * 4 + 1024,
+						   (size_t)1 << 22)))
 		return false;
 	*low = min;
 	*range = (size_t)(max - min) + 1;
 	return true;
 }
 
-static int codes_by_counting(struct rm_codes *c, const double *x, double low,
-			     size_t range)
+static int codes_by_counting(struct rm_codes *c, const struct numbers *of,
+			     double low, size_t range)
 {
 	uint32_t *table = rm_calloc(range, sizeof(*table));
 	size_t i, v;
@@ -386,7 +429,7 @@ static int codes_by_counting(struct rm_codes *c, const double *x, double low,
 	if (!table)
 		return -1;
 	for (i = 0; i < c->n; i++)
-		table[(size_t)(x[i] - low)]++;
+		table[(size_t)(number(of, i) - low)]++;
 	for (v = 0; v < range; v++)
 		c->distinct += table[v] != 0;
 	c->count = rm_malloc(c->distinct, sizeof(*c->count));
@@ -402,7 +445,7 @@ static int codes_by_counting(struct rm_codes *c, const double *x, double low,
 		}
 #pragma omp parallel for if (c->n >= SERIAL)
 	for (i = 0; i < c->n; i++)
-		c->code[i] = table[(size_t)(x[i] - low)];
+		c->code[i] = table[(size_t)(number(of, i) - low)];
 	free(table);
 	return 0;
 }
@@ -434,22 +477,46 @@ static int codes_by_sorting(struct rm_codes *c, const double *x)
 	return 0;
 }
 
-int rm_codes_init(struct rm_codes *c, const double *x, size_t n)
+static int codes_of(struct rm_codes *c, const struct numbers *of)
 {
-	double low;
-	size_t range;
+	double low, *wide;
+	size_t range, i;
+	int status;
 
-	*c = (struct rm_codes){ .n = n };
-	if (check_count(n) < 0)
+	*c = (struct rm_codes){ .n = of->n };
+	if (check_count(of->n) < 0)
 		return -1;
-	c->code = rm_malloc(n, sizeof(*c->code));
+	c->code = rm_malloc(of->n, sizeof(*c->code));
 	if (!c->code)
 		return -1;
-	if (n == 0)
+	if (of->n == 0)
 		return 0;
-	if (is_countable(x, n, &low, &range))
-		return codes_by_counting(c, x, low, range);
-	return codes_by_sorting(c, x);
+	if (is_countable(of, &low, &range))
+		return codes_by_counting(c, of, low, range);
+	if (of->x)
+		return codes_by_sorting(c, of->x);
+	wide = rm_malloc(of->n, sizeof(*wide));
+	if (!wide)
+		return -1;
+	for (i = 0; i < of->n; i++)
+		wide[i] = of->whole[i];
+	status = codes_by_sorting(c, wide);
+	free(wide);
+	return status;
+}
+
+int rm_codes_init(struct rm_codes *c, const double *x, size_t n)
+{
+	const struct numbers of = { n, x, NULL };
+
+	return codes_of(c, &of);
+}
+
+int rm_codes_init_i32(struct rm_codes *c, const int32_t *x, size_t n)
+{
+	const struct numbers of = { n, NULL, x };
+
+	return codes_of(c, &of);
 }
 
 void rm_codes_fini(struct rm_codes *c)

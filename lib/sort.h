@@ -31,6 +31,11 @@ struct rm_order {
 int rm_order_init(struct rm_order *o, const double *x, size_t n);
 /* The end of the run of equal values that begins at j. */
 size_t rm_order_run(const struct rm_order *o, size_t j);
+/* The order of the n numbers i whose place[i] is not RM_SORT_NONE, which is
+ * what they are called from then on; places ascend. */
+#define RM_SORT_NONE UINT32_MAX
+int rm_order_filter(struct rm_order *to, const struct rm_order *o,
+		    const uint32_t *place, size_t n);
 void rm_order_fini(struct rm_order *o);
 
 /*
@@ -44,6 +49,7 @@ struct rm_codes {
 };
 
 int rm_codes_init(struct rm_codes *c, const double *x, size_t n);
+int rm_codes_init_i32(struct rm_codes *c, const int32_t *x, size_t n);
 void rm_codes_fini(struct rm_codes *c);
 
 /*

@@ -651,6 +651,7 @@ static int eval(struct rm_output *out, const struct rm_metric_kind **metrics,
 		       rm_header_add_history(&h, tool.name, argc, argv,
 					     o.seed) == 0)) {
 		scores->ties = chosen_ties();
+		rm_keep_freed();
 		input = join_paths(&title, (const char *const *)argv + first,
 				   n);
 		if (input)

@@ -1,4 +1,5 @@
 /* The figures of what a reward should not go by: length, place, markup. */
+#include "metric/rank.h"
 #include "metric/scores.h"
 
 #include <stdlib.h>
@@ -150,43 +151,17 @@ static double given(double xy, double xz, double yz)
 	return rest > 0 ? (xy - xz * yz) / sqrt(rest) : NAN;
 }
 
-static double label_of(const struct rm_scores *s, size_t i)
-{
-	const double *y = s->graded ? s->graded : s->label;
-
-	return y ? y[i] : -(double)(i % 2);
-}
-
 /* Both, from the responses whose length and label are known. */
 static int make_partial(struct rm_scores *s)
 {
-	double *x = rm_malloc(3 * s->responses, sizeof(*x)), *y, *z;
-	double xy = NAN, xz = NAN, yz = NAN;
-	size_t i, n = 0;
-	int status = -1;
+	double xy, xz, yz;
 
-	if (!x)
+	if (rm_scores_rhos(s, &xy, &xz, &yz) < 0)
 		return -1;
-	y = x + s->responses;
-	z = y + s->responses;
-	for (i = 0; i < s->responses; i++) {
-		double label = label_of(s, i);
-
-		if (s->length[i] < 0 || isnan(label))
-			continue;
-		x[n] = s->reward[i];
-		y[n] = label;
-		z[n++] = (double)s->length[i];
-	}
-	if (rm_correlate_pairs(x, y, n, &xy, NULL) == 0 &&
-	    rm_correlate_pairs(x, z, n, &xz, NULL) == 0 &&
-	    rm_correlate_pairs(z, y, n, &yz, NULL) == 0)
-		status = 0;
-	free(x);
 	s->partial[OF_LENGTH] = given(xz, xy, yz);
 	s->partial[OF_LABEL] = given(xy, xz, yz);
-	s->partial_made = status == 0;
-	return status;
+	s->partial_made = true;
+	return 0;
 }
 
 static int partial(struct rm_scores *s, int of, double *value)
@@ -212,6 +187,21 @@ static int label_partial(struct rm_scores *s, double *value)
 
 /* ---- the rows ---- */
 
+static bool has_length(const struct rm_scores *s)
+{
+	return s->trait[RM_TRAIT_LENGTH] != NULL;
+}
+
+static bool has_place(const struct rm_scores *s)
+{
+	return s->trait[RM_TRAIT_PLACE] != NULL;
+}
+
+static bool has_format(const struct rm_scores *s)
+{
+	return s->trait[RM_TRAIT_FORMAT] != NULL;
+}
+
 #define NO_LENGTH "no field length or n_tokens"
 #define NO_PLACE \
 	"no field position, or one place only"
@@ -224,7 +214,7 @@ const struct rm_metric_kind rm_metric_longer_wins = {
 	"preferred one, equal lengths half: the accuracy of knowing nothing "
 	"but length",
 	NO_LENGTH,
-	.sums = 2, .rows = longer_wins
+	.sums = 2, .rows = longer_wins, .applies = has_length
 };
 
 const struct rm_metric_kind rm_metric_longer_right = {
@@ -233,7 +223,7 @@ const struct rm_metric_kind rm_metric_longer_right = {
 	"accuracy over the comparisons whose preferred response is the longer "
 	"one",
 	NO_LENGTH ", or never the longer one",
-	.sums = 2, .rows = longer_right
+	.sums = 2, .rows = longer_right, .applies = has_length
 };
 
 const struct rm_metric_kind rm_metric_shorter_right = {
@@ -242,7 +232,7 @@ const struct rm_metric_kind rm_metric_shorter_right = {
 	"accuracy over the comparisons whose preferred response is the "
 	"shorter one",
 	NO_LENGTH ", or never the shorter one",
-	.sums = 2, .rows = shorter_right
+	.sums = 2, .rows = shorter_right, .applies = has_length
 };
 
 const struct rm_metric_kind rm_metric_length_partial = {
@@ -273,8 +263,8 @@ const struct rm_metric_kind rm_metric_first_right = {
 	"after it, for in data that name the better one first the place says "
 	"nothing",
 	NO_PLACE,
-	.sums = 4, .rows = first_right, .value = place_value,
-	.slope = place_slope, .most = 1
+	.sums = 4, .rows = first_right, .applies = has_place,
+	.value = place_value, .slope = place_slope, .most = 1
 };
 
 const struct rm_metric_kind rm_metric_second_right = {
@@ -283,8 +273,8 @@ const struct rm_metric_kind rm_metric_second_right = {
 	"accuracy over the comparisons whose preferred response stood after "
 	"the other in the input; only where others stood before it",
 	NO_PLACE,
-	.sums = 4, .rows = second_right, .value = place_value,
-	.slope = place_slope, .most = 1
+	.sums = 4, .rows = second_right, .applies = has_place,
+	.value = place_value, .slope = place_slope, .most = 1
 };
 
 const struct rm_metric_kind rm_metric_marked_wins = {
@@ -294,7 +284,7 @@ const struct rm_metric_kind rm_metric_marked_wins = {
 	"numbers of kinds of markup (field format: lists, bold, headings, "
 	"code), of those in which the one with more is the preferred one",
 	NO_FORMAT,
-	.sums = 2, .rows = marked_wins
+	.sums = 2, .rows = marked_wins, .applies = has_format
 };
 
 const struct rm_metric_kind rm_metric_marked_right = {
@@ -303,7 +293,7 @@ const struct rm_metric_kind rm_metric_marked_right = {
 	"accuracy over the comparisons whose preferred response has more "
 	"kinds of markup",
 	NO_FORMAT,
-	.sums = 2, .rows = marked_right
+	.sums = 2, .rows = marked_right, .applies = has_format
 };
 
 const struct rm_metric_kind rm_metric_plain_right = {
@@ -312,5 +302,5 @@ const struct rm_metric_kind rm_metric_plain_right = {
 	"accuracy over the comparisons whose preferred response has fewer "
 	"kinds of markup",
 	NO_FORMAT,
-	.sums = 2, .rows = plain_right
+	.sums = 2, .rows = plain_right, .applies = has_format
 };

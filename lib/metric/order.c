@@ -192,22 +192,16 @@ static int correlate(const struct rm_order *x, const struct rm_codes *y,
 	return status;
 }
 
-static int correlate_numbers(const struct rm_order *order, const double *y,
-			     double *rho, double *tau, const struct errors *e)
+int rm_correlate(const struct rm_order *order, const double *y, double *rho,
+		 double *tau)
 {
 	struct rm_codes codes;
 	int status = rm_codes_init(&codes, y, order->n);
 
 	if (status == 0)
-		status = correlate(order, &codes, rho, tau, e);
+		status = correlate(order, &codes, rho, tau, NULL);
 	rm_codes_fini(&codes);
 	return status;
-}
-
-int rm_correlate(const struct rm_order *order, const double *y, double *rho,
-		 double *tau)
-{
-	return correlate_numbers(order, y, rho, tau, NULL);
 }
 
 int rm_correlate_pairs(const double *x, const double *y, size_t n,
@@ -258,6 +252,12 @@ static int group_row(const struct rm_scores *s, size_t r, bool use_tau,
 	return 0;
 }
 
+/* Groups of two alone have no order but which is ahead. */
+static bool has_groups(const struct rm_scores *s)
+{
+	return s->response && s->label;
+}
+
 static int group_rows(const struct rm_scores *s, size_t from, size_t to,
 		      bool use_tau, double *out)
 {
@@ -287,7 +287,7 @@ const struct rm_metric_kind rm_metric_spearman = {
 	"Spearman's rho of reward against -rank (else score), averaged over "
 	"groups of more than two responses in which both vary",
 	NO_GROUP,
-	.sums = 2, .rows = spearman_rows
+	.sums = 2, .rows = spearman_rows, .applies = has_groups
 };
 
 const struct rm_metric_kind rm_metric_kendall = {
@@ -296,7 +296,7 @@ const struct rm_metric_kind rm_metric_kendall = {
 	"Kendall's tau-b of reward against -rank (else score), averaged over "
 	"groups of more than two responses in which both vary",
 	NO_GROUP,
-	.sums = 2, .rows = kendall_rows
+	.sums = 2, .rows = kendall_rows, .applies = has_groups
 };
 
 /* ---- over all responses ---- */
@@ -324,83 +324,188 @@ static int implied_codes(size_t n, struct rm_codes *c)
 	return 0;
 }
 
-static bool any_nan(const double *x, size_t n)
-{
-	size_t i;
+/* What rewards are held against; a bit each in a set of them. */
+enum { LABEL, LENGTH };
 
-	for (i = 0; i < n; i++)
-		if (isnan(x[i]))
-			return true;
-	return false;
+/* NaN: not known. */
+static double value_of(const struct rm_scores *s, int what, size_t i)
+{
+	const double *y = s->graded ? s->graded : s->label;
+
+	if (what == LENGTH)
+		return !s->length || s->length[i] < 0 ? NAN :
+			(double)s->length[i];
+	return y ? y[i] : -(double)(i & 1);
 }
 
-/* Of the responses whose y is known. */
-static int correlate_known(struct rm_scores *s, const double *y, double *rho,
-			   double *tau, double *error)
+static bool is_known(const struct rm_scores *s, int set, size_t i)
 {
-	double *kept = rm_malloc(2 * s->responses, sizeof(*kept));
-	uint32_t *from = rm_malloc(s->responses, sizeof(*from));
-	struct errors e = { s, from, error };
-	struct rm_order order = {0};
-	size_t i, n = 0;
-	int status = kept && from ? 0 : -1;
+	return (!(set & 1 << LABEL) || !isnan(value_of(s, LABEL, i))) &&
+		(!(set & 1 << LENGTH) || !isnan(value_of(s, LENGTH, i)));
+}
 
-	for (i = 0; status == 0 && i < s->responses; i++)
-		if (!isnan(y[i])) {
-			kept[n] = s->reward[i];
-			kept[s->responses + n] = y[i];
-			from[n++] = (uint32_t)i;
+/* The responses for which all of a set is known, and their rewards' order. */
+struct known {
+	const struct rm_order *order;
+	uint32_t *from;			/* [order->n]; NULL: all of them */
+	struct rm_order some;
+};
+
+static int filter_order(struct rm_scores *s, int set, size_t n,
+			struct known *k)
+{
+	uint32_t *place = rm_malloc(s->responses, sizeof(*place));
+	size_t i, at = 0;
+	int status = -1;
+
+	k->from = rm_malloc(n, sizeof(*k->from));
+	k->order = &k->some;
+	if (place && k->from) {
+		for (i = 0; i < s->responses; i++) {
+			place[i] = RM_SORT_NONE;
+			if (!is_known(s, set, i))
+				continue;
+			k->from[at] = (uint32_t)i;
+			place[i] = (uint32_t)at++;
 		}
-	if (status == 0)
-		status = rm_order_init(&order, kept, n);
-	if (status == 0)
-		status = correlate_numbers(&order, kept + s->responses, rho,
-					   tau, &e);
-	rm_order_fini(&order);
-	free(kept);
-	free(from);
+		status = rm_order_filter(&k->some, &s->order, place, n);
+	}
+	free(place);
 	return status;
 }
 
-/* Of all rewards against y, which may have gaps, sharing their order. */
-static int correlate_rewards(struct rm_scores *s, const double *y,
-			     double *rho, double *tau, double *error)
+static int find_known(struct rm_scores *s, int set, struct known *k)
 {
-	struct errors e = { s, NULL, error };
+	size_t i, n = 0;
 
-	if (any_nan(y, s->responses))
-		return correlate_known(s, y, rho, tau, error);
+	*k = (struct known){ .order = &s->order };
 	if (reward_order(s) < 0)
 		return -1;
-	return correlate_numbers(&s->order, y, rho, tau, &e);
+#pragma omp parallel for reduction(+:n) if (s->responses > 1 << 15)
+	for (i = 0; i < s->responses; i++)
+		n += is_known(s, set, i);
+	return n == s->responses ? 0 : filter_order(s, set, n, k);
 }
 
-static int pooled(struct rm_scores *s, double *rho, double *tau, double *error)
+static void forget(struct known *k)
+{
+	rm_order_fini(&k->some);
+	free(k->from);
+}
+
+/* Of what they are held against. */
+static int known_codes(const struct rm_scores *s, const struct known *k,
+		       int what, struct rm_codes *c)
 {
 	const double *y = s->graded ? s->graded : s->label;
-	struct errors e = { s, NULL, error };
-	struct rm_codes codes;
+	size_t n = k->order->n, j;
+	double *kept;
 	int status;
 
-	if (y)
-		return correlate_rewards(s, y, rho, tau, error);
-	if (reward_order(s) < 0)
+	*c = (struct rm_codes){0};
+	if (!k->from && what == LENGTH)
+		return rm_codes_init_i32(c, s->length, n);
+	if (!k->from)
+		return y ? rm_codes_init(c, y, n) : implied_codes(n, c);
+	kept = rm_malloc(n, sizeof(*kept));
+	if (!kept)
 		return -1;
-	status = implied_codes(s->responses, &codes);
+	for (j = 0; j < n; j++)
+		kept[j] = value_of(s, what, k->from[j]);
+	status = rm_codes_init(c, kept, n);
+	free(kept);
+	return status;
+}
+
+static int correlate_rewards(struct rm_scores *s, int what, double *rho,
+			     double *tau, double *error)
+{
+	struct rm_codes codes = {0};
+	struct known k;
+	struct errors e = { s, NULL, error };
+	int status = find_known(s, 1 << what, &k);
+
+	e.from = k.from;
 	if (status == 0)
-		status = correlate(&s->order, &codes, rho, tau, &e);
+		status = known_codes(s, &k, what, &codes);
+	if (status == 0)
+		status = correlate(k.order, &codes, rho, tau, &e);
+	if (status == 0 && rho && !k.from) {
+		s->rho[what].value = *rho;
+		s->rho[what].made = true;
+	}
 	rm_codes_fini(&codes);
+	forget(&k);
+	return status;
+}
+
+/* Spearman's rho of numbers by their codes, without any order. */
+static int correlate_codes(const struct rm_codes *x, const struct rm_codes *y,
+			   double *rho)
+{
+	const size_t step = 1 << 16;
+	size_t chunks = (x->n + step - 1) / step, c, i;
+	double *sum = rm_malloc(chunks, sizeof(*sum)), all = 0;
+	double *rx = rm_centred_ranks(x), *ry = rm_centred_ranks(y);
+	int status = sum && rx && ry ? 0 : -1;
+
+	*rho = NAN;
+	if (status == 0 && x->distinct > 1 && y->distinct > 1) {
+#pragma omp parallel for private(i) if (chunks > 1)
+		for (c = 0; c < chunks; c++) {
+			size_t end = RM_MIN(x->n, (c + 1) * step);
+
+			for (sum[c] = 0, i = c * step; i < end; i++)
+				sum[c] += rx[x->code[i]] * ry[y->code[i]];
+		}
+		for (c = 0; c < chunks; c++)
+			all += sum[c];
+		*rho = all / sqrt(sum_of_squares(x, rx)) /
+			sqrt(sum_of_squares(y, ry));
+	}
+	free(sum);
+	free(rx);
+	free(ry);
+	return status;
+}
+
+/* As correlate_rewards has found it, where it did for the same responses. */
+static int find_rho(const struct rm_scores *s, const struct known *k, int what,
+		    const struct rm_codes *y, double *rho)
+{
+	if (k->from || !s->rho[what].made)
+		return correlate(k->order, y, rho, NULL, NULL);
+	*rho = s->rho[what].value;
+	return 0;
+}
+
+int rm_scores_rhos(struct rm_scores *s, double *reward_label,
+		   double *reward_length, double *label_length)
+{
+	struct rm_codes label = {0}, length = {0};
+	struct known k;
+	int status = -1;
+
+	if (find_known(s, 1 << LABEL | 1 << LENGTH, &k) == 0 &&
+	    known_codes(s, &k, LABEL, &label) == 0 &&
+	    find_rho(s, &k, LABEL, &label, reward_label) == 0 &&
+	    known_codes(s, &k, LENGTH, &length) == 0 &&
+	    find_rho(s, &k, LENGTH, &length, reward_length) == 0)
+		status = correlate_codes(&label, &length, label_length);
+	rm_codes_fini(&label);
+	rm_codes_fini(&length);
+	forget(&k);
 	return status;
 }
 
 static int spearman_pooled(struct rm_scores *s, double *value, double *error)
 {
-	return pooled(s, value, NULL, error);
+	return correlate_rewards(s, LABEL, value, NULL, error);
 }
 
 static int kendall_pooled(struct rm_scores *s, double *value, double *error)
 {
-	return pooled(s, NULL, value, error);
+	return correlate_rewards(s, LABEL, NULL, value, error);
 }
 
 const struct rm_metric_kind rm_metric_spearman_pooled = {
@@ -425,21 +530,10 @@ const struct rm_metric_kind rm_metric_kendall_pooled = {
 
 static int length_corr(struct rm_scores *s, double *value, double *error)
 {
-	double *y;
-	size_t i;
-	int status;
-
 	*value = NAN;
 	if (!s->length)
 		return 0;
-	y = rm_malloc(s->responses, sizeof(*y));
-	if (!y)
-		return -1;
-	for (i = 0; i < s->responses; i++)
-		y[i] = s->length[i] < 0 ? NAN : (double)s->length[i];
-	status = correlate_rewards(s, y, value, NULL, error);
-	free(y);
-	return status;
+	return correlate_rewards(s, LENGTH, value, NULL, error);
 }
 
 const struct rm_metric_kind rm_metric_length_corr = {

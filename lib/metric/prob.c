@@ -1,8 +1,36 @@
 /* The figures of probabilities: is a comparison as sure as it should be? */
 #include "metric/bins.h"
+#include "metric/scores.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+int rm_scores_keep_decay(struct rm_scores *s)
+{
+	size_t i;
+
+	if (s->decay)
+		return 0;
+	s->decay = rm_malloc(s->n, sizeof(*s->decay));
+	if (!s->decay)
+		return -1;
+#pragma omp parallel for if (s->n > 1 << 15)
+	for (i = 0; i < s->n; i++)
+		s->decay[i] = exp(-fabs(s->d[i]));
+	return 0;
+}
+
+void rm_scores_drop_decay(struct rm_scores *s)
+{
+	free(s->decay);
+	s->decay = NULL;
+}
+
+static double decay_of(const struct rm_scores *s, size_t i)
+{
+	return s->decay ? s->decay[i] : exp(-fabs(s->d[i]));
+}
 
 /*
  * sigmoid(d) and sigmoid(-d), both to the last bits; or the field `prob` and
@@ -18,7 +46,7 @@ void rm_scores_prob(const struct rm_scores *s, size_t i, double *prob,
 		*other = 1 - s->prob[i];
 		return;
 	}
-	e = exp(-fabs(s->d[i]));
+	e = decay_of(s, i);
 	high = 1 / (1 + e);
 	low = e / (1 + e);
 	*prob = s->d[i] >= 0 ? high : low;
@@ -42,7 +70,7 @@ static double log_loss(const struct rm_scores *s, size_t i)
 	if (s->prob && !isnan(s->prob[i]))
 		return surprise(p, s->prob[i]) +
 			surprise(1 - p, 1 - s->prob[i]);
-	return log1p(exp(-fabs(d))) + fabs(d) * (d >= 0 ? 1 - p : p);
+	return log1p(decay_of(s, i)) + fabs(d) * (d >= 0 ? 1 - p : p);
 }
 
 static double squared_error(const struct rm_scores *s, size_t i)

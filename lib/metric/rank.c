@@ -11,6 +11,7 @@
 
 enum {
 	STEP = 1 << 16,		/* places worked on at once */
+	PIECES = 16,		/* of places, with sums by code of their own */
 	AHEAD = 32		/* scattered numbers fetched early */
 };
 
@@ -137,12 +138,56 @@ static void sum_above(double *of, size_t n)
 	}
 }
 
-/* g, B, D and the means. */
-static void sum_codes(struct spearman *q, double *g)
+/* The runs that begin in [from, to): their f by code; the sum of f^2. */
+static double sum_piece(const struct spearman *q, size_t from, size_t to,
+			double *b)
 {
 	const struct rm_order *x = q->r->x;
-	double n = (double)x->n, f;
-	size_t v, j, i, end;
+	double n = (double)x->n, squares = 0, f;
+	size_t j = from, i, end;
+
+	while (j < to && !x->first[j])
+		j++;
+	for (; j < to; j = end) {
+		end = rm_order_run(x, j);
+		f = ((double)(j + end) / 2 - n / 2) / n;
+		squares += (double)(end - j) * f * f / n;
+		for (i = j; i < end; i++)
+			b[q->r->z[i]] += f;
+	}
+	return squares;
+}
+
+/* B and T2, in pieces whose own B take less room than places do. */
+static int sum_places(struct spearman *q)
+{
+	size_t n = q->r->x->n, distinct = q->r->y->distinct, c, v;
+	size_t step = RM_MAX(RM_MAX((size_t)STEP, 4 * distinct),
+			     n / PIECES + 1);
+	size_t pieces = (n + step - 1) / step;
+	double *b = rm_calloc(pieces * distinct, sizeof(*b));
+	double squares[PIECES];
+
+	if (!b)
+		return -1;
+#pragma omp parallel for schedule(dynamic) if (pieces > 1)
+	for (c = 0; c < pieces; c++)
+		squares[c] = sum_piece(q, c * step, RM_MIN(n, (c + 1) * step),
+				       b + c * distinct);
+	for (c = 0; c < pieces; c++) {
+		q->t2 += squares[c];
+		for (v = 0; v < distinct; v++)
+			q->b[v] += b[c * distinct + v];
+	}
+	free(b);
+	return 0;
+}
+
+/* g, B, D and the means. */
+static int sum_codes(struct spearman *q, double *g)
+{
+	double n = (double)q->r->x->n;
+	size_t v;
 
 	for (v = 0; v < q->r->y->distinct; v++) {
 		double count = q->r->y->count[v];
@@ -151,17 +196,13 @@ static void sum_codes(struct spearman *q, double *g)
 		q->d[v] = count * g[v];
 		q->t3 += count * g[v] * g[v] / n;
 	}
-	for (j = 0; j < x->n; j = end) {
-		end = rm_order_run(x, j);
-		f = ((double)(j + end) / 2 - n / 2) / n;
-		q->t2 += (double)(end - j) * f * f / n;
-		for (i = j; i < end; i++)
-			q->b[q->r->z[i]] += f;
-	}
+	if (sum_places(q) < 0)
+		return -1;
 	for (v = 0; v < q->r->y->distinct; v++)
 		q->t1 += q->b[v] * g[v] / n;
 	sum_above(q->b, q->r->y->distinct);
 	sum_above(q->d, q->r->y->distinct);
+	return 0;
 }
 
 static int write_psi(const struct spearman *q)
@@ -195,8 +236,7 @@ int rm_spearman_error(const struct rm_ranks *r, double rho, double *error)
 	q.b = rm_calloc(r->y->distinct, sizeof(*q.b));
 	q.d = rm_calloc(r->y->distinct, sizeof(*q.d));
 	q.psi = new_psi(r);
-	if (g && q.b && q.d && q.psi) {
-		sum_codes(&q, g);
+	if (g && q.b && q.d && q.psi && sum_codes(&q, g) == 0) {
 		fold_codes(&q);
 		status = write_psi(&q);
 	}

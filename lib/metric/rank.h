@@ -20,6 +20,13 @@ struct rm_ranks {
 int rm_spearman_error(const struct rm_ranks *r, double rho, double *error);
 int rm_kendall_error(const struct rm_ranks *r, double tau, double *error);
 
+/*
+ * Spearman's rho of reward and label, reward and length, label and length,
+ * over the responses whose label and length are known; NaN: no variation.
+ */
+int rm_scores_rhos(struct rm_scores *s, double *reward_label,
+		   double *reward_length, double *label_length);
+
 /* Average rank of each code, less the mean of all ranks; the caller's. */
 double *rm_centred_ranks(const struct rm_codes *c);
 

@@ -34,6 +34,7 @@ void rm_scores_free(struct rm_scores *s)
 	free(s->part_name);
 	rm_order_fini(&s->order);
 	free(s->bins);
+	free(s->decay);
 	free(s->id);
 	free(s->id_text);
 	free(s->key);

@@ -39,6 +39,10 @@ static inline double rm_scores_hit(const struct rm_scores *s, size_t i,
 	return (s->d[i] > 0) == (prefers > 0);
 }
 
+/* Keep the exponentials that probabilities are made of, asked for often. */
+int rm_scores_keep_decay(struct rm_scores *s);
+void rm_scores_drop_decay(struct rm_scores *s);
+
 /*
  * Records [*from, *to) become those of the clusters that begin there, so that
  * pieces of a pass hold whole ones; false: none begins.

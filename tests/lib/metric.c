@@ -500,7 +500,12 @@ static void test_threads(void **state)
 	(void)state;
 	omp_set_num_threads(1);
 	evaluate(s, 50, one);
+	/* Nothing that the first found helps the second. */
 	rm_order_fini(&s->order);
+	memset(s->rho, 0, sizeof(s->rho));
+	s->partial_made = false;
+	free(s->bins);
+	s->bins = NULL;
 	omp_set_num_threads(3);
 	evaluate(s, 50, many);
 	omp_set_num_threads(threads);
@@ -571,6 +576,59 @@ static void test_correlate_leaves_gaps_out(void **state)
 	assert_true(isnan(rho) && isnan(tau));
 	assert_int_equal(rm_correlate_pairs(x, y, 0, &rho, NULL), 0);
 	assert_true(isnan(rho));
+}
+
+/* Records whose length is known or null; `known`: only the former. */
+static struct rm_scores *with_gaps(bool known)
+{
+	struct rm_buf text = {0};
+	struct rm_scores *s;
+	int i;
+
+	rm_buf_puts(&text, "[");
+	for (i = 0; i < 600; i++) {
+		double a = rm_random_normal(9, RM_RANDOM_TEST, 0, (uint64_t)i);
+		double b = rm_random_normal(9, RM_RANDOM_TEST, 1, (uint64_t)i);
+
+		if (known && i % 3 == 0)
+			continue;
+		rm_buf_printf(&text, "%s{\"reward\":[%.3g,%.3g],\"rank\":"
+			      "[%d,1],", text.len > 1 ? "," : "", a, b,
+			      i % 2 * 2);
+		if (i % 3)
+			rm_buf_printf(&text, "\"length\":[%d,%d]}",
+				      30 + (int)(9 * a), 30 + (int)(9 * b) + i);
+		else
+			rm_buf_puts(&text, "\"length\":null}");
+	}
+	rm_buf_puts(&text, "]");
+	s = score_text(rm_buf_text(&text), true, NULL);
+	assert_non_null(s);
+	rm_buf_fini(&text);
+	return s;
+}
+
+static void test_unknown_lengths_are_left_out(void **state)
+{
+	static const char *const names[] = {
+		"length_corr", "length_partial", "label_partial"
+	};
+	struct rm_scores *all = with_gaps(false), *known = with_gaps(true);
+	struct rm_figure f[METRICS], g[METRICS];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(all->responses, 1200);
+	assert_int_equal(known->responses, 800);
+	evaluate(all, 0, f);
+	evaluate(known, 0, g);
+	for (i = 0; i < RM_COUNT(names); i++) {
+		assert_true(fabs(figure(g, names[i])->value) > .01);
+		assert_near("gaps", names[i], figure(f, names[i])->value,
+			    figure(g, names[i])->value);
+	}
+	rm_scores_free(all);
+	rm_scores_free(known);
 }
 
 /* ---- bad input ---- */
@@ -680,6 +738,7 @@ int main(void)
 		cmocka_unit_test(test_bootstrap_agrees_with_formula),
 		cmocka_unit_test(test_one_large_cluster),
 		cmocka_unit_test(test_correlate_leaves_gaps_out),
+		cmocka_unit_test(test_unknown_lengths_are_left_out),
 		cmocka_unit_test(test_bad_records),
 		cmocka_unit_test(test_bad_utf8_in_a_part),
 		cmocka_unit_test(test_table),

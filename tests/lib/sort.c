@@ -109,6 +109,66 @@ static void test_order_of_many(void **state)
 	free(x);
 }
 
+/* What is left of an order is the order of what is left. */
+static void test_order_filter(void **state)
+{
+	enum { N = 1000 };
+	double x[N], kept[N];
+	uint32_t place[N];
+	struct rm_order all, some, again;
+	size_t i, n, kind;
+
+	(void)state;
+	for (kind = 0; kind < 3; kind++) {
+		for (i = n = 0; i < N; i++) {
+			x[i] = floor(uniform(i) * 100);
+			place[i] = RM_SORT_NONE;
+			if (kind == 0 || (kind == 1 && uniform(N + i) < .6)) {
+				kept[n] = x[i];
+				place[i] = (uint32_t)n++;
+			}
+		}
+		assert_int_equal(rm_order_init(&all, x, N), 0);
+		assert_int_equal(rm_order_filter(&some, &all, place, n), 0);
+		assert_int_equal(rm_order_init(&again, kept, n), 0);
+		assert_int_equal(some.n, n);
+		assert_memory_equal(some.index, again.index,
+				    n * sizeof(*some.index));
+		assert_memory_equal(some.first, again.first, n + 1);
+		rm_order_fini(&all);
+		rm_order_fini(&some);
+		rm_order_fini(&again);
+	}
+}
+
+/* Whole numbers have the codes of the same numbers as doubles. */
+static void test_codes_of_whole(void **state)
+{
+	enum { N = 500 };
+	static const double range[] = { 40, 4e9 };	/* counted, sorted */
+	double x[N];
+	int32_t whole[N];
+	struct rm_codes c, same;
+	size_t i, kind;
+
+	(void)state;
+	for (kind = 0; kind < RM_COUNT(range); kind++) {
+		for (i = 0; i < N; i++) {
+			whole[i] = (int32_t)((uniform(i / 2) - .5) *
+					     range[kind]);
+			x[i] = whole[i];
+		}
+		assert_int_equal(rm_codes_init_i32(&c, whole, N), 0);
+		assert_int_equal(rm_codes_init(&same, x, N), 0);
+		assert_int_equal(c.distinct, same.distinct);
+		assert_memory_equal(c.code, same.code, sizeof(whole));
+		assert_memory_equal(c.count, same.count,
+				    c.distinct * sizeof(*c.count));
+		rm_codes_fini(&c);
+		rm_codes_fini(&same);
+	}
+}
+
 /* Counting and sorting give the codes that comparing gives. */
 static void test_codes(void **state)
 {
@@ -198,7 +258,9 @@ int main(void)
 		cmocka_unit_test(test_order_by_hand),
 		cmocka_unit_test(test_order_of_nothing_and_one),
 		cmocka_unit_test(test_order_of_many),
+		cmocka_unit_test(test_order_filter),
 		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_codes_of_whole),
 		cmocka_unit_test(test_inversions),
 		cmocka_unit_test(test_inversions_of_many),
 		cmocka_unit_test(test_too_many),
