@@ -39,10 +39,11 @@ struct rm_hidden {
 };
 
 /*
- * Rows that a backbone looks up for a batch, before anything is added to them:
- * the word embedding of each token (what Transformers calls inputs_embeds: in
- * Gemma it has been scaled), of bag the row of each n-gram of a text.  What is added to them, and what
- * the loss says of that.  Zero-initialise.
+ * Rows that a backbone looks up for a batch, before anything is added to
+ * them: the word embedding of each token (what Transformers calls
+ * inputs_embeds: in Gemma it has been scaled), of bag the row of each n-gram
+ * of a text.  What is to be added to them, and what the loss says of that.
+ * Zero-initialise.
  */
 struct rm_inputs {
 	size_t n, width;

@@ -6,7 +6,8 @@
  * fixed size, the last filled up with zero rows, each computed by one call
  * of one thread.  Where a row's bits depend on its place within a tile, the
  * backend states the alignment at which they do not, and every row is put
- * there.  Backends are drop-in files in lib/gemm/, one chosen at the first use.  Errors as in base.h.
+ * there.  Backends are drop-in files in lib/gemm/, one chosen at the first use.
+ * Errors as in base.h.
  *
  *	rm_gemm_nt(T, O, I, x, w, y)	y = x w'
  *	rm_gemm_nn(T, I, O, dy, w, dx, false)		dx += dy w

@@ -289,6 +289,63 @@ int rm_beside_add(struct rm_beside *b, const struct rm_record *rec);
 int rm_beside_finish(struct rm_beside *b, struct rm_beside_figures *to);
 void rm_beside_free(struct rm_beside *b);
 
+/* ---- means with intervals ---- */
+
+/*
+ * Weighted means in bins with 95 % intervals clustered by prompt: the
+ * influence of a cluster on its bin's mean, squared.  `walk` goes through
+ * the data, calling add for each value and end after each cluster; it is
+ * called twice.
+ */
+struct rm_mean {
+	size_t points, clusters;
+	double weight, mean, low, high;	/* NaN: none */
+	double sum, here, square;	/* while they are made */
+	bool touched;
+};
+
+struct rm_means {
+	bool share;		/* values are within 0 and 1, ends too */
+	bool second;		/* the pass */
+	size_t n;
+	struct rm_mean *bin;	/* [n] zeroed by the caller */
+};
+
+void rm_means(struct rm_means *m,
+	      void (*walk)(struct rm_means *m, const void *arg),
+	      const void *arg);
+void rm_means_add(struct rm_means *m, size_t bin, double weight,
+		       double value);
+void rm_means_end(struct rm_means *m);
+
+/* Whether record r is the first of its cluster. */
+static inline bool rm_scores_begins(const struct rm_scores *s, size_t r)
+{
+	return r == 0 || !s->cluster || s->cluster[r] != s->cluster[r - 1];
+}
+
+/* ---- best of n ---- */
+
+enum { RM_BEST_MOST = 64 };
+
+/*
+ * Mean label (score, else -rank) of the response of highest reward of n drawn
+ * from those of its record without replacement, and of that of the highest
+ * label.  Over the records of at least `most` labelled responses, `most` being
+ * the greatest that half of all records of three or more have.
+ */
+struct rm_best_of {
+	size_t most;		/* 0: no record of three or more */
+	size_t records;
+	struct {
+		double mean, low, high;	/* by reward; NaN: no interval */
+		double best;		/* by the label itself */
+	} row[RM_BEST_MOST];	/* [most] n = 1, 2, ... */
+};
+
+/* -1 on memory. */
+int rm_scores_best_of(const struct rm_scores *s, struct rm_best_of *out);
+
 /* ---- shared by metrics and tests ---- */
 
 /*

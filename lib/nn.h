@@ -2,8 +2,8 @@
  * nn: layers as pairs x_forward, x_backward over packed rows.
  *
  * T rows, I inputs, O outputs, C channels.  Backward functions add to every
- * gradient that is not NULL, unless they say that they set it.  Knows nothing of parameter tables or models.
- * Errors as in base.h (memory only).
+ * gradient that is not NULL, unless they say that they set it.  Knows nothing
+ * of parameter tables or models.  Errors as in base.h (memory only).
  *
  *	rm_linear_forward(y, x, w, b, T, I, O);
  *	rm_linear_backward(dx, dw, db, dy, x, w, T, I, O);

@@ -252,7 +252,7 @@ static int make_room(struct rm_pairer *pr, size_t k)
 	return 0;
 }
 
-/* One's votes for each response, then for a tie; from annotations if need be. */
+/* Votes for each response, then for a tie; from annotations if need be. */
 static int load_votes(struct rm_pairer *pr, const struct rm_record *rec)
 {
 	size_t n = rm_record_choices(rec, pr->annotations), choice;

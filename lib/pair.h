@@ -173,7 +173,8 @@ int rm_column_find(struct rm_column *column, const struct rm_schema *schema,
 		   const char *name);
 /*
  * 1 and the record's value as text (numbers as JSON writes them, a u64 as
- * 16 hexadecimal digits), which replaces what text held; 0 when it has none; -1 on no memory.
+ * 16 hexadecimal digits), which replaces what text held; 0 when it has none;
+ * -1 on no memory.
  */
 int rm_column_text(const struct rm_column *column,
 		   const struct rm_record *rec, struct rm_buf *text);

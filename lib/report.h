@@ -56,6 +56,7 @@ struct rm_report {
 	struct rm_beside_figures beside;	/* of all */
 	/* The reliability tables; NULL: not asked for. */
 	const struct rm_bins *bins[RM_BINS_TABLES];
+	const struct rm_best_of *best;	/* NULL: not asked for */
 	/* What another model makes of the same records, or NULL. */
 	const struct rm_compared *against;
 	const char *other;		/* what was read for it */

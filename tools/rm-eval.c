@@ -299,6 +299,7 @@ struct others {
 	struct rm_ood gaps;
 	struct rm_attacks attacks;
 	struct rm_suite_figures suite;
+	struct rm_best_of best;
 };
 
 static void fini_others(struct others *x)
@@ -486,13 +487,21 @@ static bool wants_pictures(void)
 	return o.plot || (is_html() && !o.no_plots);
 }
 
-static void note_absent(const struct rm_plots *plots)
+/* Of what was not given at all there is nothing to say. */
+static bool given(const struct rm_report *r, enum rm_place place)
+{
+	return place == RM_PLACE_TRAINING ? o.log != NULL :
+		place == RM_PLACE_ATTACK ? r->attacks != NULL : true;
+}
+
+static void note_absent(const struct rm_report *r,
+			const struct rm_plots *plots)
 {
 	size_t i;
 
 	for (i = 0; o.plot && !o.quiet && i < plots->n; i++)
 		if (plots->picture[i].absent &&
-		    (o.log || plots->picture[i].place != RM_PLACE_TRAINING))
+		    given(r, plots->picture[i].place))
 			rm_cli_note(&tool, "no picture %s: %s",
 				    plots->picture[i].name,
 				    plots->picture[i].absent);
@@ -515,7 +524,7 @@ static int draw(const struct rm_scores *s, struct rm_report *r,
 	if (status == 0) {
 		r->pictures = plots->n;
 		r->picture = plots->picture;
-		note_absent(plots);
+		note_absent(r, plots);
 	} else if (is_html() && !o.plot) {
 		rm_wrap("--format html (--no-plots: without pictures)");
 	}
@@ -571,6 +580,10 @@ static int report(struct rm_output *out, struct rm_scores *s,
 		status = finish_beside(beside, e, x, r);
 	if (status == 0)
 		status = compare(s, e, x, r);
+	if (status == 0 && o.metrics.n == 0) {
+		status = rm_scores_best_of(s, &x->best);
+		r->best = &x->best;
+	}
 	if (status == 0)
 		status = draw(s, r, &plots);
 	if (status == 0)

@@ -55,8 +55,8 @@ static int add_tensor(struct rm_backbone *b, enum rm_slot slot, size_t layer,
 	return i;
 }
 
-static int add_slot(struct rm_backbone *b, struct rm_layer *l, enum rm_slot slot,
-		    size_t layer)
+static int add_slot(struct rm_backbone *b, struct rm_layer *l,
+		    enum rm_slot slot, size_t layer)
 {
 	struct rm_transformer *t = b->self;
 

@@ -222,7 +222,7 @@ const struct rm_metric_kind rm_metric_longer_right = {
 	"right where the preferred is longer",
 	"accuracy over the comparisons whose preferred response is the longer "
 	"one",
-	NO_LENGTH ", or the preferred response is never longer",
+	NO_LENGTH ", or never the longer one",
 	.sums = 2, .rows = longer_right, .applies = has_length
 };
 
@@ -231,7 +231,7 @@ const struct rm_metric_kind rm_metric_shorter_right = {
 	"right where it is shorter",
 	"accuracy over the comparisons whose preferred response is the "
 	"shorter one",
-	NO_LENGTH ", or the preferred response is never shorter",
+	NO_LENGTH ", or never the shorter one",
 	.sums = 2, .rows = shorter_right, .applies = has_length
 };
 

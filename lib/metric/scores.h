@@ -43,12 +43,6 @@ static inline double rm_scores_hit(const struct rm_scores *s, size_t i,
 int rm_scores_keep_decay(struct rm_scores *s);
 void rm_scores_drop_decay(struct rm_scores *s);
 
-/* Whether record r is the first of a cluster. */
-static inline bool rm_scores_begins(const struct rm_scores *s, size_t r)
-{
-	return r == 0 || !s->cluster || s->cluster[r] != s->cluster[r - 1];
-}
-
 /*
  * Records [*from, *to) become those of the clusters that begin there, so that
  * pieces of a pass hold whole ones; false: none begins.

@@ -25,7 +25,7 @@ static bool is_latin(int32_t c)
 static int32_t neighbour(struct rm_perturb_draw *draw, int32_t c)
 {
 	const char *keys = beside[tolower((unsigned char)c) - 'a'];
-	int key = keys[rm_perturb_below(draw, strlen(keys))];
+	int key = (unsigned char)keys[rm_perturb_below(draw, strlen(keys))];
 
 	return isupper((unsigned char)c) ? toupper(key) : key;
 }

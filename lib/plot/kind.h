@@ -45,36 +45,4 @@ void rm_plot_quote_label(struct rm_buf *out, const char *text, size_t most);
 /* Blanks and a number as gnuplot reads it; NaN as NaN. */
 void rm_plot_number(struct rm_buf *out, double x);
 
-/* ---- means with intervals ---- */
-
-/*
- * Weighted means in bins with 95 % intervals clustered by prompt: the
- * influence of a cluster on its bin's mean, squared.  `walk` goes through
- * the data, calling add for each value and end after each cluster; it is
- * called twice.
- */
-struct rm_plot_mean {
-	size_t points, clusters;
-	double weight, mean, low, high;	/* NaN: none */
-	double sum, here, square;	/* while they are made */
-	bool touched;
-};
-
-struct rm_plot_means {
-	bool share;		/* values are within 0 and 1, ends too */
-	bool second;		/* the pass */
-	size_t n;
-	struct rm_plot_mean *bin;	/* [n] zeroed by the caller */
-};
-
-void rm_plot_means(struct rm_plot_means *m,
-		   void (*walk)(struct rm_plot_means *m, const void *arg),
-		   const void *arg);
-void rm_plot_means_add(struct rm_plot_means *m, size_t bin, double weight,
-		       double value);
-void rm_plot_means_end(struct rm_plot_means *m);
-
-/* Whether record r is the first of its cluster. */
-bool rm_plot_new_cluster(const struct rm_scores *s, size_t r);
-
 #endif

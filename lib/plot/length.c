@@ -29,23 +29,23 @@ static size_t find_bin(const struct lengths *a, double length)
 	return bin;
 }
 
-static void walk(struct rm_plot_means *m, const void *arg)
+static void walk(struct rm_means *m, const void *arg)
 {
 	const struct lengths *a = arg;
 	const struct rm_scores *s = a->scores;
 	size_t r, i;
 
 	for (r = 0; r < s->records; r++) {
-		if (rm_plot_new_cluster(s, r))
-			rm_plot_means_end(m);
+		if (rm_scores_begins(s, r))
+			rm_means_end(m);
 		for (i = rm_scores_response(s, r);
 		     i < rm_scores_response(s, r + 1); i++)
 			if (s->length[i] >= 0)
-				rm_plot_means_add(m, find_bin(a, s->length[i]),
+				rm_means_add(m, find_bin(a, s->length[i]),
 						  1, a->of_length ?
 						  s->length[i] : s->reward[i]);
 	}
-	rm_plot_means_end(m);
+	rm_means_end(m);
 }
 
 /* Bins end at tenths of the lengths; equal ends are one. */
@@ -107,15 +107,15 @@ static void put_dots(struct rm_buf *out, const struct lengths *a)
 /* Columns: mean length, mean reward, low, high. */
 static void put_means(struct rm_buf *out, struct lengths *a)
 {
-	struct rm_plot_mean reward[MOST_BINS] = {0}, length[MOST_BINS] = {0};
-	struct rm_plot_means m = { .n = a->bins, .bin = reward };
+	struct rm_mean reward[MOST_BINS] = {0}, length[MOST_BINS] = {0};
+	struct rm_means m = { .n = a->bins, .bin = reward };
 	size_t i;
 
-	rm_plot_means(&m, walk, a);
+	rm_means(&m, walk, a);
 	m.second = false;
 	m.bin = length;
 	a->of_length = true;
-	rm_plot_means(&m, walk, a);
+	rm_means(&m, walk, a);
 	rm_buf_puts(out, "$means << END\n");
 	for (i = 0; i < a->bins; i++) {
 		double mean = reward[i].mean;

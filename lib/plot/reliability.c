@@ -20,7 +20,7 @@ static void prob(const struct points *a, size_t i, double *first,
 	*second = 1 / (1 + exp(a->scores->d[i]));
 }
 
-static void walk(struct rm_plot_means *m, const void *arg)
+static void walk(struct rm_means *m, const void *arg)
 {
 	const struct points *a = arg;
 	const struct rm_scores *s = a->scores;
@@ -30,37 +30,37 @@ static void walk(struct rm_plot_means *m, const void *arg)
 	for (r = 0; r < s->records; r++) {
 		double w = rm_scores_weight(s, r);
 
-		if (rm_plot_new_cluster(s, r))
-			rm_plot_means_end(m);
+		if (rm_scores_begins(s, r))
+			rm_means_end(m);
 		for (i = rm_scores_comparison(s, r);
 		     i < rm_scores_comparison(s, r + 1); i++) {
 			double p = rm_scores_p(s, i);
 
 			prob(a, i, &first, &second);
-			rm_plot_means_add(m, rm_ece_bin(first), w,
+			rm_means_add(m, rm_ece_bin(first), w,
 					  a->predicted ? first : p);
-			rm_plot_means_add(m, rm_ece_bin(second), w,
+			rm_means_add(m, rm_ece_bin(second), w,
 					  a->predicted ? second : 1 - p);
 		}
 	}
-	rm_plot_means_end(m);
+	rm_means_end(m);
 }
 
 /* Columns: mean P, mean p, low, high, middle of the bin, points. */
 static size_t put_points(struct rm_buf *out, const struct rm_scores *s,
 			 bool raw, const char *name)
 {
-	struct rm_plot_mean seen[RM_ECE_BINS] = {0}, said[RM_ECE_BINS] = {0};
-	struct rm_plot_means m = { .share = true, .n = RM_ECE_BINS };
+	struct rm_mean seen[RM_ECE_BINS] = {0}, said[RM_ECE_BINS] = {0};
+	struct rm_means m = { .share = true, .n = RM_ECE_BINS };
 	struct points a = { s, raw, false };
 	size_t i, most = 0;
 
 	m.bin = seen;
-	rm_plot_means(&m, walk, &a);
+	rm_means(&m, walk, &a);
 	m.second = false;
 	m.bin = said;
 	a.predicted = true;
-	rm_plot_means(&m, walk, &a);
+	rm_means(&m, walk, &a);
 	rm_buf_printf(out, "$%s << END\n", name);
 	for (i = 0; i < RM_ECE_BINS; i++) {
 		if (!(seen[i].weight > 0))

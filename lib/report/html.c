@@ -3,6 +3,7 @@
  * in it as SVG.  A part of the report is a row of parts[].
  */
 #include "report/against.h"
+#include "report/best.h"
 #include "report/bins.h"
 #include "report/drift.h"
 #include "report/html.h"
@@ -155,6 +156,8 @@ static void put_section(struct rm_buf *out, const struct rm_report *r,
 		rm_buf_fini(&findings);
 	}
 	put_pictures(out, r, (enum rm_place)section);
+	if (section == RM_SECTION_ORDER)
+		rm_report_best_html(out, r);
 	if (section == RM_SECTION_CALIBRATION && r->bins[RM_BINS_WIDTH])
 		rm_report_bins_html(out, r->bins[RM_BINS_WIDTH]);
 	rm_html_section_end(out);

@@ -1,5 +1,6 @@
 /* A report as one JSON object. */
 #include "report/against.h"
+#include "report/best.h"
 #include "report/bins.h"
 #include "report/drift.h"
 #include "report/robust.h"
@@ -163,6 +164,7 @@ void rm_report_json(const struct rm_report *r, struct rm_buf *out)
 		rm_report_bins_json(out, r->bins);
 		rm_buf_puts(out, ",\n");
 	}
+	rm_report_best_json(out, r);
 	rm_report_against_json(out, r);
 	rm_report_drift_json(out, r);
 	rm_report_robust_json(out, r);

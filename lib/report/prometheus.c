@@ -264,6 +264,20 @@ static void put_attacks(struct rm_buf *out, const struct rm_report *r)
 		}
 }
 
+static void put_best(struct rm_buf *out, const struct rm_report *r)
+{
+	struct family f = { out, "", "best_of_n", "",
+			    "mean label of the best of n by reward", "n",
+			    false };
+	char n[32];
+	size_t i;
+
+	for (i = 0; r->best && i < r->best->most; i++) {
+		snprintf(n, sizeof(n), "%zu", i + 1);
+		put_sample(&f, n, r->best->row[i].mean);
+	}
+}
+
 static void put_suite(struct rm_buf *out, const struct rm_report *r)
 {
 	struct family f = { out, "suite_", "score", "",
@@ -295,5 +309,6 @@ void rm_report_prometheus(const struct rm_report *r, struct rm_buf *out)
 	put_drift(out, r);
 	put_ood(out, r);
 	put_attacks(out, r);
+	put_best(out, r);
 	put_suite(out, r);
 }

@@ -1,5 +1,6 @@
 /* A report as a page to read in a terminal. */
 #include "report/against.h"
+#include "report/best.h"
 #include "report/bins.h"
 #include "report/drift.h"
 #include "report/robust.h"
@@ -241,6 +242,8 @@ static void put_section(struct rm_buf *out, struct rm_buf *cell,
 	}
 	if (shown)
 		rm_report_put_findings(out, r, section);
+	if (section == RM_SECTION_ORDER)
+		rm_report_best_text(out, r);
 	if (section == RM_SECTION_CALIBRATION && r->bins[RM_BINS_WIDTH])
 		rm_report_bins_text(out, r->bins[RM_BINS_WIDTH]);
 }

@@ -1,5 +1,6 @@
 /* A report as a line for each figure of each part. */
 #include "report/against.h"
+#include "report/best.h"
 #include "report/bins.h"
 #include "report/drift.h"
 #include "report/robust.h"
@@ -45,6 +46,7 @@ void rm_report_tsv(const struct rm_report *r, struct rm_buf *out)
 	rm_buf_printf(out, "%s\tmetric\tvalue\tlow\thigh\n",
 		      r->by ? r->by : "subset");
 	put_tsv_figures(out, "*", r->n, r->figures, r->metrics);
+	rm_report_best_tsv(out, r);
 	rm_report_bins_tsv(out, r->bins);
 	rm_report_against_tsv(out, r);
 	rm_report_drift_tsv(out, r);

@@ -153,6 +153,7 @@ static int ties(struct rm_suite *s, double *value)
 
 static int finish(struct rm_suite *s, struct rm_suite_figures *to)
 {
+	const double n = RM_COUNT(subset);
 	double sum = 0, value;
 	bool whole = true;
 
@@ -160,22 +161,25 @@ static int finish(struct rm_suite *s, struct rm_suite_figures *to)
 	for (size_t i = 0; i < RM_COUNT(subset); i++) {
 		const struct rm_suite_sums *at = rm_suite_of(s, subset[i]);
 
-		value = at ? at->sum[0] / (double)at->n : NAN;
+		if (!at) {
+			rm_suite_lacks(s, "overall", subset[i]);
+			whole = false;
+			continue;
+		}
+		value = at->sum[0] / (double)at->n;
 		if (i == TIES && ties(s, &value) < 0)
 			return -1;
 		sum += value;
 		if (isnan(value)) {
-			rm_suite_lacks(s, at ? subset[i] : "overall", at ?
-				       "prompts with both ref and tied" :
-				       subset[i]);
+			rm_suite_lacks(s, subset[i],
+				       "prompts with both ref and tied");
 			whole = false;
 		} else if (rm_suite_line(s, subset[i], false, at->n,
 					 value) < 0) {
 			return -1;
 		}
 	}
-	return whole ? rm_suite_line(s, "overall", true, 0, sum /
-				     (double)RM_COUNT(subset)) : 0;
+	return whole ? rm_suite_line(s, "overall", true, 0, sum / n) : 0;
 }
 
 const struct rm_suite_kind rm_suite_rewardbench2 = {

@@ -11,11 +11,10 @@ const char *const rm_train_shuffle_names[] = {
 
 enum rm_train_shuffle rm_train_shuffle_of(const char *name)
 {
-	size_t i = 0;
-
-	while (strcmp(rm_train_shuffle_names[i], name) != 0)
-		i++;
-	return (enum rm_train_shuffle)i;
+	for (int i = RM_SHUFFLE_PAIRS; i < RM_SHUFFLE_NONE; i++)
+		if (strcmp(rm_train_shuffle_names[i], name) == 0)
+			return (enum rm_train_shuffle)i;
+	return RM_SHUFFLE_NONE;
 }
 
 /* Where the group of a pair stands, and the pair within it. */

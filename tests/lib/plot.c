@@ -52,6 +52,7 @@ static struct rm_scores *score(const char *text, bool pairs, const char *by)
 struct made {
 	struct rm_scores *scores;
 	struct rm_figure accuracy;
+	struct rm_best_of best;
 	struct rm_report report;
 	struct rm_plots plots;
 };
@@ -70,6 +71,8 @@ static void make_from(struct made *m, struct rm_scores *s,
 		m->report.figures = &m->accuracy;
 	}
 	m->report.n = s->n;
+	m->report.best = &m->best;
+	assert_int_equal(rm_scores_best_of(s, &m->best), 0);
 	assert_int_equal(rm_plots_make(&m->plots, &data), 0);
 }
 
@@ -185,8 +188,8 @@ static void test_best_of_n(void **state)
 	p = find(&m, "best_of_n");
 	assert_has(&p->script, "$reward << END\n 1 1 1 1\n"
 		   " 2 0.66666667 0.66666667 0.66666667\n 3 1 1 1\nEND\n");
-	assert_has(&p->script, "$oracle << END\n 1 1 1 1\n"
-		   " 2 1.6666667 1.6666667 1.6666667\n 3 2 2 2\nEND\n");
+	assert_has(&p->script, "$oracle << END\n 1 1\n 2 1.6666667\n"
+		   " 3 2\nEND\n");
 	fini(&m);
 	/* Equal rewards share their chance. */
 	make(&m, "[{\"score\":[1,0,2],\"reward\":[1,1,0]},"
@@ -273,6 +276,35 @@ static void test_subsets(void **state)
 
 /* ---- nothing to show ---- */
 
+static void test_attack(void **state)
+{
+	struct rm_attacked row[] = {
+		{ .eps = 0, .accuracy = { NULL, .75, .5, 1, .1 } },
+		{ .eps = .25, .accuracy = { NULL, .5, NAN, NAN, NAN } }
+	};
+	json_t *spec = rm_json_parse("{\"name\": \"pgd\"}", 15);
+	struct rm_attacks attacks = { .n = 2, .row = row, .spec = spec };
+	struct made m = { .report.attacks = &attacks };
+	struct rm_plot *p;
+
+	(void)state;
+	assert_non_null(spec);
+	make(&m, "[{\"rank\":[0,1],\"reward\":[3,1]}]", true);
+	p = find(&m, "attack");
+	assert_null(p->absent);
+	assert_has(&p->title, "by pgd: 1 comparison");
+	/* A value without an interval is its own. */
+	assert_has(&p->script, "$attack << END\n 0 75 50 100\n"
+		   " 0.25 50 50 50\nEND\n");
+	fini(&m);
+	row[0].accuracy.value = NAN;
+	m.report.attacks = &attacks;
+	make(&m, "[{\"rank\":[0,1],\"reward\":[3,1]}]", true);
+	assert_absent(&m, "attack", "no comparison has a preference");
+	fini(&m);
+	json_decref(spec);
+}
+
 static void test_absent(void **state)
 {
 	struct made m = {0};
@@ -289,6 +321,8 @@ static void test_absent(void **state)
 	assert_absent(&m, "best_of_n",
 		      "no record of three or more labelled responses");
 	assert_absent(&m, "training", "no --log was given");
+	assert_absent(&m, "attack",
+		      "no rewards under attack (rm-score --attack)");
 	fini(&m);
 	make(&m, "[{\"rank\":[0,1],\"reward\":[1,1],\"length\":[7,7]},"
 	     "{\"rank\":[0,1],\"reward\":[1,1],\"length\":[7,7]}]", true);
@@ -654,6 +688,7 @@ int main(void)
 		cmocka_unit_test(test_reliability),
 		cmocka_unit_test(test_margins),
 		cmocka_unit_test(test_best_of_n),
+		cmocka_unit_test(test_attack),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_subsets),
 		cmocka_unit_test(test_absent),

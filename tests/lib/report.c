@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRICS = 32 };
+enum { METRICS = 64 };
 
 /* Figures for every metric: value 0.5, interval [0.25, 0.75] for ratios. */
 static size_t make_figures(struct rm_figure *f)
@@ -259,7 +259,7 @@ static void test_tsv(void **state)
 	assert_has(text, "\na b\tauc\t0.5\t\t\n");
 	assert_int_equal(rm_report_render(&p->report, "pdf", &p->out), -1);
 	assert_string_equal(rm_error(), "unknown format \"pdf\" (there are "
-			    "text, json, tsv, html, prometheus)");
+			    "text, json, tsv, html, prometheus, rewardbench)");
 	free_page(p);
 }
 

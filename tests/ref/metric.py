@@ -7,7 +7,8 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import kendalltau, norm, pearsonr, rankdata, spearmanr
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import (brier_score_loss, log_loss, ndcg_score,
+                             roc_auc_score)
 
 Z = norm.ppf(.975)
 
@@ -196,6 +197,25 @@ def within(records, f):
     return ratio(w * np.array(value), w, np.array(key))
 
 
+def lists(records):
+    """top1 and ndcg over records of three or more whose labels vary."""
+    top, gain, weight, key = [], [], [], []
+    for r in records:
+        y = r.get("score") or [-x for x in r.get("rank") or []]
+        if len(y) < 3 or len(set(y)) < 2:
+            continue
+        x, y = np.array(r["reward"]), np.array(y)
+        top.append(np.mean(y[x == x.max()] == y.max()))
+        gain.append(ndcg_score([y - min(0, y.min())], [x]))
+        weight.append(r.get("weight", 1))
+        key.append(r["key"])
+    if not top:
+        return {"top1": None, "ndcg": None}
+    w, key = np.array(weight), np.array(key)
+    return {"top1": ratio(w * np.array(top), w, key),
+            "ndcg": ratio(w * np.array(gain), w, key)}
+
+
 def above(x):
     return (x[:, None] > x) + .5 * (x[:, None] == x)
 
@@ -317,6 +337,7 @@ def figures(records, pairs, ties):
     out.update(binned(prob, label, w2, np.r_[key, key], groups))
     assert np.isclose(out["auc"][0], auc, atol=1e-12)
     assert np.isclose(out["ece"][0], ece(prob, label, w2), atol=1e-12)
+    out.update(lists(records))
     out.update(bias(c, hit, prefers, records, groups))
     if "length" in c:
         out["length_corr"] = correlation(

@@ -214,3 +214,18 @@ $drawn"
 	browse bad.xhtml > dom
 	grep -q parsererror dom
 }
+
+@test "a page has gaps and attacks, and the picture of accuracy against eps" {
+	jq -n -c 'range(40) | {id: "\(.)", key: (. + 1), rank: [0, 1],
+		reward: [. % 7, 2], attack: {"0.1": [(. % 7) - 1, 2],
+		"0.2": [(. % 7) - 3, 2]}}' | rm-view -S > attacked.scores
+	rm-eval --plot p --ood pairs.scores --format html -o a.html \
+		attacked.scores
+	assert [ -s p/attack.svg ]
+	for id in 'picture-attack"' 'id="ood"' 'id="attack"'; do
+		grep -q "$id" a.html || fail "no $id"
+	done
+	run bash -c "rm-eval --format json attacked.scores |
+		jq -c '[.attack.rows[] | [.eps, .accuracy, .flip_rate]]'"
+	assert_output '[[0,0.625,0],[0.1,0.475,0],[0.2,0.1875,0.3]]'
+}

@@ -467,3 +467,206 @@ exposition() {
 	run rm-eval --format pdf pairs.scores
 	assert_failure 2
 }
+
+# ---- other data, attacks, texts that were changed ----
+
+# pairs.jsonl with rewards under attack.
+attacked() {
+	jq -c '.attack = {"0.1": [.reward[0] - .3, .reward[1]],
+		"1": [.reward[0] - 3, .reward[1]]}' pairs.jsonl |
+		rm-view -S > attacked.scores
+}
+
+@test "--ood: each figure here, there, and the gap with its interval" {
+	jq -c '.reward |= reverse' pairs.jsonl | rm-view -S > ood.scores
+	rm-eval --format json --ood ood.scores pairs.scores > r.json
+	assert_equal "$(jq -c '.ood | [.input, .n, .records, .clusters]
+		' r.json)" '["ood.scores",4,4,3]'
+	assert_equal "$(jq -c '.ood.gaps.accuracy | [.in, .out, .gap]
+		' r.json)" '[0.625,0.375,0.25]'
+	# Independent samples of the same errors.
+	near "$(jq '.ood.gaps.log_loss | .gap - .gap_ci[0]' r.json)" "$(
+		rm-eval --format json ood.scores | jq -s '[.[] |
+			.log_loss_ci[1] - .log_loss] | map(. * .) | add | sqrt
+			' - r.json)"
+	assert_equal "$(jq -c '.ood.gaps | has("ties")' r.json)" false
+	run rm-eval --ood ood.scores pairs.scores
+	assert_line "Does it hold on ood.scores?  (4 comparisons, 3 prompts)"
+	assert_line --regexp "^  accuracy +62.5 % +37.5 % +\+25.0 %  \["
+	assert_line "  -> Accuracy is not shown to differ."
+	run rm-eval --ood ood.scores --format tsv pairs.scores
+	assert_line $'*\tood_accuracy\t0.375\t\t'
+	assert_line --regexp $'^\\*\tood_gap_accuracy\t0.25\t-'
+	run rm-eval --ood ood.scores --format prometheus pairs.scores
+	assert_line "rmtools_ood_accuracy 0.375"
+	assert_line "rmtools_ood_gap_accuracy 0.25"
+	assert_line --regexp "^rmtools_ood_gap_accuracy_low -"
+	# Not the same records, and no ids at all.
+	jq -c 'del(.id)' pairs.jsonl | head -n 2 | rm-view -S > noid.scores
+	rm-eval --ood noid.scores --metrics accuracy --format json \
+		pairs.scores | jq -e '.ood.gaps | keys == ["accuracy"]'
+}
+
+@test "--ood refuses what has no figures, by name" {
+	run rm-eval --ood nowhere pairs.scores
+	assert_failure 1
+	assert_output --partial nowhere
+	jq -c '.reward = [1, 1]' pairs.jsonl | rm-view -S > same.scores
+	run rm-eval --ood same.scores pairs.scores
+	assert_failure 1
+	assert_output --partial "same.scores: every comparison ties"
+	jq -c 'del(.reward)' pairs.jsonl | rm-view -S > none.scores
+	run rm-eval --ood none.scores pairs.scores
+	assert_failure 1
+	assert_output --partial "none.scores: no field reward"
+}
+
+@test "rewards under attack are a table by eps in every format" {
+	attacked
+	rm-eval --format json attacked.scores > r.json
+	assert_equal "$(jq -c '.attack.spec' r.json)" null
+	assert_equal "$(jq -c '[.attack.rows[] | [.eps, .accuracy,
+		.flip_rate, .tie_rate]]' r.json)" \
+		'[[0,0.625,0,0],[0.1,0.5,0,0.25],[1,0.25,0.25,0.25]]'
+	near "$(jq '.attack.rows[0].log_loss' r.json)" "$(
+		jq .log_loss r.json)"
+	near "$(jq '.attack.rows | .[2].log_loss - .[0].log_loss' r.json)" \
+		"$(jq '.attack.rows[2].increase' r.json)"
+	run rm-eval attacked.scores
+	assert_line "Does it withstand an attack on its inputs?"
+	assert_line --regexp "^  0.1 +50.0 % +\[.*\] +[0-9.]+ +\+[0-9.]+ +0.0 % +25.0 %$"
+	run rm-eval --format tsv attacked.scores
+	assert_line --regexp $'^\\*\tattack_0.1_accuracy\t0.5\t'
+	run rm-eval --format prometheus attacked.scores
+	assert_line 'rmtools_attack_accuracy{eps="0.1"} 0.5'
+	assert_line 'rmtools_attack_flip_rate{eps="1"} 0.25'
+	# They are of the field reward, and no metric.
+	run rm-eval --metrics accuracy attacked.scores
+	refute_output --partial "attack on its inputs"
+	jq -c '.attack = {"one": .reward}' pairs.jsonl | rm-view -S > bad.scores
+	run rm-eval bad.scores
+	assert_failure 1
+	assert_output --partial "bad.scores: record 1: field attack: eps"
+}
+
+@test "--against tells how many comparisons turn round" {
+	others
+	rm-eval --format json --against other.scores pairs.scores > r.json
+	assert_equal "$(jq -c '.against | [.flip_rate, .tie_rate]' r.json)" \
+		'[0.5,0]'
+	assert_equal "$(jq '.against.flip_rate_ci | length' r.json)" 2
+	run rm-eval --against other.scores pairs.scores
+	assert_line --regexp "^  flip_rate +50.0 %  \["
+	jq -c '.reward = [2, 2]' pairs.jsonl | head -n 1 > tied.jsonl
+	tail -n +2 pairs.jsonl >> tied.jsonl
+	rm-view -S tied.jsonl > tied.scores
+	rm-eval --format json --against tied.scores pairs.scores |
+		jq -e '.against | .flip_rate == 0 and .tie_rate == 0.25'
+	run rm-eval --against tied.scores --format tsv pairs.scores
+	assert_line --regexp $'^\\*\tagainst_tie_rate\t0.25\t'
+	run rm-eval --against tied.scores --format prometheus pairs.scores
+	assert_line "rmtools_against_tie_rate 0.25"
+}
+
+# bench SHAPE N SUBSET...: N rows of each subset in a benchmark's shape, in
+# which the preferred response says yes.
+bench() {
+	local shape=$1 n=$2
+	shift 2
+	printf '%s\n' "$@" | jq -R . | jq -c -s --argjson n "$n" \
+		--arg shape "$shape" '.[] as $s | range($n) as $i
+		| ("question " + ($i | tostring) + " of " + $s) as $p
+		| [range(4) | "yes " + "so " * .] as $yes
+		| [range(4) | "no " + "so " * .] as $no
+		| if $shape == "rm-bench" then
+			{id: $i, prompt: $p, chosen: $yes[:3],
+			 rejected: $no[:3], domain: $s}
+		  elif $shape == "judgebench" then
+			{pair_id: ($s + ($i | tostring)), question: $p,
+			 source: $s, response_A: (if $i % 2 == 0 then $yes[0]
+				else $no[0] end),
+			 response_B: (if $i % 2 == 0 then $no[0] else $yes[0]
+				end),
+			 label: (if $i % 2 == 0 then "A>B" else "B>A" end)}
+		  elif $s == "Ties" then
+			("ref", "tied") as $v
+			| {id: ($v + ":" + ($i | tostring)), prompt: ($p + $v),
+			   chosen: (if $v == "ref" then $yes[:1] else $yes
+				end), rejected: $no, subset: $s,
+			   num_correct: 1}
+		  elif $shape == "rewardbench2" then
+			{id: ($s + ($i | tostring)), prompt: $p,
+			 chosen: $yes[:1], rejected: $no[:3], subset: $s,
+			 num_correct: 1, total_completions: 4}
+		  else
+			{id: $i, prompt: $p, chosen: $yes[1],
+			 rejected: $no[1], chosen_model: "a",
+			 rejected_model: "b", subset: $s}
+		  end'
+}
+
+@test "published benchmarks, from their files to their tables" {
+	bench pair 40 x | rm-tokenize -q | rm-pair -q |
+		rm-train -q --force -o yes
+	scores() {
+		rm-tokenize -q -m yes | rm-score -q -m yes
+	}
+	bench rewardbench 2 alpacaeval-easy mt-bench-hard donotanswer hep-go |
+		scores > 1.scores
+	run bash -c "rm-eval --suite auto --format json 1.scores |
+		jq -c '.suite | [.name, .lines.overall.score, .lines.Chat.n]'"
+	assert_output '["rewardbench",1,2]'
+	run rm-eval --format rewardbench 1.scores
+	assert_success
+	assert_equal "$(jq -c 'keys_unsorted' <<< "$output")" \
+		'["model","model_type","chat_template","alpacaeval-easy","mt-bench-hard","donotanswer","hep-go"]'
+	assert_equal "$(jq -r '.model' <<< "$output")" yes
+	bench rewardbench2 3 Factuality Focus Math "Precise IF" Safety Ties |
+		scores > 2.scores
+	run bash -c "rm-eval --format rewardbench 2.scores |
+		jq -c '[.Focus, .[\"Precise IF\"], .Ties >= .6]'"
+	assert_output '[1,1,true]'
+	bench rm-bench 2 chat math code safety-refuse safety-response |
+		scores > 3.scores
+	run bash -c "rm-eval --suite rm-bench --format json 3.scores |
+		jq -c '.suite.matrix'"
+	assert_output '[[1,1,1],[1,1,1],[1,1,1]]'
+	run rm-eval --suite rm-bench 3.scores
+	assert_line --regexp '^  hard|^    hard +100.0 %'
+	bench judgebench 3 mmlu-pro-law livecodebench > j.jsonl
+	jq -c '.response_A as $a | .response_A = .response_B | .response_B = $a
+		| .label |= (if . == "A>B" then "B>A" else "A>B" end)' \
+		j.jsonl > turned.jsonl
+	cat j.jsonl turned.jsonl | scores > 4.scores
+	run bash -c "rm-eval --suite auto --format tsv 4.scores |
+		grep '^\*.judgebench'"
+	assert_line --regexp 'judgebench_Coding.1'
+	assert_line --regexp 'judgebench_both orders agree.1'
+	rm-eval --suite auto --format html --no-plots 3.scores > 3.html
+	run grep -c 'RM-Bench, by its own rules' 3.html
+	assert_output 1
+	rm-eval --suite auto --format prometheus 3.scores > 3.prom
+	run grep -c '^rmtools_suite_score{part="overall"} 1$' 3.prom
+	assert_output 1
+}
+
+@test "benchmarks say what they lack and refuse what is not theirs" {
+	bench pair 40 x | rm-tokenize -q | rm-pair -q |
+		rm-train -q --force -o yes
+	bench rewardbench 2 hep-go | rm-tokenize -q -m yes |
+		rm-score -q -m yes > 1.scores
+	run rm-eval --suite auto 1.scores
+	assert_success
+	assert_output --partial 'overall: no records of Chat Hard'
+	run rm-eval --suite rm-bench 1.scores
+	assert_failure 1
+	assert_output --partial '1.scores'
+	assert_output --partial 'RM-Bench has no "hep-go"'
+	run rm-eval --suite nothing 1.scores
+	assert_failure 2
+	bench rm-bench 2 chat | rm-tokenize -q -m yes |
+		rm-score -q -m yes > 3.scores
+	run rm-eval --format rewardbench 3.scores
+	assert_failure 1
+	assert_output --partial 'not of RM-Bench'
+}

@@ -342,3 +342,81 @@ cases() {
 	assert_failure 1
 	assert_output --partial "200 tokens"
 }
+
+# ---- attacks ----
+
+# The sum over pairs of log(1 + exp(-d)) at that eps, "reward" for none.
+loss_at() {
+	rm-view "$1" | jq -s --arg eps "$2" 'map((if $eps == "reward" then
+		.reward else .attack[$eps] end) as $r | .rank as $k |
+		[range($r | length) as $i | range($r | length) as $j |
+			select($k[$i] < $k[$j]) |
+			(1 + (($r[$j] - $r[$i]) | exp)) | log] | add) | add'
+}
+
+@test "--attack: the loss rises with eps, 0 is the reward" {
+	rm-score -q -m m --attack fgsm:eps=0/0.01/0.1 groups.rms > a.rms
+	run bash -c 'rm-view a.rms | jq -s "all(.attack[\"0\"] == .reward and
+		(.attack | keys == [\"0\", \"0.01\", \"0.1\"]))"'
+	assert_output true
+	cmp <(rm-score -q -m m groups.rms | rm-view | jq -c .) \
+		<(rm-view a.rms | jq -c 'del(.attack)')
+	run awk -v a="$(loss_at a.rms reward)" -v b="$(loss_at a.rms 0.01)" \
+		-v c="$(loss_at a.rms 0.1)" \
+		'BEGIN { exit !(a < b && b < c) }'
+	assert_success
+	run bash -c 'rm-view -H a.rms | jq -c ".history[-1].attack"'
+	assert_output '{"name":"fgsm","eps":[0,0.01,0.1],"norm":"inf","tokens":"response"}'
+	# Groups of more than two, and empty responses.
+	rm-score -q -m m --attack pgd:eps=0.05,steps=2,norm=l2 k.rms > k
+	run awk -v a="$(loss_at k reward)" -v b="$(loss_at k 0.05)" \
+		'BEGIN { exit !(a < b) }'
+	assert_success
+}
+
+@test "attacked rewards have the same bits in any batch, for any threads" {
+	how="pgd:eps=0.01/0.1,steps=2,alpha=0.001,random_start=yes"
+	rm-score -q --no-history -m m --attack "$how" groups.rms > a.rms
+	rm-score -q --no-history -m m --attack "$how" --batch 1 groups.rms |
+		cmp - a.rms
+	rm-score -q --no-history -m m --attack "$how" --batch 777 -@ 3 \
+		groups.rms | cmp - a.rms
+	rm-score -q --no-history -m m --attack "$how,seed=2" groups.rms > b.rms
+	run cmp a.rms b.rms
+	assert_failure
+}
+
+@test "attacked rewards move with the responses, and go with the reward" {
+	rm-score -q -m m --keep-ids --rank --attack fgsm:eps=0.1 k.rms > a.rms
+	rm-score -q -m m --best 1 --attack fgsm:eps=0.1 k.rms > best.rms
+	diff <(rm-view a.rms | jq -c '.reward_rank as $r |
+			.attack["0.1"][$r | index(0)]') \
+		<(rm-view best.rms | jq -c '.attack["0.1"][0]')
+	rm-score -q -m m --force a.rms | rm-view | jq -se 'all(has("attack") |
+		not)'
+}
+
+@test "an attack that cannot be is an error that says why" {
+	run rm-score -m m --attack cw groups.rms -o a.rms
+	assert_failure 2
+	assert_output --partial "--attack: unknown attack cw; there are fgsm, pgd"
+	run rm-score -m m --attack pgd:eps=0.2/0.1 groups.rms -o a.rms
+	assert_failure 2
+	assert_output --partial "eps does not go up from 0.2 to 0.1"
+	run rm-score -m m --attack fgsm --field teacher groups.rms -o a.rms
+	assert_failure 2
+	assert_output --partial "--attack goes with the field reward"
+	echo '{"prompt":"p","responses":["a","b"]}' |
+		rm-tokenize -q > bare.rms
+	run rm-score -q -m m --attack fgsm bare.rms -o a.rms
+	assert_failure 1
+	assert_output --partial "no field rank, score or p: an attack needs to know which response is preferred"
+	[ ! -e a.rms ]
+	run bash -c "echo '{\"prompt\":\"p\",\"response\":\"a\"}' |
+		rm-score -q -m m --attack fgsm"
+	assert_failure 1
+	assert_output --partial "no field rank, score or p"
+	run rm-score --attack list
+	assert_success
+	assert_line pgd
+}

@@ -463,3 +463,94 @@ rm-tokenize: 2 kept, 2 cut, 0 dropped, 1 empty response'
 	run bash -c "rm-tokenize -q long.jsonl | head -c 100 > x; echo \${PIPESTATUS[0]}"
 	assert_output 141
 }
+
+# ---- perturbations ----
+
+@test "--perturb changes responses; ids, keys and prompts are as they were" {
+	records two.jsonl > clean
+	records --perturb praise:text=Good. two.jsonl > changed
+	diff <(jq -c '[.id, .key, .rank, .prompt_text]' clean) \
+		<(jq -c '[.id, .key, .rank, .prompt_text]' changed)
+	assert_equal "$(jq -c .response_texts changed)" \
+		'["This. Good.","That. Good."]
+["Good.","Because. Good."]'
+	assert_equal "$(jq -c .length changed)" '[11,11]
+[5,14]'
+	# In order, with commas.
+	records --perturb 'praise:text=Yes, Good,at=start' --perturb case \
+		two.jsonl > changed
+	assert_equal "$(head -n 1 changed | jq -c .response_texts)" \
+		'["yes, good this.","yes, good that."]'
+	# What was done is in the history, and the policy is the same.
+	rm-tokenize -q two.jsonl | rm-view -H > a
+	rm-tokenize -q --perturb case:how=upper two.jsonl | rm-view -H > b
+	diff <(jq .policy_fingerprint a) <(jq .policy_fingerprint b)
+	diff <(jq .policy a) <(jq .policy b)
+	assert_equal "$(jq -c '.history[0].perturb' b)" \
+		'[{"name":"case","how":"upper","rate":1,"seed":1,"to":"all"}]'
+}
+
+@test "--perturb to= goes by the labels" {
+	records --perturb praise:text=G,to=rejected two.jsonl > changed
+	assert_equal "$(jq -c .response_texts changed)" \
+		'["This.","That. G"]
+["","Because. G"]'
+	printf '%s\n' \
+		'{"prompt":"p","responses":["a","b","c"],"scores":[1,3,3]}' > k.jsonl
+	assert_equal "$(records --perturb praise:text=G,to=preferred k.jsonl |
+		jq -c .response_texts)" '["a","b G","c G"]'
+	assert_equal "$(records --perturb praise:text=G,to=rejected k.jsonl |
+		jq -c .response_texts)" '["a G","b","c"]'
+	echo '{"prompt":"p","responses":["a","b"]}' > bare.jsonl
+	run rm-tokenize -q --perturb case:to=preferred bare.jsonl -o out
+	assert_failure 1
+	assert_output --partial "bare.jsonl: line 1: perturb: no rank, p, score or votes"
+	[ ! -e out ]
+}
+
+@test "--perturb changes the last answer of messages, before the template" {
+	cat > chat.jsonl <<- 'END'
+	{"prompt":[{"role":"user","content":"Hi A"}],"chosen":[{"role":"assistant","content":"B"},{"role":"user","content":"C"},{"role":"assistant","content":[{"type":"text","text":"D"}]}],"rejected":[{"role":"assistant","content":"E"}]}
+	END
+	rm-tokenize -q --keep-text --template chatml --perturb case chat.jsonl |
+		rm-view > r
+	assert_equal "$(jq -r '.response_texts[0]' r)" $'B\n\nC\n\nd'
+	# A template in Jinja sees the messages as JSON.
+	cat > t.jinja <<- 'END'
+	{% for m in messages %}{{ m.role }}:{{ m.content if m.content is string else m.content[0].text }};{% endfor %}
+	END
+	rm-tokenize -q --template t.jinja --perturb case chat.jsonl | rm-view |
+		jq -r '.prompt + .responses[0] | implode' > whole
+	assert_equal "$(tr -d '\n' < whole)" \
+		"user:Hi A;assistant:B;user:C;assistant:d;"
+	rm-tokenize -q --template t.jinja chat.jsonl | rm-view |
+		jq -r '.prompt + .responses[0] | implode' > whole
+	assert_equal "$(tr -d '\n' < whole)" \
+		"user:Hi A;assistant:B;user:C;assistant:D;"
+}
+
+@test "--perturb gives the same bytes for any number of threads" {
+	"$BATS_TEST_DIRNAME/../../examples/generate" | head -n 300 > text.jsonl
+	how=(--no-history --perturb typos:rate=.2 --perturb whitespace)
+	rm-tokenize -q "${how[@]}" text.jsonl > a
+	rm-tokenize -q "${how[@]}" -@ 3 text.jsonl | cmp - a
+	# A record's text does not depend on those before it.
+	diff <(rm-view a | tail -n 1 | jq -c .responses) \
+		<(tail -n 1 text.jsonl |
+			rm-tokenize -q "${how[@]}" | rm-view | jq -c .responses)
+}
+
+@test "--perturb that cannot be is an error that says why" {
+	run rm-tokenize --perturb paraphrase two.jsonl
+	assert_failure 2
+	assert_output --partial "--perturb: unknown perturbation paraphrase; there are case,"
+	run rm-tokenize --perturb typos:rate=7 two.jsonl
+	assert_failure 2
+	assert_output --partial "rate"
+	run rm-tokenize --perturb case --learn 300 -o t.json two.jsonl
+	assert_failure 2
+	assert_output --partial "no --perturb"
+	run rm-tokenize --perturb list
+	assert_success
+	assert_line whitespace
+}

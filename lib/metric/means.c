@@ -1,14 +1,14 @@
 /* Means in bins, with intervals as those of figures. */
-#include "plot/kind.h"
+#include "metric/scores.h"
 
 #include <math.h>
 
 #define Z95 1.959963984540054
 
-void rm_plot_means_add(struct rm_plot_means *m, size_t bin, double weight,
+void rm_means_add(struct rm_means *m, size_t bin, double weight,
 		       double value)
 {
-	struct rm_plot_mean *b = &m->bin[bin];
+	struct rm_mean *b = &m->bin[bin];
 
 	if (m->second) {
 		b->here += weight * (value - b->mean);
@@ -20,10 +20,10 @@ void rm_plot_means_add(struct rm_plot_means *m, size_t bin, double weight,
 	b->sum += weight * value;
 }
 
-void rm_plot_means_end(struct rm_plot_means *m)
+void rm_means_end(struct rm_means *m)
 {
 	for (size_t i = 0; m->second && i < m->n; i++) {
-		struct rm_plot_mean *b = &m->bin[i];
+		struct rm_mean *b = &m->bin[i];
 
 		b->square += b->here * b->here;
 		b->clusters += b->touched;
@@ -33,8 +33,8 @@ void rm_plot_means_end(struct rm_plot_means *m)
 }
 
 /* All alike says little of a share: Wilson's interval (1927) there. */
-static void set_interval(const struct rm_plot_means *m,
-			 struct rm_plot_mean *b)
+static void set_interval(const struct rm_means *m,
+			 struct rm_mean *b)
 {
 	double g = (double)b->clusters;
 	double se = sqrt(b->square * g / (g - 1)) / b->weight;
@@ -54,8 +54,8 @@ static void set_interval(const struct rm_plot_means *m,
 	b->high = fmin(b->high, 1);
 }
 
-void rm_plot_means(struct rm_plot_means *m,
-		   void (*walk)(struct rm_plot_means *m, const void *arg),
+void rm_means(struct rm_means *m,
+		   void (*walk)(struct rm_means *m, const void *arg),
 		   const void *arg)
 {
 	size_t i;
@@ -68,9 +68,4 @@ void rm_plot_means(struct rm_plot_means *m,
 	walk(m, arg);
 	for (i = 0; i < m->n; i++)
 		set_interval(m, &m->bin[i]);
-}
-
-bool rm_plot_new_cluster(const struct rm_scores *s, size_t r)
-{
-	return r == 0 || !s->cluster || s->cluster[r] != s->cluster[r - 1];
 }
