@@ -148,6 +148,12 @@ static int ndcg_rows(const struct rm_scores *s, size_t from, size_t to,
 	return 0;
 }
 
+/* Records of two alone are no lists. */
+static bool has_lists(const struct rm_scores *s)
+{
+	return s->response && labels(s);
+}
+
 #define NO_LIST "no record of three or more whose labels vary"
 
 const struct rm_metric_kind rm_metric_top1 = {
@@ -157,7 +163,7 @@ const struct rm_metric_kind rm_metric_top1 = {
 	"labels vary, in which the response of highest reward has the best "
 	"label; of several such it is the share that have",
 	NO_LIST,
-	.sums = 2, .rows = top1_rows
+	.sums = 2, .rows = top1_rows, .applies = has_lists
 };
 
 const struct rm_metric_kind rm_metric_ndcg = {
@@ -169,5 +175,5 @@ const struct rm_metric_kind rm_metric_ndcg = {
 	"places, over that of the order by label; gains are scores, less the "
 	"least where one is negative, else the worst rank less the rank",
 	NO_LIST,
-	.sums = 2, .rows = ndcg_rows, .most = 1
+	.sums = 2, .rows = ndcg_rows, .applies = has_lists, .most = 1
 };
