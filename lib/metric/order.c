@@ -182,11 +182,13 @@ static int correlate(const struct rm_order *x, const struct rm_codes *y,
 		r.s = e->s;
 		r.from = e->from;
 		r.z = z;
-		/* Counting inversions has sorted them. */
-		if (tau)
+		if (tau) {
+			/* Counting inversions has sorted them. */
 			order_codes(x, y, z);
-		status = tau ? rm_kendall_error(&r, *tau, e->error) :
-			rm_spearman_error(&r, *rho, e->error);
+			status = rm_kendall_error(&r, *tau, e->error);
+		} else if (rho) {
+			status = rm_spearman_error(&r, *rho, e->error);
+		}
 	}
 	free(z);
 	return status;

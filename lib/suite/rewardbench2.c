@@ -153,12 +153,12 @@ static int ties(struct rm_suite *s, double *value)
 
 static int finish(struct rm_suite *s, struct rm_suite_figures *to)
 {
-	const double n = RM_COUNT(subset);
+	const size_t n = RM_COUNT(subset);
 	double sum = 0, value;
 	bool whole = true;
 
 	(void)to;
-	for (size_t i = 0; i < RM_COUNT(subset); i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct rm_suite_sums *at = rm_suite_of(s, subset[i]);
 
 		if (!at) {
@@ -179,7 +179,8 @@ static int finish(struct rm_suite *s, struct rm_suite_figures *to)
 			return -1;
 		}
 	}
-	return whole ? rm_suite_line(s, "overall", true, 0, sum / n) : 0;
+	return whole ? rm_suite_line(s, "overall", true, 0,
+				     sum / (double)n) : 0;
 }
 
 const struct rm_suite_kind rm_suite_rewardbench2 = {

@@ -100,7 +100,7 @@ static int put_levels(struct rm_suite *s, struct rm_suite_figures *to)
 
 static int finish(struct rm_suite *s, struct rm_suite_figures *to)
 {
-	const double domains = RM_COUNT(domain);
+	const size_t domains = RM_COUNT(domain);
 	double share[STYLES * STYLES];
 	size_t whole = 0, n;
 
@@ -113,7 +113,7 @@ static int finish(struct rm_suite *s, struct rm_suite_figures *to)
 		for (int c = 0; c < STYLES * STYLES; c++) {
 			mean += share[c] / (STYLES * STYLES);
 			to->style[c / STYLES][c % STYLES] +=
-				share[c] / domains;
+				share[c] / (double)domains;
 		}
 		if (rm_suite_line(s, domain[d].name, false, n, mean) < 0)
 			return -1;
