@@ -182,9 +182,7 @@ static void ratio_interval(const struct tally *t, double near,
 	clip(f);
 }
 
-/* sum[RM_METRIC_SUMS] becomes the metric's sums. */
-static int evaluate_sums(const struct rm_scores *s, struct rm_figure *f,
-			 double *sum)
+static int evaluate_sums(const struct rm_scores *s, struct rm_figure *f)
 {
 	const size_t step = 8 * STEP;
 	const struct rm_metric_kind *m = f->metric;
@@ -212,7 +210,6 @@ static int evaluate_sums(const struct rm_scores *s, struct rm_figure *f,
 	free(part);
 	if (all.status)
 		return rm_fail("out of memory computing %s", m->name);
-	memcpy(sum, all.sum, sizeof(all.sum));
 	f->value = m->value ? m->value(all.sum) : all.sum[0] / all.sum[1];
 	if (is_ratio(m) && isfinite(f->value))
 		ratio_interval(&all, near, f);
@@ -295,44 +292,6 @@ static void normal_interval(struct rm_figure *f)
 	f->low = f->value - Z * f->error;
 	f->high = f->value + Z * f->error;
 	clip(f);
-}
-
-/* What records [from, to) add to the sums, times the slopes. */
-static int weigh_rows(const struct rm_scores *s,
-		      const struct rm_metric_kind *m, const double *slope,
-		      size_t from, size_t to, double *psi)
-{
-	double row[STEP * RM_METRIC_SUMS];
-	size_t r, k;
-
-	if (m->rows(s, from, to, row) < 0)
-		return -1;
-	for (r = from; r < to; r++)
-		for (k = 0; k < m->sums; k++)
-			psi[r] += slope[k] * row[(r - from) * m->sums + k];
-	return 0;
-}
-
-/* The delta method: the influence on the sums is what is added to them. */
-static int slope_error(const struct rm_scores *s, const double *sum,
-		       struct rm_figure *f)
-{
-	double slope[RM_METRIC_SUMS];
-	double *psi = rm_calloc(s->records, sizeof(*psi));
-	size_t chunks = (s->records + STEP - 1) / STEP, c;
-	int status = 0;
-
-	if (!psi)
-		return -1;
-	f->metric->slope(sum, slope);
-#pragma omp parallel for reduction(|:status) if (chunks > 1)
-	for (c = 0; c < chunks; c++)
-		status |= weigh_rows(s, f->metric, slope, c * STEP,
-				     RM_MIN(s->records, (c + 1) * STEP), psi);
-	if (status == 0)
-		status = rm_scores_error(s, psi, &f->error);
-	free(psi);
-	return status;
 }
 
 /* ---- bootstrap ---- */
@@ -590,7 +549,6 @@ static int bootstrap(const struct rm_scores *s, const struct rm_evaluation *e,
 static int evaluate_one(struct rm_scores *s, struct rm_figure *f)
 {
 	const struct rm_metric_kind *m = f->metric;
-	double sum[RM_METRIC_SUMS];
 	int status;
 
 	if (m->applies && !m->applies(s))
@@ -604,12 +562,10 @@ static int evaluate_one(struct rm_scores *s, struct rm_figure *f)
 	else if (m->whole)
 		status = m->whole(s, &f->value);
 	else
-		status = evaluate_sums(s, f, sum);
+		status = evaluate_sums(s, f);
 	if (!isfinite(f->value))
 		f->value = NAN;
-	if (status == 0 && m->slope && !isnan(f->value))
-		status = slope_error(s, sum, f);
-	if (m->estimate || m->slope)
+	if (m->estimate)
 		normal_interval(f);
 	return status < 0 ? rm_wrap("%s", m->name) : 0;
 }

@@ -207,9 +207,7 @@ struct rm_metric_kind {
 	int (*rows)(const struct rm_scores *s, size_t from, size_t to,
 		    double *out);
 	double (*value)(const double *sums);
-	/* slope[sums]: the derivatives of value; gives it an interval. */
-	void (*slope)(const double *sums, double *slope);
-	/* Whether there can be a figure, said without a pass; NULL: yes. */
+	/* Whether there can be a figure, said before its pass; NULL: yes. */
 	bool (*applies)(const struct rm_scores *s);
 	double most;		/* ends intervals; 0: the unit's own end */
 	bool bootstrap;
@@ -232,7 +230,7 @@ const struct rm_metric_kind *rm_metric_find(const char *name);
 /* Whether data of several prompts give this metric an interval. */
 static inline bool rm_metric_has_interval(const struct rm_metric_kind *m)
 {
-	return m->estimate || m->slope || (m->rows && !m->value);
+	return m->estimate || (m->rows && !m->value);
 }
 
 struct rm_figure {

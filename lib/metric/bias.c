@@ -36,36 +36,6 @@ static int side_rows(const struct rm_scores *s, enum rm_trait trait, int of,
 	return 0;
 }
 
-/*
- * Where the preferred response stood first is chance only if it also stood
- * second: sums are side_rows' of both, those asked for first.
- */
-static int place_rows(const struct rm_scores *s, int of, size_t from,
-		      size_t to, double *out)
-{
-	double two[2];
-
-	for (size_t r = from; r < to; r++, out += 4) {
-		side_rows(s, RM_TRAIT_PLACE, of, r, r + 1, out);
-		side_rows(s, RM_TRAIT_PLACE, -of, r, r + 1, two);
-		out[2] = two[0];
-		out[3] = two[1];
-	}
-	return 0;
-}
-
-static double place_value(const double *sums)
-{
-	return sums[3] > 0 ? sums[0] / sums[1] : NAN;
-}
-
-static void place_slope(const double *sums, double *slope)
-{
-	slope[0] = 1 / sums[1];
-	slope[1] = -sums[0] / (sums[1] * sums[1]);
-	slope[2] = slope[3] = 0;
-}
-
 static int longer_right(const struct rm_scores *s, size_t from, size_t to,
 			double *out)
 {
@@ -81,13 +51,13 @@ static int shorter_right(const struct rm_scores *s, size_t from, size_t to,
 static int first_right(const struct rm_scores *s, size_t from, size_t to,
 		       double *out)
 {
-	return place_rows(s, 1, from, to, out);
+	return side_rows(s, RM_TRAIT_PLACE, 1, from, to, out);
 }
 
 static int second_right(const struct rm_scores *s, size_t from, size_t to,
 			double *out)
 {
-	return place_rows(s, -1, from, to, out);
+	return side_rows(s, RM_TRAIT_PLACE, -1, from, to, out);
 }
 
 static int marked_right(const struct rm_scores *s, size_t from, size_t to,
@@ -192,9 +162,25 @@ static bool has_length(const struct rm_scores *s)
 	return s->trait[RM_TRAIT_LENGTH] != NULL;
 }
 
+/* Standing first is chance only where others stood second. */
 static bool has_place(const struct rm_scores *s)
 {
-	return s->trait[RM_TRAIT_PLACE] != NULL;
+	bool first = false, second = false;
+
+	for (size_t r = 0; r < s->records && !(first && second); r++) {
+		size_t i, end = rm_scores_comparison(s, r + 1);
+
+		if (!(rm_scores_weight(s, r) > 0))
+			continue;
+		for (i = rm_scores_comparison(s, r); i < end; i++) {
+			int more = side(s, RM_TRAIT_PLACE, i,
+					rm_scores_prefers(s, i));
+
+			first |= more > 0;
+			second |= more < 0;
+		}
+	}
+	return first && second;
 }
 
 static bool has_format(const struct rm_scores *s)
@@ -263,8 +249,7 @@ const struct rm_metric_kind rm_metric_first_right = {
 	"after it, for in data that name the better one first the place says "
 	"nothing",
 	NO_PLACE,
-	.sums = 4, .rows = first_right, .applies = has_place,
-	.value = place_value, .slope = place_slope, .most = 1
+	.sums = 2, .rows = first_right, .applies = has_place
 };
 
 const struct rm_metric_kind rm_metric_second_right = {
@@ -273,8 +258,7 @@ const struct rm_metric_kind rm_metric_second_right = {
 	"accuracy over the comparisons whose preferred response stood after "
 	"the other in the input; only where others stood before it",
 	NO_PLACE,
-	.sums = 4, .rows = second_right, .applies = has_place,
-	.value = place_value, .slope = place_slope, .most = 1
+	.sums = 2, .rows = second_right, .applies = has_place
 };
 
 const struct rm_metric_kind rm_metric_marked_wins = {

@@ -278,8 +278,9 @@ static void test_interval_of_all_right(void **state)
 
 	(void)state;
 	for (i = 0; i < 30; i++)
-		rm_buf_printf(&text, "%s{\"key\":%d,\"reward\":[1,0]}",
-			      i ? "," : "[", 1 + i % 10);
+		rm_buf_printf(&text, "%s{\"key\":%d,\"reward\":[1,0],"
+			      "\"position\":[%d,%d]}", i ? "," : "[",
+			      1 + i % 10, i % 10 > 3, i % 10 <= 3);
 	rm_buf_puts(&text, "]");
 	s = score_text(rm_buf_text(&text), true, NULL);
 	assert_non_null(s);
@@ -288,6 +289,10 @@ static void test_interval_of_all_right(void **state)
 	assert_near("right", "low", figure(f, "accuracy")->low,
 		    10 / (10 + z2));
 	assert_near("right", "high", figure(f, "accuracy")->high, 1);
+	assert_near("right", "first", figure(f, "first_right")->low,
+		    4 / (4 + z2));
+	assert_near("right", "second", figure(f, "second_right")->low,
+		    6 / (6 + z2));
 	rm_scores_free(s);
 	rm_buf_fini(&text);
 }

@@ -65,7 +65,7 @@ def partial(x, y, z):
     return pearsonr(rest(one), rest(two))[0]
 
 
-def bias(c, hit, prefers, records, groups):
+def bias(c, hit, prefers, records):
     """Accuracy where the preferred response has more of a trait, or less."""
     out = {}
     w, key = c["w"], c["key"]
@@ -79,10 +79,6 @@ def bias(c, hit, prefers, records, groups):
             other = (w[side == -of].sum() > 0) or not both
             if not w[at].sum() > 0 or not other:
                 out[name] = None
-            elif both:
-                value = np.average(hit[at], weights=w[at])
-                out[name] = spread(value, w * at * (hit - value) / w[at].sum(),
-                                   key, groups)
             else:
                 out[name] = ratio((w * hit)[at], w[at], key[at])
         if trait == "format":
@@ -338,7 +334,7 @@ def figures(records, pairs, ties):
     assert np.isclose(out["auc"][0], auc, atol=1e-12)
     assert np.isclose(out["ece"][0], ece(prob, label, w2), atol=1e-12)
     out.update(lists(records))
-    out.update(bias(c, hit, prefers, records, groups))
+    out.update(bias(c, hit, prefers, records))
     if "length" in c:
         out["length_corr"] = correlation(
             [v for r in records for v in r["reward"]],
