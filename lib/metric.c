@@ -138,7 +138,7 @@ static int guess(const struct rm_scores *s, const struct rm_metric_kind *m,
 	return 0;
 }
 
-static void clip(struct rm_figure *f)
+static void set_interval(struct rm_figure *f)
 {
 	static const double range[][2] = {
 		[RM_UNIT_SHARE] = { 0, 1 },
@@ -149,8 +149,9 @@ static void clip(struct rm_figure *f)
 		[RM_UNIT_CHANGE] = { -HUGE_VAL, HUGE_VAL },
 	};
 
-	f->low = RM_MAX(f->low, range[f->metric->unit][0]);
-	f->high = RM_MIN(f->high, f->metric->most > 0 ? f->metric->most :
+	f->low = RM_MAX(f->value - f->below, range[f->metric->unit][0]);
+	f->high = RM_MIN(f->value + f->above,
+			 f->metric->most > 0 ? f->metric->most :
 			 range[f->metric->unit][1]);
 }
 
@@ -172,14 +173,13 @@ static void ratio_interval(const struct tally *t, double near,
 	variance = (t->uu - 2 * shift * t->ub + shift * shift * t->bb) /
 		(total * total) * (g / (g - 1));
 	f->error = sqrt(RM_MAX(variance, 0));
-	f->low = f->value - Z * f->error;
-	f->high = f->value + Z * f->error;
+	f->below = f->above = Z * f->error;
 	if (f->metric->unit == RM_UNIT_SHARE &&
 	    (f->value == 0 || f->value == 1)) {
-		f->low = f->value == 0 ? 0 : g / (g + Z * Z);
-		f->high = f->value == 0 ? Z * Z / (g + Z * Z) : 1;
+		f->below = f->value == 0 ? 0 : Z * Z / (g + Z * Z);
+		f->above = f->value == 0 ? Z * Z / (g + Z * Z) : 0;
 	}
-	clip(f);
+	set_interval(f);
 }
 
 static int evaluate_sums(const struct rm_scores *s, struct rm_figure *f)
@@ -289,9 +289,8 @@ static void normal_interval(struct rm_figure *f)
 {
 	if (!isfinite(f->value) || !isfinite(f->error))
 		return;
-	f->low = f->value - Z * f->error;
-	f->high = f->value + Z * f->error;
-	clip(f);
+	f->below = f->above = Z * f->error;
+	set_interval(f);
 }
 
 /* ---- bootstrap ---- */
@@ -578,7 +577,7 @@ int rm_evaluate(struct rm_scores *s, const struct rm_evaluation *e,
 
 	for (n = 0; e->metrics[n] && status == 0; n++) {
 		figures[n] = (struct rm_figure){ e->metrics[n], NAN, NAN,
-						 NAN, NAN };
+						 NAN, NAN, NAN, NAN };
 		status = evaluate_one(s, &figures[n]);
 	}
 	if (status < 0)

@@ -238,6 +238,8 @@ struct rm_figure {
 	double value;		/* NaN: could not be computed */
 	double low, high;	/* 95 % interval; NaN: none */
 	double error;		/* standard error by formula; NaN: none */
+	double below, above;	/* how far the formula's interval reaches,
+				   not cut off at the unit's ends */
 };
 
 struct rm_evaluation {

@@ -5,20 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The .975 quantile of the standard normal distribution. */
-#define Z 1.959963984540054
-
 /* ---- other data ---- */
 
+/*
+ * The reaches of both, squared and added (Newcombe 1998): of standard errors
+ * that is the usual interval, and a share of exactly 0 or 1 is not certain.
+ */
 static struct rm_gap gap_of(const struct rm_figure *in,
 			    const struct rm_figure *out)
 {
-	double error = hypot(in->error, out->error);
 	double gap = in->value - out->value;
 
 	return (struct rm_gap){
 		.metric = in->metric, .in = in->value, .out = out->value,
-		.gap = gap, .low = gap - Z * error, .high = gap + Z * error
+		.gap = gap, .low = gap - hypot(in->below, out->above),
+		.high = gap + hypot(in->above, out->below)
 	};
 }
 

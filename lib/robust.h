@@ -2,8 +2,8 @@
  * robust: do figures hold on other data, and under attack?
  *
  * A gap is a figure less what it is on data of another distribution; both
- * samples are independent, so that the square of its error is the sum of
- * theirs.  A stream scored under attack (field `attack`) has rewards of the
+ * samples are independent, so that the square of how far its interval reaches
+ * is the sum of theirs.  A stream scored under attack (field `attack`) has rewards of the
  * same responses for several eps; each is compared with those of eps 0.
  * Knows scores and records, not streams.  Errors as in base.h.
  *

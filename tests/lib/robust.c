@@ -114,6 +114,56 @@ static void test_gap(void **state)
 	rm_scores_free(other);
 }
 
+/* n prompts, of which the first `right` are right. */
+static struct rm_scores *score_shares(int right, int n)
+{
+	json_t *records = json_array();
+	struct rm_scores *s;
+
+	for (int i = 0; i < n; i++)
+		json_array_append_new(records, json_pack("{s:i, s:[i, i]}",
+			"key", i + 1, "reward", i < right, i >= right));
+	s = score(records);
+	json_decref(records);
+	return s;
+}
+
+/* Three of three is not certain: Wilson's reach of 3, the error of 10. */
+static void test_gap_of_all_right(void **state)
+{
+	static const char *const names[] = { "key", "reward", NULL };
+	const struct rm_metric_kind *metrics[] = {
+		rm_metric_find("accuracy"), NULL
+	};
+	const double z = 1.959963984540054, wilson = z * z / (3 + z * z);
+	const double half = z * sqrt(.8 * .2 / 9);
+	struct rm_scores *all, *some;
+
+	(void)state;
+	fields(names);
+	all = score_shares(3, 3);
+	some = score_shares(8, 10);
+	for (size_t bootstrap = 0; bootstrap <= 50; bootstrap += 50) {
+		struct rm_evaluation e = { metrics, bootstrap, 1 };
+		struct rm_figure f;
+		struct rm_ood ood;
+
+		assert_int_equal(rm_evaluate(all, &e, &f), 0);
+		assert_int_equal(rm_ood_find(&f, 1, some, &ood), 0);
+		assert_near(ood.gap[0].gap, .2, 1e-9);
+		assert_near(ood.gap[0].low, .2 - hypot(wilson, half), 1e-9);
+		assert_near(ood.gap[0].high, .2 + half, 1e-9);
+		rm_ood_fini(&ood);
+		assert_int_equal(rm_evaluate(some, &e, &f), 0);
+		assert_int_equal(rm_ood_find(&f, 1, all, &ood), 0);
+		assert_near(ood.gap[0].low, -.2 - half, 1e-9);
+		assert_near(ood.gap[0].high, -.2 + hypot(wilson, half), 1e-9);
+		rm_ood_fini(&ood);
+	}
+	rm_scores_free(all);
+	rm_scores_free(some);
+}
+
 /* ---- under attack ---- */
 
 static struct rm_attacks_reader *attacked(void)
@@ -214,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gap),
+		cmocka_unit_test(test_gap_of_all_right),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_bad_records_are_named),
 	};
