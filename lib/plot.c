@@ -102,13 +102,20 @@ static int draw_svg(struct rm_plot *p)
 
 static int draw_png(struct rm_plot *p)
 {
+	static const unsigned char begin[] = "\x89PNG\r\n\x1a\n";
+	const size_t n = sizeof(begin) - 1;
 	char terminal[160];
 
 	snprintf(terminal, sizeof(terminal), "set terminal pngcairo size "
 		 "%u,%u noenhanced font 'sans-serif,%d' linewidth %d "
 		 "pointscale %d background '#ffffff'\n", SCALE * p->width,
 		 SCALE * p->height, 10 * SCALE, SCALE, SCALE);
-	return draw(p, terminal, &p->png);
+	if (draw(p, terminal, &p->png) < 0)
+		return -1;
+	if (p->png.len >= n && memcmp(p->png.data, begin, n) == 0)
+		return 0;
+	rm_fail("gnuplot wrote no PNG");
+	return rm_wrap("picture %s", p->kind->name);
 }
 
 int rm_plots_draw(struct rm_plots *p, const struct rm_plot_data *data,

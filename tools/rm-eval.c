@@ -513,14 +513,15 @@ static int draw(const struct rm_scores *s, struct rm_report *r,
 {
 	struct rm_training_log log = {0};
 	struct rm_plot_data data = { s, r, o.log ? &log : NULL };
-	int status = 0;
+	int status;
 
 	if (!wants_pictures())
 		return 0;
-	if (o.log)
-		status = rm_training_log_load(&log, o.log);
-	if (status == 0)
-		status = rm_plots_draw(plots, &data, o.plot != NULL);
+	if (o.log && rm_training_log_load(&log, o.log) < 0) {
+		rm_training_log_fini(&log);
+		return -1;
+	}
+	status = rm_plots_draw(plots, &data, o.plot != NULL);
 	if (status == 0) {
 		r->pictures = plots->n;
 		r->picture = plots->picture;

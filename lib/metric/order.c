@@ -305,7 +305,7 @@ const struct rm_metric_kind rm_metric_kendall = {
 
 static int reward_order(struct rm_scores *s)
 {
-	if (s->order.n)
+	if (s->order.first)
 		return 0;
 	return rm_order_init(&s->order, s->reward, s->responses);
 }

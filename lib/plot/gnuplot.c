@@ -21,6 +21,7 @@ extern char **environ;
 
 enum {
 	SECONDS = 60,		/* for one picture */
+	LINGER = 5,		/* more of them, once it has closed its ends */
 	MOST_OUT = 64 << 20,	/* bytes of a picture */
 	MOST_SAID = 4096	/* bytes of messages that are kept */
 };
@@ -194,6 +195,30 @@ static int complain(struct process *p, int status)
 	return rm_fail("gnuplot drew nothing: %s", n ? s : "no message");
 }
 
+/*
+ * How it ended.  Where signals of children are ignored, as some programs
+ * leave it to those that they start, nobody is told: then what it wrote is
+ * all there is to judge.
+ */
+static int reap(const struct process *p, int *status)
+{
+	double end = now() + LINGER;
+	pid_t got;
+
+	*status = 0;
+	while ((got = waitpid(p->pid, status, WNOHANG)) == 0 ||
+	       (got < 0 && errno == EINTR)) {
+		if (now() < end) {
+			poll(NULL, 0, 1);
+			continue;
+		}
+		kill(p->pid, SIGKILL);
+		waitpid(p->pid, status, 0);
+		return rm_fail("gnuplot closed its output and did not end");
+	}
+	return 0;
+}
+
 int rm_gnuplot(const struct rm_buf *script, struct rm_buf *out)
 {
 	struct process p = { .to = out };
@@ -208,9 +233,9 @@ int rm_gnuplot(const struct rm_buf *script, struct rm_buf *out)
 	shut(&p.in);
 	shut(&p.out);
 	shut(&p.said);
-	while (waitpid(p.pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!failed && (!WIFEXITED(status) || WEXITSTATUS(status) ||
+	if (reap(&p, &status) < 0)
+		failed = -1;
+	else if (!failed && (!WIFEXITED(status) || WEXITSTATUS(status) ||
 			out->len == before))
 		failed = complain(&p, status);
 	rm_buf_fini(&p.message);

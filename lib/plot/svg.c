@@ -60,7 +60,8 @@ static int check_tag(const char *tag, size_t n)
 		if (isspace((unsigned char)tag[i - 1]) &&
 		    !strncmp(tag + i, "on", 2))
 			return rm_fail("gnuplot's SVG has an attribute on...");
-		if (!strncmp(tag + i, "href=", 5) && tag[i + 6] != '#')
+		if (!strncmp(tag + i, "href=", 5) &&
+		    (i + 6 >= n || tag[i + 6] != '#'))
 			return rm_fail("gnuplot's SVG refers to another file");
 	}
 	return 0;
@@ -113,6 +114,8 @@ int rm_plot_svg(const struct rm_plot *p, const char *from, bool page,
 	at = at ? strstr(at, "</desc>") : NULL;
 	if (!at)
 		return rm_fail("gnuplot wrote no SVG");
+	if (!strstr(at, "</svg>"))
+		return rm_fail("gnuplot's SVG has no end");
 	put_head(p, page, out);
 	for (at += strlen("</desc>"); *at; at += n) {
 		n = strcspn(at, "<");

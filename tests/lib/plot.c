@@ -4,6 +4,7 @@
 #include "plot.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,8 @@ static void make_from(struct made *m, struct rm_scores *s,
 	m->scores = s;
 	if (!m->report.metrics) {
 		m->accuracy = (struct rm_figure){
-			rm_metric_find("accuracy"), .7, .6, .8, .05
+			rm_metric_find("accuracy"), .7, .6, .8, .05,
+			.1, .1
 		};
 		m->report.metrics = 1;
 		m->report.figures = &m->accuracy;
@@ -255,7 +257,7 @@ static void test_subsets(void **state)
 		snprintf(name[i], sizeof(name[i]), "part %zu", i);
 		figure[i] = (struct rm_figure){
 			rm_metric_find("accuracy"), .4 + .01 * (double)i,
-			.3, NAN, NAN
+			.3, NAN, NAN, NAN, NAN
 		};
 		part[i] = (struct rm_report_part){ name[i], 100 + i,
 						   &figure[i] };
@@ -393,7 +395,8 @@ static void name_parts(struct made *m, struct rm_report_part *part,
 
 	for (i = 0; i < RM_COUNT(hostile); i++) {
 		figure[i] = (struct rm_figure){
-			rm_metric_find("accuracy"), .5, .4, .6, NAN
+			rm_metric_find("accuracy"), .5, .4, .6, NAN,
+			NAN, NAN
 		};
 		part[i] = (struct rm_report_part){ hostile[i], 10,
 						   &figure[i] };
@@ -483,10 +486,35 @@ static void test_process(void **state)
 	fake("head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero; "
 	     "cat > /dev/null; exit 1");
 	assert_fails("gnuplot failed (status 1)");
+	/* All its ends are closed, and it is still there. */
+	fake("exec <&- >&- 2>&-; exec sleep 1000");
+	assert_fails("gnuplot closed its output and did not end");
 	setenv("PATH", "/nonexistent", 1);
 	assert_fails("pictures need gnuplot, which is not installed");
 	setenv("PATH", path, 1);
 	free(path);
+	rm_buf_fini(&other);
+}
+
+/* Nobody is told of the end of children; the picture is there. */
+static void test_children_ignored(void **state)
+{
+	char *path = strdup(getenv("PATH"));
+	struct rm_buf other = {0}, script = {0}, out = {0};
+
+	(void)state;
+	rm_buf_printf(&other, "%s:/usr/bin:/bin", folder);
+	setenv("PATH", rm_buf_text(&other), 1);
+	rm_buf_puts(&script, "a picture");
+	fake("exec cat");
+	signal(SIGCHLD, SIG_IGN);
+	assert_int_equal(rm_gnuplot(&script, &out), 0);
+	signal(SIGCHLD, SIG_DFL);
+	assert_string_equal(rm_buf_text(&out), "a picture");
+	setenv("PATH", path, 1);
+	free(path);
+	rm_buf_fini(&script);
+	rm_buf_fini(&out);
 	rm_buf_fini(&other);
 }
 
@@ -495,7 +523,8 @@ static void test_refused(void **state)
 {
 	static const char *const bad[] = {
 		"<script>", "<g onload=\"x\">", "<a href=\"#x\">",
-		"<use xlink:href=\"http://x\"/>", "<image href=\"#x\"/>"
+		"<use xlink:href=\"http://x\"/>", "<image href=\"#x\"/>",
+		"<use href=\""
 	};
 	char *path = strdup(getenv("PATH"));
 	struct rm_buf other = {0}, body = {0};
@@ -695,6 +724,7 @@ int main(void)
 		cmocka_unit_test(test_one),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_children_ignored),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_drawn),
 		cmocka_unit_test(test_log),

@@ -15,7 +15,9 @@ static size_t make_figures(struct rm_figure *f)
 	size_t n = 0;
 
 	for (m = rm_metrics(); *m; m++, n++) {
-		f[n] = (struct rm_figure){ *m, .5, NAN, NAN, NAN };
+		f[n] = (struct rm_figure){
+			.metric = *m, .value = .5, .low = NAN, .high = NAN
+		};
 		if ((*m)->unit == RM_UNIT_COUNT)
 			f[n].value = 1234;
 		if ((*m)->sums == 2) {
@@ -160,8 +162,12 @@ static void test_findings(void **state)
 
 	(void)state;
 	assert_has(render(p, "text"), "Chance (50 %) lies within");
-	*accuracy = (struct rm_figure){ accuracy->metric, .7, .65, .75, NAN };
-	*borne_out = (struct rm_figure){ borne_out->metric, .7, .65, .75, NAN };
+	*accuracy = (struct rm_figure){
+		.metric = accuracy->metric, .value = .7, .low = .65, .high = .75
+	};
+	*borne_out = (struct rm_figure){
+		.metric = borne_out->metric, .value = .7, .low = .65, .high = .75
+	};
 	figure(p->all, "confidence")->value = .9;
 	figure(p->all, "longer_wins")->value = .6;
 	figure(p->all, "length_corr")->value = .05;
@@ -186,7 +192,9 @@ static void test_findings(void **state)
 		   "shorter response is right 70.0 % of the time,\n"
 		   "     the model 70.0 %: not shown to know more");
 	assert_has(rm_buf_text(&p->out), "30 % of the comparisons tie");
-	*accuracy = (struct rm_figure){ accuracy->metric, .3, .25, .35, NAN };
+	*accuracy = (struct rm_figure){
+		.metric = accuracy->metric, .value = .3, .low = .25, .high = .35
+	};
 	assert_has(render(p, "text"), "Worse than chance");
 	free_page(p);
 }

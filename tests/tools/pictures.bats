@@ -76,6 +76,16 @@ browse() {
 	assert_output "rm-eval: picture rewards: gnuplot failed (status 1): no such terminal"
 	assert [ ! -e p ]
 	assert [ ! -e r.txt ]
+	# One that draws the same whatever it is asked for.
+	printf '#!/bin/sh\necho "<svg><desc></desc></svg>"\n' > fake/gnuplot
+	run env PATH="$PWD/fake:$PATH" rm-eval --plot p -o r.txt pairs.scores
+	assert_failure 1
+	assert_output "rm-eval: picture rewards: gnuplot wrote no PNG"
+	assert [ ! -e p ]
+	printf '#!/bin/sh\necho "<svg><desc></desc><g>"\n' > fake/gnuplot
+	run env PATH="$PWD/fake:$PATH" rm-eval --plot p pairs.scores
+	assert_failure 1
+	assert_output "rm-eval: picture rewards: gnuplot's SVG has no end"
 }
 
 @test "what cannot be drawn or written is said" {
@@ -93,6 +103,10 @@ browse() {
 	assert_failure 1
 	assert_output --partial "bad.log: line 1: "
 	assert [ ! -e p ]
+	# No word of --no-plots, which would not help.
+	run rm-eval --format html --log bad.log pairs.scores
+	assert_failure 1
+	assert_output --regexp "^rm-eval: bad.log: line 1: "
 	run rm-eval --log train.log pairs.scores
 	assert_failure 2
 	assert_output --partial "--log is of --plot and --format html"
