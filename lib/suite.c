@@ -28,20 +28,21 @@ static const struct rm_suite_kind *find(const char *name)
 }
 
 struct rm_suite *rm_suite_new(const struct rm_schema *schema, bool pairs,
-			      const char *name)
+			      const char *name, const char *field)
 {
 	struct rm_suite *s = rm_calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->kind = find(name);
+	s->field = field;
 	s->pairs = pairs;
 	s->id = rm_schema_find(schema, "id");
 	s->rank = rm_schema_find(schema, "rank");
 	s->subset = rm_schema_need(schema, "subset",
 				   ", which a benchmark's records have");
 	s->reward = s->subset < 0 ? -1 :
-		rm_schema_need(schema, "reward", ": run rm-score first");
+		rm_schema_need(schema, field, ": run rm-score first");
 	if (s->reward >= 0)
 		return s;
 	rm_suite_free(s);
@@ -58,6 +59,7 @@ void rm_suite_free(struct rm_suite *s)
 	free(s->kept);
 	free(s->line);
 	free(s->value);
+	free(s->lacks);
 	rm_buf_fini(&s->missing);
 	free(s);
 }
@@ -87,8 +89,15 @@ int rm_suite_line(struct rm_suite *s, const char *name, bool section,
 
 void rm_suite_lacks(struct rm_suite *s, const char *what, const char *of)
 {
+	if (s->lacks && !strcmp(s->lacks, what)) {
+		rm_buf_printf(&s->missing, ", %s", of);
+		return;
+	}
 	rm_buf_printf(&s->missing, "%s%s: no records of %s",
 		      s->missing.len ? "; " : "", what, of);
+	free(s->lacks);
+	s->lacks = rm_strdup(what);
+	s->missing.failed |= !s->lacks;
 }
 
 int rm_suite_keep(struct rm_suite *s, const struct rm_suite_kept *kept)
@@ -183,8 +192,8 @@ static int read_numbers(struct rm_suite *s, const struct rm_record *rec)
 		reward[i] = rm_record_f64_at(rec, s->reward, i);
 		rank[i] = rm_record_f64_at(rec, s->rank, i);
 		if (!isfinite(reward[i]))
-			return rm_fail("field reward: that of response %zu is "
-				       "no number", i);
+			return rm_fail("field %s: that of response %zu is no "
+				       "number", s->field, i);
 		if (isnan(rank[i]) && s->pairs)
 			rank[i] = (double)i;
 		if (!isfinite(rank[i]))

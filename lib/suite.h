@@ -6,7 +6,7 @@
  * benchmark's table.  A benchmark is a drop-in file of lib/suite/.  Knows
  * records, not streams or reports.  Errors as in base.h.
  *
- *	s = rm_suite_new(&h->schema, h->pairs, "auto");
+ *	s = rm_suite_new(&h->schema, h->pairs, "auto", "reward");
  *	while (rm_reader_next(in, &rec) > 0)
  *		rm_suite_add(s, rec);
  *	rm_suite_finish(s, &figures);
@@ -21,7 +21,7 @@ struct rm_suite_line {
 	const char *name;
 	bool section;		/* a section; lines of its subsets follow */
 	size_t n;		/* records; 0: a mean of other lines */
-	double value;		/* 0..1 */
+	double value;		/* 0..1; NaN: a section that lacks subsets */
 };
 
 enum { RM_SUITE_STYLES = 3 };
@@ -47,10 +47,11 @@ const char *const *rm_suite_names(void);
 
 /*
  * For records of this schema, which stays the caller's; auto: the benchmark
- * that has the first record's subset.  NULL with a message.
+ * that has the first record's subset; `field`, the caller's too, holds the
+ * rewards.  NULL with a message.
  */
 struct rm_suite *rm_suite_new(const struct rm_schema *schema, bool pairs,
-			      const char *name);
+			      const char *name, const char *field);
 /* The message names the field; the caller adds file and record. */
 int rm_suite_add(struct rm_suite *s, const struct rm_record *rec);
 /* The figures point into s. */

@@ -182,7 +182,8 @@ static int read_all(struct rm_reader *in, struct rm_scorer *scorer,
 static int open_beside(struct beside *b, const struct rm_header *h)
 {
 	if (o.suite) {
-		b->suite = rm_suite_new(&h->schema, h->pairs, o.suite);
+		b->suite = rm_suite_new(&h->schema, h->pairs, o.suite,
+					o.field);
 		if (!b->suite)
 			return -1;
 	}

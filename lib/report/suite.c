@@ -2,6 +2,7 @@
 #include "report/suite.h"
 #include "report/html.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *const styles[RM_SUITE_STYLES] = {
@@ -21,8 +22,12 @@ void rm_report_suite_text(struct rm_buf *out, const struct rm_report *r)
 	for (i = 0; i < s->n; i++) {
 		const struct rm_suite_line *l = &s->line[i];
 
-		rm_buf_printf(out, "  %s%-*s%6.1f %%", l->section ? "" : "  ",
-			      l->section ? 26 : 24, l->name, 100 * l->value);
+		rm_buf_printf(out, "  %s%-*s", l->section ? "" : "  ",
+			      l->section ? 26 : 24, l->name);
+		if (isnan(l->value))
+			rm_buf_printf(out, "%8s", "n/a");
+		else
+			rm_buf_printf(out, "%6.1f %%", 100 * l->value);
 		if (l->n)
 			rm_buf_printf(out, "%8zu", l->n);
 		rm_buf_putc(out, '\n');

@@ -89,6 +89,7 @@ static int finish(struct rm_suite *s, struct rm_suite_figures *to)
 {
 	struct count c = {0};
 	double right = 0;
+	bool whole = true;
 
 	(void)to;
 	rm_suite_sort(s);
@@ -100,12 +101,16 @@ static int finish(struct rm_suite *s, struct rm_suite_figures *to)
 	}
 	for (size_t i = 0; i < RM_COUNT(category); i++) {
 		right += c.right[i];
-		if (c.of[i] > 0 &&
-		    rm_suite_line(s, category[i].name, false, (size_t)c.of[i],
-				  c.right[i] / c.of[i]) < 0)
+		whole &= c.of[i] > 0;
+		if (!(c.of[i] > 0))
+			rm_suite_lacks(s, "overall", category[i].name);
+		else if (rm_suite_line(s, category[i].name, false,
+				       (size_t)c.of[i],
+				       c.right[i] / c.of[i]) < 0)
 			return -1;
 	}
-	if (rm_suite_line(s, "overall", true, c.n, right / (double)c.n) < 0)
+	if (whole && rm_suite_line(s, "overall", true, c.n,
+				   right / (double)c.n) < 0)
 		return -1;
 	return c.twice == 0 ? 0 :
 		rm_suite_line(s, "both orders agree", true, c.twice,

@@ -33,6 +33,7 @@ struct rm_suite_kept {
 struct rm_suite {
 	const struct rm_suite_kind *kind;	/* NULL: not known yet */
 	int id, subset, reward, rank;
+	const char *field;			/* of the rewards */
 	bool pairs;
 	struct rm_suite_sums *sums;
 	size_t n_sums, cap_sums;
@@ -43,6 +44,7 @@ struct rm_suite {
 	double *value;				/* [2k] of the record at hand */
 	size_t cap_value;
 	struct rm_buf missing;
+	char *lacks;		/* what the last of them was said of */
 };
 
 struct rm_suite_kind {
@@ -69,7 +71,7 @@ const struct rm_suite_sums *rm_suite_of(const struct rm_suite *s,
 int rm_suite_line(struct rm_suite *s, const char *name, bool section,
 		  size_t n, double value);
 
-/* Says what is missing: "overall: no records of Chat". */
+/* Says what is missing: "overall: no records of Chat, Safety". */
 void rm_suite_lacks(struct rm_suite *s, const char *what, const char *of);
 
 int rm_suite_keep(struct rm_suite *s, const struct rm_suite_kept *kept);

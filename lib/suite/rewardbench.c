@@ -63,11 +63,27 @@ static int add(struct rm_suite *s, const struct rm_suite_item *item,
 	return 0;
 }
 
-/* The lines of a section: its own, then its subsets'. */
+/* Which subsets a section lacks. */
+static void say_lacking(struct rm_suite *s, int which)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "%s, overall", section[which]);
+	for (size_t i = 0; i < RM_COUNT(subset); i++)
+		if (subset[i].section == which &&
+		    !rm_suite_of(s, subset[i].name))
+			rm_suite_lacks(s, what, subset[i].name);
+}
+
+/*
+ * The lines of a section: its own, NaN where it lacks a subset, then its
+ * subsets'.
+ */
 static int finish_section(struct rm_suite *s, int which, double *value)
 {
 	double sum = 0, of = 0;
 	size_t n = 0, line = s->n_lines;
+	bool whole = true;
 
 	*value = NAN;
 	if (rm_suite_line(s, section[which], true, 0, NAN) < 0)
@@ -77,7 +93,10 @@ static int finish_section(struct rm_suite *s, int which, double *value)
 			rm_suite_of(s, subset[i].name);
 		double right;
 
-		if (subset[i].section != which || !at)
+		if (subset[i].section != which)
+			continue;
+		whole &= at != NULL;
+		if (!at)
 			continue;
 		right = at->sum[0] / (double)at->n;
 		if (rm_suite_line(s, subset[i].name, false, at->n, right) < 0)
@@ -87,12 +106,15 @@ static int finish_section(struct rm_suite *s, int which, double *value)
 		n += at->n;
 	}
 	if (n == 0) {
+		rm_suite_lacks(s, "overall", section[which]);
 		s->n_lines = line;
 		return 0;
 	}
-	*value = sum / of;
 	s->line[line].n = n;
-	s->line[line].value = *value;
+	if (whole)
+		s->line[line].value = *value = sum / of;
+	else
+		say_lacking(s, which);
 	return 0;
 }
 
@@ -105,10 +127,7 @@ static int finish(struct rm_suite *s, struct rm_suite_figures *to)
 	for (int i = 0; i < SECTIONS; i++) {
 		if (finish_section(s, i, &value) < 0)
 			return -1;
-		if (isnan(value)) {
-			rm_suite_lacks(s, "overall", section[i]);
-			whole = false;
-		}
+		whole &= !isnan(value);
 		sum += value;
 	}
 	return whole ? rm_suite_line(s, "overall", true, 0, sum / SECTIONS) :

@@ -25,7 +25,7 @@ static struct rm_suite *run(const json_t *records, bool pairs,
 			if (rm_schema_find(&schema, field) < 0)
 				assert_int_equal(rm_schema_add(&schema, field),
 						 0);
-	s = rm_suite_new(&schema, pairs, name);
+	s = rm_suite_new(&schema, pairs, name, "reward");
 	json_array_foreach(records, i, record) {
 		if (!s || status < 0)
 			break;
@@ -193,9 +193,47 @@ static void test_missing(void **state)
 	assert_int_equal(f.n, 1);
 	assert_string_equal(f.line[0].name, "Math");
 	assert_true(f.line[0].value == .5);
-	assert_non_null(strstr(f.missing, "overall: no records of Focus"));
+	assert_non_null(strstr(f.missing, "overall: no records of Factuality, "
+			       "Focus, Precise IF, Safety"));
 	assert_non_null(strstr(f.missing, "Ties: no records of prompts with "
 			       "both ref and tied"));
+	rm_suite_free(s);
+	json_decref(records);
+}
+
+/*
+ * A section that lacks a subset is not what was published under its name, nor
+ * is a mean that lacks a category.
+ */
+static void test_not_whole(void **state)
+{
+	const char *v1 = "[{\"subset\":\"mt-bench-hard\",\"reward\":[1,0]},"
+		"{\"subset\":\"llmbar-natural\",\"reward\":[1,0]}]";
+	const char *judge = "[{\"id\":\"a\",\"subset\":\"livecodebench\","
+		"\"reward\":[1,0]}]";
+	json_t *records = rm_json_parse(v1, strlen(v1));
+	struct rm_suite_figures f;
+	struct rm_suite *s = run(records, true, "auto", &f);
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(f.n, 3);
+	assert_string_equal(f.line[0].name, "Chat Hard");
+	assert_true(isnan(f.line[0].value));
+	assert_int_equal(f.line[0].n, 2);
+	assert_true(f.line[1].value == 1);
+	assert_non_null(strstr(f.missing, "overall: no records of Chat; "
+			       "Chat Hard, overall: no records of "
+			       "llmbar-adver-neighbor, llmbar-adver-GPTInst, "));
+	rm_suite_free(s);
+	json_decref(records);
+	records = rm_json_parse(judge, strlen(judge));
+	s = run(records, true, "auto", &f);
+	assert_non_null(s);
+	assert_int_equal(f.n, 1);
+	assert_string_equal(f.line[0].name, "Coding");
+	assert_non_null(strstr(f.missing, "overall: no records of Knowledge, "
+			       "Reasoning, Math"));
 	rm_suite_free(s);
 	json_decref(records);
 }
@@ -206,6 +244,7 @@ int main(void)
 		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_not_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

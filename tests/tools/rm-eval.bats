@@ -613,9 +613,24 @@ bench() {
 	}
 	bench rewardbench 2 alpacaeval-easy mt-bench-hard donotanswer hep-go |
 		scores > 1.scores
-	run bash -c "rm-eval --suite auto --format json 1.scores |
-		jq -c '.suite | [.name, .lines.overall.score, .lines.Chat.n]'"
-	assert_output '["rewardbench",1,2]'
+	bench rewardbench 2 alpacaeval-{easy,length,hard} \
+		mt-bench-{easy,med,hard} llmbar-natural \
+		llmbar-adver-{neighbor,GPTInst,GPTOut,manual} \
+		refusals-{dangerous,offensive} \
+		xstest-should-{refuse,respond} donotanswer math-prm \
+		hep-{cpp,go,java,js,python,rust} | scores > whole.scores
+	run bash -c "rm-eval --suite auto --format json whole.scores |
+		jq -c '.suite | [.name, .lines.overall.score, .lines.Chat.n,
+			.missing]'"
+	assert_output '["rewardbench",1,10,null]'
+	# Other rewards than those of the field reward.
+	rm-view --header whole.scores | jq -c 'if .format == "rmtools" then
+			(.fields[] | select(. == "reward")) = "teacher"
+		else .teacher = [0, 1] | del(.reward) end' |
+		rm-view -S > taught.scores
+	run bash -c "rm-eval --suite auto --field teacher --format json \
+		taught.scores | jq .suite.lines.overall.score"
+	assert_output 0
 	run rm-eval --format rewardbench 1.scores
 	assert_success
 	assert_equal "$(jq -c 'keys_unsorted' <<< "$output")" \
@@ -657,7 +672,10 @@ bench() {
 		rm-score -q -m yes > 1.scores
 	run rm-eval --suite auto 1.scores
 	assert_success
-	assert_output --partial 'overall: no records of Chat Hard'
+	assert_output --partial 'overall: no records of Chat, Chat Hard, Safety'
+	assert_output --partial 'Reasoning, overall: no records of math-prm, hep-cpp, hep-java'
+	assert_line --regexp '^  Reasoning +n/a +2$'
+	assert_line --regexp '^    hep-go +100.0 % +2$'
 	run rm-eval --suite rm-bench 1.scores
 	assert_failure 1
 	assert_output --partial '1.scores'
