@@ -82,7 +82,8 @@ struct rm_attacks_reader {
 	const struct rm_schema *schema;
 	bool pairs;
 	int field;
-	size_t n;
+	size_t n, members;	/* eps, and names in the field, as of the
+				   first record */
 	struct reading *of;	/* [n] ascending; first the rewards as they
 				   are; NULL until a record says which */
 	struct rm_attacked *row;	/* [n] once finished */
@@ -159,6 +160,7 @@ static int open_all(struct rm_attacks_reader *r, const struct rm_record *rec)
 	size_t n = rm_record_map_size(rec, r->field), i;
 	struct rm_slice name, numbers;
 
+	r->members = n;
 	r->of = rm_calloc(n + 1, sizeof(*r->of));
 	if (!r->of || open_one(r, NULL, 0) < 0)
 		return -1;
@@ -178,6 +180,11 @@ int rm_attacks_add(struct rm_attacks_reader *r, const struct rm_record *rec)
 		return rm_fail("field attack is nil");
 	if (!r->of && open_all(r, rec) < 0)
 		return -1;
+	/* One that has fewer lacks one of them, which is then named. */
+	if (rm_record_map_size(rec, r->field) > r->members)
+		return rm_fail("field attack has rewards at %zu eps, where the "
+			       "first record has %zu",
+			       rm_record_map_size(rec, r->field), r->members);
 	for (i = 0; i < r->n; i++)
 		if (rm_scorer_add(r->of[i].scorer, rec) < 0)
 			return rm_wrap("under attack, eps %g", r->of[i].eps);

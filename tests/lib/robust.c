@@ -258,6 +258,9 @@ static void test_bad_records_are_named(void **state)
 	       "field attack: that of response 1 is missing (NaN)");
 	refuse(RECORD("{\"1\": [1, 0]}"), RECORD("{\"2\": [1, 0]}"),
 	       "field attack has no rewards at eps 1");
+	refuse(RECORD("{\"1\": [1, 0]}"),
+	       RECORD("{\"1\": [1, 0], \"2\": [1, 0]}"),
+	       "rewards at 2 eps, where the first record has 1");
 }
 
 int main(void)
