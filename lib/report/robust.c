@@ -138,8 +138,8 @@ static void put_spec(struct rm_buf *out, const json_t *spec)
 		else
 			rm_json_print(&line, v, 0);
 	}
-	if (rm_buf_text(&line))
-		rm_buf_printf(out, "%s\n", (char *)line.data);
+	rm_report_plain(out, (const char *)line.data, line.len);
+	rm_buf_putc(out, '\n');
 	out->failed |= line.failed;
 	rm_buf_fini(&line);
 }

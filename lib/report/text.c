@@ -114,7 +114,9 @@ void rm_report_put_probability(struct rm_buf *out, const struct rm_report *r)
 
 static void put_title(struct rm_buf *out, const struct rm_report *r)
 {
-	rm_buf_printf(out, "Report on %s\n\n  ", r->input);
+	rm_buf_puts(out, "Report on ");
+	rm_report_plain(out, r->input, strlen(r->input));
+	rm_buf_puts(out, "\n\n  ");
 	rm_report_put_things(out, r->n, "comparison");
 	rm_buf_puts(out, ", ");
 	rm_report_put_things(out, r->records, "record");
@@ -262,25 +264,36 @@ size_t rm_report_columns(const struct rm_report *r, size_t column[4])
 }
 
 /* Bytes of the first `columns` characters. */
-static int cut(const char *s, size_t columns)
+static size_t cut(const char *s, size_t columns)
 {
 	size_t n = 0;
 
 	for (; s[n] && columns; columns--)
 		for (n++; (s[n] & 0xc0) == 0x80; n++)
 			;
-	return (int)n;
+	return n;
+}
+
+void rm_report_plain(struct rm_buf *out, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		rm_buf_putc(out, c < ' ' || c == 0x7f ? '?' : c);
+	}
 }
 
 /* `s` in a column of `width` characters, padded, or cut with a ~. */
 static void put_name(struct rm_buf *out, const char *s, size_t width)
 {
-	size_t used = rm_utf8_count(s, strlen(s));
+	size_t n = strlen(s), used = rm_utf8_count(s, n);
 
+	rm_buf_puts(out, "  ");
+	rm_report_plain(out, s, used <= width ? n : cut(s, width - 1));
 	if (used <= width)
-		rm_buf_printf(out, "  %s%*s", s, (int)(width - used), "");
+		rm_buf_printf(out, "%*s", (int)(width - used), "");
 	else
-		rm_buf_printf(out, "  %.*s~", cut(s, width - 1), s);
+		rm_buf_putc(out, '~');
 }
 
 enum {
@@ -354,6 +367,12 @@ static void put_parts(struct rm_buf *out, struct rm_buf *cell,
 		put_row(out, cell, &r->part[i], width, column, columns);
 }
 
+static void put_string(struct rm_buf *out, const char *s)
+{
+	s = s ? s : "?";
+	rm_report_plain(out, s, strlen(s));
+}
+
 static void put_history(struct rm_buf *out, const struct rm_report *r)
 {
 	const json_t *step, *arg;
@@ -366,10 +385,11 @@ static void put_history(struct rm_buf *out, const struct rm_report *r)
 		const char *tool = json_string_value(json_object_get(step,
 								     "tool"));
 
-		rm_buf_printf(out, "  %s", tool ? tool : "?");
+		rm_buf_puts(out, "  ");
+		put_string(out, tool);
 		json_array_foreach(json_object_get(step, "argv"), j, arg) {
-			rm_buf_printf(out, " %s", json_is_string(arg) ?
-				      json_string_value(arg) : "?");
+			rm_buf_putc(out, ' ');
+			put_string(out, json_string_value(arg));
 		}
 		rm_buf_putc(out, '\n');
 	}
@@ -385,7 +405,9 @@ static void put_correlation(struct rm_buf *out, double rho)
 
 static void put_objective(struct rm_buf *out, const struct rm_objective *o)
 {
-	rm_buf_printf(out, "  %-15s  ", o->name);
+	put_name(out, o->name, RM_MAX(rm_utf8_count(o->name,
+						    strlen(o->name)), 15));
+	rm_buf_puts(out, "  ");
 	if (o->responses == 0) {
 		rm_buf_puts(out, "no attribute of that name\n");
 		return;

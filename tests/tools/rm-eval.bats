@@ -688,3 +688,17 @@ bench() {
 	assert_failure 1
 	assert_output --partial 'not of RM-Bench'
 }
+
+@test "names of the data cannot steer a terminal" {
+	local esc=$'\x1b'
+	echo '{"id":"1","subset":"a\u001b[31m\nb","rank":[0,1],"reward":[2,1]}
+{"id":"2","subset":"c","rank":[0,1],"reward":[1,2]}' | rm-view -S |
+		rm-view --header | jq -c 'if .format == "rmtools" then
+			.history[0].argv = ["\u001b]0;x\u0007"] else . end' |
+		rm-view -S > names.scores
+	run rm-eval names.scores
+	assert_success
+	refute_output --partial "$esc"
+	assert_line --regexp '^  a\?\[31m\?b +1 '
+	assert_line '  rm-view ?]0;x?'
+}
