@@ -3,9 +3,9 @@
  *
  * A gap is a figure less what it is on data of another distribution; both
  * samples are independent, so that the square of how far its interval reaches
- * is the sum of theirs.  A stream scored under attack (field `attack`) has rewards of the
- * same responses for several eps; each is compared with those of eps 0.
- * Knows scores and records, not streams.  Errors as in base.h.
+ * is the sum of theirs.  A stream scored under attack (field `attack`) has
+ * rewards of the same responses for several eps; each is compared with those
+ * of eps 0.  Knows scores and records, not streams.  Errors as in base.h.
  *
  *	rm_ood_find(figures, n, other_scores, &ood);	... rm_ood_fini(&ood)
  *
