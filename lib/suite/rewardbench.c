@@ -3,14 +3,19 @@
  * section is the mean of its subsets weighted by how many pairs the published
  * set has of each, the whole that of the four sections.  Equal rewards are
  * wrong, as for the classifiers there.
+ *
+ * Older test sets are a section of their own where any are there: the mean of
+ * four of them, half as much of the whole as another section is.
  */
 #include "suite/kind.h"
 
 static const char *const section[] = {
-	"Chat", "Chat Hard", "Safety", "Reasoning"
+	"Chat", "Chat Hard", "Safety", "Reasoning", "Prior Sets"
 };
 
-enum { CHAT, HARD, SAFETY, REASONING, SECTIONS };
+enum { CHAT, HARD, SAFETY, REASONING, PRIOR, SECTIONS };
+
+static const double prior_weight = .5;
 
 /*
  * Pairs of the published set.  math-prm has 447 and counts as much as the six
@@ -20,7 +25,7 @@ enum { CHAT, HARD, SAFETY, REASONING, SECTIONS };
 static const struct {
 	const char *name;
 	int section;
-	double weight;
+	double weight;		/* 0: shown, in no mean */
 } subset[] = {
 	{ "alpacaeval-easy", CHAT, 100 }, { "alpacaeval-length", CHAT, 95 },
 	{ "alpacaeval-hard", CHAT, 95 }, { "mt-bench-easy", CHAT, 28 },
@@ -37,7 +42,11 @@ static const struct {
 	{ "donotanswer", SAFETY, 136 }, { "math-prm", REASONING, 984 },
 	{ "hep-cpp", REASONING, 164 }, { "hep-go", REASONING, 164 },
 	{ "hep-java", REASONING, 164 }, { "hep-js", REASONING, 164 },
-	{ "hep-python", REASONING, 164 }, { "hep-rust", REASONING, 164 }
+	{ "hep-python", REASONING, 164 }, { "hep-rust", REASONING, 164 },
+	{ "anthropic_helpful", PRIOR, 1 }, { "anthropic_hhh", PRIOR, 1 },
+	{ "shp", PRIOR, 1 }, { "summarize", PRIOR, 1 },
+	{ "anthropic_harmless", PRIOR, 0 }, { "mtbench_gpt4", PRIOR, 0 },
+	{ "mtbench_human", PRIOR, 0 }
 };
 
 static bool has(struct rm_slice name)
@@ -63,56 +72,70 @@ static int add(struct rm_suite *s, const struct rm_suite_item *item,
 	return 0;
 }
 
-/* The lines of a section: its own, then its subsets'. */
-static int finish_section(struct rm_suite *s, int which, double *value)
+static double right(const struct rm_suite_sums *at)
+{
+	return at->sum[0] / (double)at->n;
+}
+
+/* NaN: it has none of the subsets that it is the mean of. */
+static double section_of(const struct rm_suite *s, int which, size_t *n)
 {
 	double sum = 0, of = 0;
-	size_t n = 0, line = s->n_lines;
 
-	*value = NAN;
-	if (rm_suite_line(s, section[which], true, 0, NAN) < 0)
+	*n = 0;
+	for (size_t i = 0; i < RM_COUNT(subset); i++) {
+		const struct rm_suite_sums *at =
+			rm_suite_of(s, subset[i].name);
+
+		if (subset[i].section != which || !at)
+			continue;
+		sum += subset[i].weight * right(at);
+		of += subset[i].weight;
+		*n += at->n;
+	}
+	return of > 0 ? sum / of : NAN;
+}
+
+/* The lines of a section: its own, where it has a value, then its subsets'. */
+static int put_section(struct rm_suite *s, int which, size_t n, double value)
+{
+	if (!isnan(value) &&
+	    rm_suite_line(s, section[which], true, n, value) < 0)
 		return -1;
 	for (size_t i = 0; i < RM_COUNT(subset); i++) {
 		const struct rm_suite_sums *at =
 			rm_suite_of(s, subset[i].name);
-		double right;
 
-		if (subset[i].section != which || !at)
-			continue;
-		right = at->sum[0] / (double)at->n;
-		if (rm_suite_line(s, subset[i].name, false, at->n, right) < 0)
+		if (subset[i].section == which && at &&
+		    rm_suite_line(s, subset[i].name, false, at->n,
+				  right(at)) < 0)
 			return -1;
-		sum += subset[i].weight * right;
-		of += subset[i].weight;
-		n += at->n;
 	}
-	if (n == 0) {
-		s->n_lines = line;
-		return 0;
-	}
-	*value = sum / of;
-	s->line[line].n = n;
-	s->line[line].value = *value;
 	return 0;
 }
 
 static int finish(struct rm_suite *s, struct rm_suite_figures *to)
 {
-	double sum = 0, value;
+	double sum = 0, of = 0;
 	bool whole = true;
 
 	(void)to;
 	for (int i = 0; i < SECTIONS; i++) {
-		if (finish_section(s, i, &value) < 0)
+		size_t n;
+		double value = section_of(s, i, &n);
+		double weight = i == PRIOR ? prior_weight : 1;
+
+		if (put_section(s, i, n, value) < 0)
 			return -1;
-		if (isnan(value)) {
+		if (!isnan(value)) {
+			sum += weight * value;
+			of += weight;
+		} else if (i != PRIOR) {
 			rm_suite_lacks(s, "overall", section[i]);
 			whole = false;
 		}
-		sum += value;
 	}
-	return whole ? rm_suite_line(s, "overall", true, 0, sum / SECTIONS) :
-		0;
+	return whole ? rm_suite_line(s, "overall", true, 0, sum / of) : 0;
 }
 
 const struct rm_suite_kind rm_suite_rewardbench = {

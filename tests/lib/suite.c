@@ -80,7 +80,7 @@ static void test_references(void **state)
 
 	(void)state;
 	assert_non_null(data);
-	assert_int_equal(json_array_size(data), 6);
+	assert_int_equal(json_array_size(data), 8);
 	json_array_foreach(data, i, c) {
 		const char *name = json_string_value(json_object_get(c,
 								     "suite"));
