@@ -1,5 +1,4 @@
 /* The figures of what a reward should not go by: length, place, markup. */
-#include "metric/rank.h"
 #include "metric/scores.h"
 
 #include <stdlib.h>
@@ -139,52 +138,6 @@ static int marked_wins(const struct rm_scores *s, size_t from, size_t to,
 	return wins_rows(s, RM_TRAIT_FORMAT, false, from, to, out);
 }
 
-/* ---- partial correlation ---- */
-
-enum { OF_LENGTH, OF_LABEL };
-
-/* Of x and y, given z, by the correlations of each two of them. */
-static double given(double xy, double xz, double yz)
-{
-	double rest = (1 - xz * xz) * (1 - yz * yz);
-
-	return rest > 0 ? (xy - xz * yz) / sqrt(rest) : NAN;
-}
-
-/* Both, from the responses whose length and label are known. */
-static int make_partial(struct rm_scores *s)
-{
-	double xy, xz, yz;
-
-	if (rm_scores_rhos(s, &xy, &xz, &yz) < 0)
-		return -1;
-	s->partial[OF_LENGTH] = given(xz, xy, yz);
-	s->partial[OF_LABEL] = given(xy, xz, yz);
-	s->partial_made = true;
-	return 0;
-}
-
-static int partial(struct rm_scores *s, int of, double *value)
-{
-	*value = NAN;
-	if (!s->length)
-		return 0;
-	if (!s->partial_made && make_partial(s) < 0)
-		return -1;
-	*value = s->partial[of];
-	return 0;
-}
-
-static int length_partial(struct rm_scores *s, double *value)
-{
-	return partial(s, OF_LENGTH, value);
-}
-
-static int label_partial(struct rm_scores *s, double *value)
-{
-	return partial(s, OF_LABEL, value);
-}
-
 /* ---- the rows ---- */
 
 static bool has_length(const struct rm_scores *s)
@@ -233,26 +186,6 @@ const struct rm_metric_kind rm_metric_shorter_right = {
 	"shorter one",
 	NO_LENGTH ", or never the shorter one",
 	.sums = 2, .rows = shorter_right, .applies = has_length
-};
-
-const struct rm_metric_kind rm_metric_length_partial = {
-	"length_partial", RM_SECTION_BIAS, 5, RM_UNIT_CORRELATION,
-	"reward and length, given the label",
-	"partial correlation of the ranks of reward and of length, that of "
-	"score (else -rank) held fixed, over all responses whose length and "
-	"label are known: (r_xz - r_xy r_yz) / sqrt((1 - r_xy^2)(1 - r_yz^2)) "
-	"of Spearman's rho, x reward, y label, z length",
-	NO_LENGTH ", or no variation",
-	.whole = length_partial
-};
-
-const struct rm_metric_kind rm_metric_label_partial = {
-	"label_partial", RM_SECTION_BIAS, 6, RM_UNIT_CORRELATION,
-	"reward and label, given the length",
-	"the same of reward and of label, length held fixed: what is left of "
-	"the agreement with the label once length is known",
-	NO_LENGTH ", or no variation",
-	.whole = label_partial
 };
 
 const struct rm_metric_kind rm_metric_first_right = {
