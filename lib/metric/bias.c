@@ -138,6 +138,81 @@ static int marked_wins(const struct rm_scores *s, size_t from, size_t to,
 	return wins_rows(s, RM_TRAIT_FORMAT, false, from, to, out);
 }
 
+/* ---- how often the one with more has the higher reward ---- */
+
+/* sum w hit, sum w over comparisons of responses that differ in the trait. */
+static int picked_rows(const struct rm_scores *s, enum rm_trait trait,
+		       size_t from, size_t to, double *out)
+{
+	const signed char *more = s->trait[trait];
+
+	for (size_t r = from; r < to; r++, out += 2) {
+		size_t i, end = rm_scores_comparison(s, r + 1);
+		double w = rm_scores_weight(s, r);
+
+		out[0] = out[1] = 0;
+		for (i = rm_scores_comparison(s, r); more && i < end; i++) {
+			double ahead = s->d[i] * more[i];
+
+			if (more[i] == 2 || more[i] == 0)
+				continue;
+			out[0] += w * (ahead > 0 ? 1 : ahead < 0 ? 0 : .5);
+			out[1] += w;
+		}
+	}
+	return 0;
+}
+
+/* With the weights of those whose preferred response stood first and second,
+ * as for place_rows. */
+static int both_rows(const struct rm_scores *s, bool picked, size_t from,
+		     size_t to, double *out)
+{
+	double two[2];
+
+	for (size_t r = from; r < to; r++, out += 4) {
+		if (picked)
+			picked_rows(s, RM_TRAIT_PLACE, r, r + 1, out);
+		else
+			wins_rows(s, RM_TRAIT_PLACE, false, r, r + 1, out);
+		for (int of = 0; of < 2; of++) {
+			side_rows(s, RM_TRAIT_PLACE, of ? -1 : 1, r, r + 1,
+				  two);
+			out[2 + of] = two[1];
+		}
+	}
+	return 0;
+}
+
+static double both_value(const double *sums)
+{
+	return sums[2] > 0 ? place_value(sums) : NAN;
+}
+
+static int first_wins(const struct rm_scores *s, size_t from, size_t to,
+		      double *out)
+{
+	return both_rows(s, false, from, to, out);
+}
+
+static int first_picked(const struct rm_scores *s, size_t from, size_t to,
+			double *out)
+{
+	return both_rows(s, true, from, to, out);
+}
+
+static int longer_picked(const struct rm_scores *s, size_t from, size_t to,
+			 double *out)
+{
+	return picked_rows(s, RM_TRAIT_LENGTH, from, to, out);
+}
+
+static int marked_picked(const struct rm_scores *s, size_t from, size_t to,
+			 double *out)
+{
+	return picked_rows(s, RM_TRAIT_FORMAT, from, to, out);
+}
+
 /* ---- the rows ---- */
 
 static bool has_length(const struct rm_scores *s)
@@ -170,8 +245,19 @@ const struct rm_metric_kind rm_metric_longer_wins = {
 	.sums = 2, .rows = longer_wins, .applies = has_length
 };
 
+const struct rm_metric_kind rm_metric_longer_picked = {
+	"longer_picked", RM_SECTION_BIAS, 3, RM_UNIT_SHARE,
+	"longer response has more reward",
+	"weighted share, among comparisons of responses of different lengths, "
+	"of those in which the longer one has the higher reward, equal "
+	"rewards half, whatever the labels say: more than longer_wins is "
+	"length the labels do not ask for",
+	NO_LENGTH,
+	.sums = 2, .rows = longer_picked, .applies = has_length
+};
+
 const struct rm_metric_kind rm_metric_longer_right = {
-	"longer_right", RM_SECTION_BIAS, 3, RM_UNIT_SHARE,
+	"longer_right", RM_SECTION_BIAS, 4, RM_UNIT_SHARE,
 	"right where the preferred is longer",
 	"accuracy over the comparisons whose preferred response is the longer "
 	"one",
@@ -180,7 +266,7 @@ const struct rm_metric_kind rm_metric_longer_right = {
 };
 
 const struct rm_metric_kind rm_metric_shorter_right = {
-	"shorter_right", RM_SECTION_BIAS, 4, RM_UNIT_SHARE,
+	"shorter_right", RM_SECTION_BIAS, 5, RM_UNIT_SHARE,
 	"right where it is shorter",
 	"accuracy over the comparisons whose preferred response is the "
 	"shorter one",
@@ -188,20 +274,41 @@ const struct rm_metric_kind rm_metric_shorter_right = {
 	.sums = 2, .rows = shorter_right, .applies = has_length
 };
 
-const struct rm_metric_kind rm_metric_first_right = {
-	"first_right", RM_SECTION_BIAS, 7, RM_UNIT_SHARE,
-	"right where preferred stood first",
-	"accuracy over the comparisons whose preferred response stood before "
+const struct rm_metric_kind rm_metric_first_wins = {
+	"first_wins", RM_SECTION_BIAS, 8, RM_UNIT_SHARE,
+	"preferred response stood first",
+	"weighted share of comparisons whose preferred response stood before "
 	"the other in the input (field position); only where others stood "
 	"after it, for in data that name the better one first the place says "
 	"nothing",
+	NO_PLACE,
+	.sums = 4, .rows = first_wins, .applies = has_place,
+	.value = both_value, .slope = place_slope, .most = 1
+};
+
+const struct rm_metric_kind rm_metric_first_picked = {
+	"first_picked", RM_SECTION_BIAS, 9, RM_UNIT_SHARE,
+	"the one that stood first has more",
+	"weighted share of comparisons in which the response that stood first "
+	"has the higher reward, equal rewards half, whatever the labels say; "
+	"where first_wins has a value",
+	NO_PLACE,
+	.sums = 4, .rows = first_picked, .applies = has_place,
+	.value = both_value, .slope = place_slope, .most = 1
+};
+
+const struct rm_metric_kind rm_metric_first_right = {
+	"first_right", RM_SECTION_BIAS, 10, RM_UNIT_SHARE,
+	"right where preferred stood first",
+	"accuracy over the comparisons whose preferred response stood before "
+	"the other in the input; only where others stood after it",
 	NO_PLACE,
 	.sums = 4, .rows = first_right, .applies = has_place,
 	.value = place_value, .slope = place_slope, .most = 1
 };
 
 const struct rm_metric_kind rm_metric_second_right = {
-	"second_right", RM_SECTION_BIAS, 8, RM_UNIT_SHARE,
+	"second_right", RM_SECTION_BIAS, 11, RM_UNIT_SHARE,
 	"right where it stood second",
 	"accuracy over the comparisons whose preferred response stood after "
 	"the other in the input; only where others stood before it",
@@ -211,7 +318,7 @@ const struct rm_metric_kind rm_metric_second_right = {
 };
 
 const struct rm_metric_kind rm_metric_marked_wins = {
-	"marked_wins", RM_SECTION_BIAS, 9, RM_UNIT_SHARE,
+	"marked_wins", RM_SECTION_BIAS, 12, RM_UNIT_SHARE,
 	"more markup is the preferred one",
 	"weighted share, among comparisons of responses with different "
 	"numbers of kinds of markup (field format: lists, bold, headings, "
@@ -220,8 +327,18 @@ const struct rm_metric_kind rm_metric_marked_wins = {
 	.sums = 2, .rows = marked_wins, .applies = has_format
 };
 
+const struct rm_metric_kind rm_metric_marked_picked = {
+	"marked_picked", RM_SECTION_BIAS, 13, RM_UNIT_SHARE,
+	"more markup has more reward",
+	"weighted share, among comparisons of responses with different "
+	"numbers of kinds of markup, of those in which the one with more has "
+	"the higher reward, equal rewards half, whatever the labels say",
+	NO_FORMAT,
+	.sums = 2, .rows = marked_picked, .applies = has_format
+};
+
 const struct rm_metric_kind rm_metric_marked_right = {
-	"marked_right", RM_SECTION_BIAS, 10, RM_UNIT_SHARE,
+	"marked_right", RM_SECTION_BIAS, 14, RM_UNIT_SHARE,
 	"right where the preferred has more",
 	"accuracy over the comparisons whose preferred response has more "
 	"kinds of markup",
@@ -230,7 +347,7 @@ const struct rm_metric_kind rm_metric_marked_right = {
 };
 
 const struct rm_metric_kind rm_metric_plain_right = {
-	"plain_right", RM_SECTION_BIAS, 11, RM_UNIT_SHARE,
+	"plain_right", RM_SECTION_BIAS, 15, RM_UNIT_SHARE,
 	"right where it has less",
 	"accuracy over the comparisons whose preferred response has fewer "
 	"kinds of markup",

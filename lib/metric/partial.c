@@ -208,7 +208,7 @@ static int label_partial(struct rm_scores *s, double *value, double *error)
 #define NO_FIGURE "no field length or n_tokens, or no variation"
 
 const struct rm_metric_kind rm_metric_length_partial = {
-	"length_partial", RM_SECTION_BIAS, 5, RM_UNIT_CORRELATION,
+	"length_partial", RM_SECTION_BIAS, 6, RM_UNIT_CORRELATION,
 	"reward and length, given the label",
 	"partial correlation of the ranks of reward and of length, that of "
 	"score (else -rank) held fixed, over all responses whose length and "
@@ -219,7 +219,7 @@ const struct rm_metric_kind rm_metric_length_partial = {
 };
 
 const struct rm_metric_kind rm_metric_label_partial = {
-	"label_partial", RM_SECTION_BIAS, 6, RM_UNIT_CORRELATION,
+	"label_partial", RM_SECTION_BIAS, 7, RM_UNIT_CORRELATION,
 	"reward and label, given the length",
 	"the same of reward and of label, length held fixed: what is left of "
 	"the agreement with the label once length is known",

@@ -82,7 +82,7 @@ def partial(x, y, z, key, groups):
 def bias(c, hit, prefers, records, groups):
     """Accuracy where the preferred response has more of a trait, or less."""
     out = {}
-    w, key = c["w"], c["key"]
+    w, key, d = c["w"], c["key"], c["d"]
     for trait, more, less, both in (
             ("length", "longer_right", "shorter_right", False),
             ("position", "first_right", "second_right", True),
@@ -99,10 +99,24 @@ def bias(c, hit, prefers, records, groups):
                                    key, groups)
             else:
                 out[name] = ratio((w * hit)[at], w[at], key[at])
-        if trait == "format":
-            at = side != 0
-            out["marked_wins"] = ratio((w * (1 + side) / 2)[at], w[at],
-                                       key[at]) if at.any() else None
+        # The share with more of it that is preferred, and that has more reward.
+        ahead = (1 + np.sign(d * c.get(trait, side))) / 2
+        name = more.split("_")[0]
+        for what, at, hits in (
+                ("wins", side != 0, (1 + side) / 2),
+                ("picked", c.get(trait, side) != 0, ahead)):
+            if trait == "length" and what == "wins":
+                continue    # equal lengths are half there: see figures()
+            if both and not all(w[side == of].sum() > 0 for of in (1, -1)):
+                at = at & False
+            if not w[at].sum() > 0:
+                out[f"{name}_{what}"] = None
+            elif both:
+                value = np.average(hits[at], weights=w[at])
+                out[f"{name}_{what}"] = spread(
+                    value, w * at * (hits - value) / w[at].sum(), key, groups)
+            else:
+                out[f"{name}_{what}"] = ratio((w * hits)[at], w[at], key[at])
     if "length" in c:
         x, y, k = responses(records)
         z = [v for r in records for v in r["length"]]
