@@ -1,4 +1,7 @@
-/* The figures of what a reward should not go by: length, place, markup. */
+/*
+ * The figures of what a reward should not go by: length, place, markup; and of
+ * prompts that occur again.
+ */
 #include "metric/scores.h"
 
 #include <stdlib.h>
@@ -213,6 +216,15 @@ static int marked_picked(const struct rm_scores *s, size_t from, size_t to,
 	return picked_rows(s, RM_TRAIT_FORMAT, from, to, out);
 }
 
+/* ---- prompts ---- */
+
+static int repeated(struct rm_scores *s, double *value)
+{
+	*value = s->keyed && s->records ?
+		1 - (double)s->clusters / (double)s->records : NAN;
+	return 0;
+}
+
 /* ---- the rows ---- */
 
 static bool has_length(const struct rm_scores *s)
@@ -252,7 +264,7 @@ const struct rm_metric_kind rm_metric_longer_picked = {
 	"of those in which the longer one has the higher reward, equal "
 	"rewards half, whatever the labels say: more than longer_wins is "
 	"length the labels do not ask for",
-	NO_LENGTH,
+	NO_LENGTH ", or none differ",
 	.sums = 2, .rows = longer_picked, .applies = has_length
 };
 
@@ -353,4 +365,14 @@ const struct rm_metric_kind rm_metric_plain_right = {
 	"kinds of markup",
 	NO_FORMAT,
 	.sums = 2, .rows = plain_right, .applies = has_format
+};
+
+const struct rm_metric_kind rm_metric_repeated = {
+	"repeated", RM_SECTION_BIAS, 16, RM_UNIT_SHARE,
+	"records whose prompt came before",
+	"share of records whose prompt (field key) an earlier one has, "
+	"unweighted; pairs that rm-pair made of one group have the same "
+	"prompt, too",
+	"no field key",
+	.whole = repeated
 };

@@ -623,12 +623,64 @@ static void test_unknown_lengths_are_left_out(void **state)
 	evaluate(all, 0, f);
 	evaluate(known, 0, g);
 	for (i = 0; i < RM_COUNT(names); i++) {
-		assert_true(fabs(figure(g, names[i])->value) > .01);
-		assert_near("gaps", names[i], figure(f, names[i])->value,
-			    figure(g, names[i])->value);
+		const struct rm_figure *a = figure(f, names[i]);
+		const struct rm_figure *b = figure(g, names[i]);
+
+		assert_true(fabs(b->value) > .01);
+		assert_near("gaps", names[i], a->value, b->value);
+		/* What is left out still is a prompt: G / (G - 1). */
+		assert_near("gaps", names[i], (a->high - a->low) /
+			    sqrt(600. / 599), (b->high - b->low) /
+			    sqrt(400. / 399));
 	}
 	rm_scores_free(all);
 	rm_scores_free(known);
+}
+
+/* Without keys nothing says what is repeated; no key is nobody's. */
+static void test_repeated_prompts(void **state)
+{
+	static const struct {
+		const char *text;
+		double value;
+	} cases[] = {
+		{ "[{\"reward\":[1,0]},{\"reward\":[1,0]}]", NAN },
+		{ "[{\"key\":7,\"reward\":[1,0]},{\"key\":8,\"reward\":"
+		  "[1,0]},{\"key\":7,\"reward\":[1,0]},{\"key\":7,"
+		  "\"reward\":[0,1]}]", .5 },
+		{ "[{\"key\":7,\"reward\":[1,0]},{\"key\":null,\"reward\":"
+		  "[1,0]},{\"key\":null,\"reward\":[1,0]}]", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RM_COUNT(cases); i++) {
+		struct rm_scores *s = score_text(cases[i].text, true, NULL);
+		double value;
+
+		assert_non_null(s);
+		value = value_of(s, "repeated");
+		if (isnan(cases[i].value))
+			assert_true(isnan(value));
+		else
+			assert_near(cases[i].text, "repeated", value,
+				    cases[i].value);
+		rm_scores_free(s);
+	}
+}
+
+/* What one of three says of another is lost where two are the same. */
+static void test_partial_of_the_same(void **state)
+{
+	struct rm_scores *s = score_text(
+		"[{\"reward\":[3,1],\"score\":[2,1],\"length\":[2,1]},"
+		"{\"reward\":[2,4],\"score\":[3,4],\"length\":[3,4]}]",
+		false, NULL);
+
+	(void)state;
+	assert_non_null(s);
+	assert_true(isnan(value_of(s, "length_partial")));
+	assert_true(isnan(value_of(s, "label_partial")));
+	rm_scores_free(s);
 }
 
 /* ---- bad input ---- */
@@ -739,6 +791,8 @@ int main(void)
 		cmocka_unit_test(test_one_large_cluster),
 		cmocka_unit_test(test_correlate_leaves_gaps_out),
 		cmocka_unit_test(test_unknown_lengths_are_left_out),
+		cmocka_unit_test(test_repeated_prompts),
+		cmocka_unit_test(test_partial_of_the_same),
 		cmocka_unit_test(test_bad_records),
 		cmocka_unit_test(test_bad_utf8_in_a_part),
 		cmocka_unit_test(test_table),

@@ -122,6 +122,9 @@ def bias(c, hit, prefers, records, groups):
         z = [v for r in records for v in r["length"]]
         out["length_partial"] = partial(x, z, y, k, groups)
         out["label_partial"] = partial(x, y, z, k, groups)
+    seen = set()
+    out["repeated"] = np.mean([r["key"] in seen or seen.add(r["key"]) or 0
+                               for r in records])
     return out
 
 
