@@ -13,6 +13,8 @@ struct rm_suite_item {
 	size_t k;
 	const double *reward;	/* [k] finite */
 	const double *rank;	/* [k] 0 best; finite */
+	/* How many are right, as the data say; negative: they do not. */
+	json_int_t right;
 };
 
 /* Sums of the records of one subset. */
@@ -32,7 +34,7 @@ struct rm_suite_kept {
 
 struct rm_suite {
 	const struct rm_suite_kind *kind;	/* NULL: not known yet */
-	int id, subset, reward, rank;
+	int id, subset, reward, rank, extra;
 	bool pairs;
 	struct rm_suite_sums *sums;
 	size_t n_sums, cap_sums;
@@ -48,6 +50,7 @@ struct rm_suite {
 struct rm_suite_kind {
 	const char *name, *title;
 	bool results;
+	const char *right;	/* the column of extra that says it, or NULL */
 	/* Whether it has this subset. */
 	bool (*has)(struct rm_slice subset);
 	/* at: the sums of the record's subset, n counted already. */

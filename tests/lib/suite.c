@@ -156,6 +156,12 @@ static void test_refused(void **state)
 		  "\"reward\":[1,0],\"rank\":[0,1]},{\"id\":\"ref:7\","
 		  "\"subset\":\"Ties\",\"reward\":[1,0],\"rank\":[0,1]}]",
 		  "occurs twice" },
+		{ "auto", "[{\"subset\":\"Math\",\"reward\":[1,0],\"rank\":"
+		  "[0,1],\"extra\":{\"num_correct\":2}}]",
+		  "1 responses are the best, where num_correct is 2" },
+		{ "auto", "[{\"subset\":\"Math\",\"reward\":[1,0],\"rank\":"
+		  "[0,1],\"extra\":{\"num_correct\":\"1\"}}]",
+		  "num_correct is not how many" },
 		{ "auto", "[{\"subset\":\"chat\",\"reward\":[1,0,1,0,1],"
 		  "\"rank\":[0,0,0,1,1]}]", "5 responses" },
 		{ "auto", "[{\"subset\":\"chat\",\"reward\":[1,0,1,0,1,0],"
@@ -176,6 +182,8 @@ static void test_refused(void **state)
 	/* A pair's first is the better one where nothing else is said. */
 	check("auto", true, "[{\"subset\":\"hep-go\",\"reward\":[1,0]}]",
 	      NULL);
+	check("auto", false, "[{\"subset\":\"Math\",\"reward\":[1,0],"
+	      "\"rank\":[0,1],\"extra\":{\"num_correct\":1}}]", NULL);
 }
 
 /* What rests on parts that are not there is not there, and says why. */

@@ -593,7 +593,7 @@ bench() {
 			| {id: ($v + ":" + ($i | tostring)), prompt: ($p + $v),
 			   chosen: (if $v == "ref" then $yes[:1] else $yes
 				end), rejected: $no, subset: $s,
-			   num_correct: 1}
+			   num_correct: (if $v == "ref" then 1 else 4 end)}
 		  elif $shape == "rewardbench2" then
 			{id: ($s + ($i | tostring)), prompt: $p,
 			 chosen: $yes[:1], rejected: $no[:3], subset: $s,
@@ -682,6 +682,13 @@ bench() {
 	run rm-eval --format rewardbench nan.scores
 	assert_failure 1
 	assert_output --partial 'nan.scores: record 1: field reward'
+	# One right answer more than there are.
+	bench rewardbench2 1 Focus | jq -c '.num_correct = 2' |
+		rm-tokenize -q -m yes | rm-score -q -m yes > more.scores
+	run rm-eval --suite auto more.scores
+	assert_failure 1
+	assert_output --partial \
+		'1 responses are the best, where num_correct is 2'
 	# A style less.
 	bench rm-bench 1 chat | jq -c '.rejected |= .[:2]' |
 		rm-tokenize -q -m yes | rm-score -q -m yes > less.scores
