@@ -171,7 +171,7 @@ static int picked_rows(const struct rm_scores *s, enum rm_trait trait,
 static int both_rows(const struct rm_scores *s, bool picked, size_t from,
 		     size_t to, double *out)
 {
-	double two[2];
+	double two[2] = {0};
 
 	for (size_t r = from; r < to; r++, out += 4) {
 		if (picked)

@@ -32,19 +32,13 @@ static struct partial given(double a, double b, double c)
 
 /* ---- influence ---- */
 
-/* One side of a correlation, by its codes. */
+/* One of the three, by its codes. */
 struct side {
 	const struct rm_codes *codes;
 	double *rank;		/* centred ranks over n */
-	double *own;		/* what influence has of this side alone */
+	double *above;		/* mean of those above, half of what ties */
 	double square;		/* mean of rank^2 */
 };
-
-static void free_side(struct side *x)
-{
-	free(x->rank);
-	free(x->own);
-}
 
 static int init_side(struct side *x, const struct rm_codes *codes)
 {
@@ -52,78 +46,108 @@ static int init_side(struct side *x, const struct rm_codes *codes)
 
 	*x = (struct side){ .codes = codes };
 	x->rank = rm_centred_ranks(codes);
-	x->own = rm_calloc(codes->distinct, sizeof(*x->own));
-	if (!x->rank || !x->own)
+	x->above = rm_malloc(codes->distinct, sizeof(*x->above));
+	if (!x->rank || !x->above)
 		return -1;
 	for (size_t v = 0; v < codes->distinct; v++) {
 		x->rank[v] /= n;
-		x->square += codes->count[v] * x->rank[v] * x->rank[v] / n;
+		x->above[v] = codes->count[v] * x->rank[v] / n;
+		x->square += x->above[v] * x->rank[v];
 	}
+	rm_sum_above(x->above, codes->distinct);
 	return 0;
 }
 
-/*
- * What lib/metric/rank.c says of x alone: of T1 the ranks of y above it, of T2
- * its own rank and those above, less half of 3 T1, and 3 T2.
- */
-static int fill_own(struct side *x, const struct side *y, double rho)
+static void free_side(struct side *x)
 {
-	size_t n = x->codes->n, distinct = x->codes->distinct, i, v;
-	double *above = rm_calloc(distinct, sizeof(*above));
-	double root = sqrt(x->square * y->square), dn = (double)n;
+	free(x->rank);
+	free(x->above);
+}
 
-	if (!above)
-		return -1;
-	for (i = 0; i < n; i++)
-		x->own[x->codes->code[i]] += y->rank[y->codes->code[i]];
-	for (v = 0; v < distinct; v++)
-		above[v] = x->codes->count[v] * x->rank[v];
-	rm_sum_above(x->own, distinct);
-	rm_sum_above(above, distinct);
-	for (v = 0; v < distinct; v++) {
+/*
+ * own[], the sums of the other's ranks by code of x, becomes what influence
+ * has of x alone (lib/metric/rank.c): of T1 the ranks of the other above it,
+ * of T2 its own and those above, less half of 3 T1, and 3 T2.
+ */
+static void fold_own(const struct side *x, double root, double rho,
+		     double *own)
+{
+	double n = (double)x->codes->n;
+
+	rm_sum_above(own, x->codes->distinct);
+	for (size_t v = 0; v < x->codes->distinct; v++) {
 		double f = x->rank[v];
 
-		x->own[v] = (x->own[v] / dn / root - 1.5 * rho -
-			     rho / 2 * ((f * f + 2 * above[v] / dn) /
-					x->square - 3)) / dn;
+		own[v] = (own[v] / n / root - 1.5 * rho - rho / 2 *
+			  ((f * f + 2 * x->above[v]) / x->square - 3)) / n;
 	}
-	free(above);
-	return 0;
+}
+
+static void fill_own(const struct side *x, const struct side *y, double rho,
+		     double *own_x, double *own_y)
+{
+	const uint32_t *u = x->codes->code, *v = y->codes->code;
+	double root = sqrt(x->square * y->square);
+
+	for (size_t i = 0; i < x->codes->n; i++) {
+		own_x[u[i]] += y->rank[v[i]];
+		own_y[v[i]] += x->rank[u[i]];
+	}
+	fold_own(x, root, rho, own_x);
+	fold_own(y, root, rho, own_y);
 }
 
 /*
  * Adds to psi[FIGURES] of each response its influence on the rho of two of
  * them, times that figure's slope.
  */
-static int add_influence(const struct rm_triple *t, int a, int b, double rho,
+static int add_influence(const struct side *x, const struct side *y,
+			 const uint32_t *from, double rho,
 			 const double *slope, double *psi)
 {
-	struct side x, y = {0};
-	int status = init_side(&x, &t->codes[a]);
+	const uint32_t *u = x->codes->code, *v = y->codes->code;
+	double *own_x = rm_calloc(x->codes->distinct, sizeof(*own_x));
+	double *own_y = rm_calloc(y->codes->distinct, sizeof(*own_y));
+	double scale = 1 / sqrt(x->square * y->square) / (double)x->codes->n;
+	int status = own_x && own_y ? 0 : -1;
 
-	if (status == 0)
-		status = init_side(&y, &t->codes[b]);
-	if (status == 0)
-		status = fill_own(&x, &y, rho);
-	if (status == 0)
-		status = fill_own(&y, &x, rho);
 	if (status == 0) {
-		size_t n = x.codes->n;
-		double scale = 1 / (sqrt(x.square * y.square) * (double)n);
-
-#pragma omp parallel for if (n > 1 << 15)
-		for (size_t i = 0; i < n; i++) {
-			uint32_t u = x.codes->code[i], v = y.codes->code[i];
-			double one = scale * x.rank[u] * y.rank[v] +
-				x.own[u] + y.own[v];
-			size_t at = FIGURES * (t->from ? t->from[i] : i);
+		fill_own(x, y, rho, own_x, own_y);
+#pragma omp parallel for if (x->codes->n > 1 << 15)
+		for (size_t i = 0; i < x->codes->n; i++) {
+			double one = scale * x->rank[u[i]] * y->rank[v[i]] +
+				own_x[u[i]] + own_y[v[i]];
+			size_t at = FIGURES * (from ? from[i] : i);
 
 			psi[at + OF_LENGTH] += slope[OF_LENGTH] * one;
 			psi[at + OF_LABEL] += slope[OF_LABEL] * one;
 		}
 	}
+	free(own_x);
+	free(own_y);
+	return status;
+}
+
+/* psi[FIGURES * responses], by the slopes of the three correlations. */
+static int add_all(const struct rm_triple *t, const struct partial *p,
+		   double *psi)
+{
+	const double xy[] = { p[OF_LENGTH].of_b, p[OF_LABEL].of_a };
+	const double xz[] = { p[OF_LENGTH].of_a, p[OF_LABEL].of_b };
+	const double yz[] = { p[OF_LENGTH].of_c, p[OF_LABEL].of_c };
+	struct side x, y = {0}, z = {0};
+	int status = -1;
+
+	if (init_side(&x, &t->codes[RM_OF_REWARD]) == 0 &&
+	    init_side(&y, &t->codes[RM_OF_LABEL]) == 0 &&
+	    init_side(&z, &t->codes[RM_OF_LENGTH]) == 0 &&
+	    add_influence(&x, &y, t->from, t->reward_label, xy, psi) == 0 &&
+	    add_influence(&x, &z, t->from, t->reward_length, xz, psi) == 0)
+		status = add_influence(&y, &z, t->from, t->label_length, yz,
+				       psi);
 	free_side(&x);
 	free_side(&y);
+	free_side(&z);
 	return status;
 }
 
@@ -131,20 +155,10 @@ static int add_influence(const struct rm_triple *t, int a, int b, double rho,
 static int find_errors(struct rm_scores *s, const struct rm_triple *t,
 		       const struct partial *p)
 {
-	const double xy[] = { p[OF_LENGTH].of_b, p[OF_LABEL].of_a };
-	const double xz[] = { p[OF_LENGTH].of_a, p[OF_LABEL].of_b };
-	const double yz[] = { p[OF_LENGTH].of_c, p[OF_LABEL].of_c };
 	double *psi = rm_calloc(FIGURES * s->responses, sizeof(*psi));
 	double *one = rm_malloc(s->responses, sizeof(*one));
-	int status = -1;
+	int status = psi && one ? add_all(t, p, psi) : -1;
 
-	if (psi && one &&
-	    add_influence(t, RM_OF_REWARD, RM_OF_LABEL, t->reward_label, xy,
-			  psi) == 0 &&
-	    add_influence(t, RM_OF_REWARD, RM_OF_LENGTH, t->reward_length, xz,
-			  psi) == 0)
-		status = add_influence(t, RM_OF_LABEL, RM_OF_LENGTH,
-				       t->label_length, yz, psi);
 	for (int f = 0; status == 0 && f < FIGURES; f++) {
 		for (size_t i = 0; i < s->responses; i++)
 			one[i] = psi[FIGURES * i + (size_t)f];

@@ -1,96 +1,10 @@
 #include "test.h"
 
-#include "metric.h"
+#include "scores.h"
 
-#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { METRICS = 64 };
-
-/* Scores of JSON records; the schema is of the fields that any has. */
-static struct rm_scores *score(const json_t *records, bool pairs,
-			       const char *by)
-{
-	struct rm_schema schema = {0};
-	struct rm_record rec = {0};
-	struct rm_buf payload = {0};
-	struct rm_scorer *scorer;
-	struct rm_scores *scores = NULL;
-	json_t *record, *value;
-	const char *name;
-	size_t i;
-	int status = 0;
-
-	json_array_foreach(records, i, record)
-		json_object_foreach(record, name, value)
-			if (rm_schema_find(&schema, name) < 0)
-				assert_int_equal(rm_schema_add(&schema, name),
-						 0);
-	scorer = rm_scorer_new(&schema, pairs, "reward", by);
-	json_array_foreach(records, i, record) {
-		if (!scorer || status < 0)
-			break;
-		rm_buf_clear(&payload);
-		assert_int_equal(rm_record_parse(&payload, &schema, record),
-				 0);
-		assert_int_equal(rm_record_index(&rec, &schema, payload.data,
-						 payload.len), 0);
-		status = rm_scorer_add(scorer, &rec);
-	}
-	if (scorer && status == 0)
-		scores = rm_scorer_finish(scorer);
-	rm_scorer_free(scorer);
-	rm_record_fini(&rec);
-	rm_buf_fini(&payload);
-	rm_schema_fini(&schema);
-	return scores;
-}
-
-static struct rm_scores *score_text(const char *text, bool pairs,
-				    const char *by)
-{
-	json_t *records = rm_json_parse(text, strlen(text));
-	struct rm_scores *s;
-
-	assert_non_null(records);
-	s = score(records, pairs, by);
-	json_decref(records);
-	return s;
-}
-
-static const struct rm_figure *figure(const struct rm_figure *f,
-				      const char *name)
-{
-	while (strcmp(f->metric->name, name) != 0)
-		f++;
-	return f;
-}
-
-static void evaluate(struct rm_scores *s, size_t bootstrap,
-		     struct rm_figure *f)
-{
-	struct rm_evaluation e = { rm_metrics(), bootstrap, 1 };
-
-	assert_int_equal(rm_evaluate(s, &e, f), 0);
-}
-
-static double value_of(struct rm_scores *s, const char *name)
-{
-	struct rm_figure f[METRICS];
-
-	evaluate(s, 0, f);
-	return figure(f, name)->value;
-}
-
-static void assert_near(const char *what, const char *name, double value,
-			double expected)
-{
-	if (!(fabs(value - expected) <= 1e-9))
-		fail_msg("%s: %s is %.17g, not %.17g", what, name, value,
-			 expected);
-}
 
 /* ---- against numpy, scipy and scikit-learn (tests/ref/metric.py) ---- */
 
@@ -578,111 +492,6 @@ static void test_correlate_leaves_gaps_out(void **state)
 	assert_true(isnan(rho));
 }
 
-/* Records whose length is known or null; `known`: only the former. */
-static struct rm_scores *with_gaps(bool known)
-{
-	struct rm_buf text = {0};
-	struct rm_scores *s;
-	int i;
-
-	rm_buf_puts(&text, "[");
-	for (i = 0; i < 600; i++) {
-		double a = rm_random_normal(9, RM_RANDOM_TEST, 0, (uint64_t)i);
-		double b = rm_random_normal(9, RM_RANDOM_TEST, 1, (uint64_t)i);
-
-		if (known && i % 3 == 0)
-			continue;
-		rm_buf_printf(&text, "%s{\"reward\":[%.3g,%.3g],\"rank\":"
-			      "[%d,1],", text.len > 1 ? "," : "", a, b,
-			      i % 2 * 2);
-		if (i % 3)
-			rm_buf_printf(&text, "\"length\":[%d,%d]}",
-				      30 + (int)(9 * a), 30 + (int)(9 * b) + i);
-		else
-			rm_buf_puts(&text, "\"length\":null}");
-	}
-	rm_buf_puts(&text, "]");
-	s = score_text(rm_buf_text(&text), true, NULL);
-	assert_non_null(s);
-	rm_buf_fini(&text);
-	return s;
-}
-
-static void test_unknown_lengths_are_left_out(void **state)
-{
-	static const char *const names[] = {
-		"length_corr", "length_partial", "label_partial"
-	};
-	struct rm_scores *all = with_gaps(false), *known = with_gaps(true);
-	struct rm_figure f[METRICS], g[METRICS];
-	size_t i;
-
-	(void)state;
-	assert_int_equal(all->responses, 1200);
-	assert_int_equal(known->responses, 800);
-	evaluate(all, 0, f);
-	evaluate(known, 0, g);
-	for (i = 0; i < RM_COUNT(names); i++) {
-		const struct rm_figure *a = figure(f, names[i]);
-		const struct rm_figure *b = figure(g, names[i]);
-
-		assert_true(fabs(b->value) > .01);
-		assert_near("gaps", names[i], a->value, b->value);
-		/* What is left out still is a prompt: G / (G - 1). */
-		assert_near("gaps", names[i], (a->high - a->low) /
-			    sqrt(600. / 599), (b->high - b->low) /
-			    sqrt(400. / 399));
-	}
-	rm_scores_free(all);
-	rm_scores_free(known);
-}
-
-/* Without keys nothing says what is repeated; no key is nobody's. */
-static void test_repeated_prompts(void **state)
-{
-	static const struct {
-		const char *text;
-		double value;
-	} cases[] = {
-		{ "[{\"reward\":[1,0]},{\"reward\":[1,0]}]", NAN },
-		{ "[{\"key\":7,\"reward\":[1,0]},{\"key\":8,\"reward\":"
-		  "[1,0]},{\"key\":7,\"reward\":[1,0]},{\"key\":7,"
-		  "\"reward\":[0,1]}]", .5 },
-		{ "[{\"key\":7,\"reward\":[1,0]},{\"key\":null,\"reward\":"
-		  "[1,0]},{\"key\":null,\"reward\":[1,0]}]", 0 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < RM_COUNT(cases); i++) {
-		struct rm_scores *s = score_text(cases[i].text, true, NULL);
-		double value;
-
-		assert_non_null(s);
-		value = value_of(s, "repeated");
-		if (isnan(cases[i].value))
-			assert_true(isnan(value));
-		else
-			assert_near(cases[i].text, "repeated", value,
-				    cases[i].value);
-		rm_scores_free(s);
-	}
-}
-
-/* What one of three says of another is lost where two are the same. */
-static void test_partial_of_the_same(void **state)
-{
-	struct rm_scores *s = score_text(
-		"[{\"reward\":[3,1],\"score\":[2,1],\"length\":[2,1]},"
-		"{\"reward\":[2,4],\"score\":[3,4],\"length\":[3,4]}]",
-		false, NULL);
-
-	(void)state;
-	assert_non_null(s);
-	assert_true(isnan(value_of(s, "length_partial")));
-	assert_true(isnan(value_of(s, "label_partial")));
-	rm_scores_free(s);
-}
-
 /* ---- bad input ---- */
 
 static void test_bad_records(void **state)
@@ -790,9 +599,6 @@ int main(void)
 		cmocka_unit_test(test_bootstrap_agrees_with_formula),
 		cmocka_unit_test(test_one_large_cluster),
 		cmocka_unit_test(test_correlate_leaves_gaps_out),
-		cmocka_unit_test(test_unknown_lengths_are_left_out),
-		cmocka_unit_test(test_repeated_prompts),
-		cmocka_unit_test(test_partial_of_the_same),
 		cmocka_unit_test(test_bad_records),
 		cmocka_unit_test(test_bad_utf8_in_a_part),
 		cmocka_unit_test(test_table),
