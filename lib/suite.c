@@ -116,7 +116,7 @@ void rm_suite_sort(struct rm_suite *s)
 		qsort(s->kept, s->n_kept, sizeof(*s->kept), by_id);
 }
 
-size_t rm_suite_best(const struct rm_suite_item *item)
+size_t rm_suite_best(const struct rm_suite *s, const struct rm_suite_item *item)
 {
 	size_t best = 0, i, n = 0;
 
@@ -127,8 +127,8 @@ size_t rm_suite_best(const struct rm_suite_item *item)
 		n += item->rank[i] == item->rank[best];
 	if (n == 1 && item->k > 1)
 		return best;
-	rm_fail("field rank: %zu of %zu responses are the best, where this "
-		"benchmark has one of several", n, item->k);
+	rm_fail("field rank: %zu of %zu responses are the best, where %s has "
+		"one of several", n, item->k, s->kind->title);
 	return SIZE_MAX;
 }
 

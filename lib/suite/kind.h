@@ -83,6 +83,7 @@ void rm_suite_sort(struct rm_suite *s);
  * The one best response of a record of two or more, SIZE_MAX and a message
  * where there is not one.
  */
-size_t rm_suite_best(const struct rm_suite_item *item);
+size_t rm_suite_best(const struct rm_suite *s,
+		     const struct rm_suite_item *item);
 
 #endif

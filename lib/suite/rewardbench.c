@@ -60,9 +60,8 @@ static bool has(struct rm_slice name)
 static int add(struct rm_suite *s, const struct rm_suite_item *item,
 	       struct rm_suite_sums *at)
 {
-	size_t best = rm_suite_best(item);
+	size_t best = rm_suite_best(s, item);
 
-	(void)s;
 	if (best == SIZE_MAX)
 		return -1;
 	if (item->k != 2)

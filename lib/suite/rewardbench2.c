@@ -108,7 +108,7 @@ static int add(struct rm_suite *s, const struct rm_suite_item *item,
 		return -1;
 	if (rm_suite_is(item->subset, subset[TIES]))
 		return add_ties(s, item);
-	best = rm_suite_best(item);
+	best = rm_suite_best(s, item);
 	if (best == SIZE_MAX)
 		return -1;
 	for (size_t i = 0; i < item->k; i++) {

@@ -689,6 +689,14 @@ bench() {
 	assert_failure 1
 	assert_output --partial \
 		'1 responses are the best, where num_correct is 2'
+	# RM-Bench's files of one domain name RewardBench's subsets.
+	bench rm-bench 1 chat | jq -c '.subset = "xstest-should-refuse" |
+		del(.domain)' | rm-tokenize -q -m yes |
+		rm-score -q -m yes > other.scores
+	run rm-eval --suite auto other.scores
+	assert_failure 1
+	assert_output --partial \
+		'3 of 6 responses are the best, where RewardBench has one'
 	# A style less.
 	bench rm-bench 1 chat | jq -c '.rejected |= .[:2]' |
 		rm-tokenize -q -m yes | rm-score -q -m yes > less.scores
