@@ -252,6 +252,61 @@ static void test_groups(void **state)
 	rm_scores_free(s);
 }
 
+/* Scores whose differences and sums are no numbers. */
+static void test_extreme_scores(void **state)
+{
+	static const char *const lists[] = {
+		"[{\"score\":[1e308,-1e308,0],\"reward\":[1,2,3]}]",
+		"[{\"score\":[2,-2,0],\"reward\":[1,2,3]}]",
+		"[{\"score\":[1.7e308,1.6e308,1.5e308],\"reward\":[1,2,3]}]",
+		"[{\"score\":[17,16,15],\"reward\":[1,2,3]}]",
+		"[{\"score\":[0,0,5e-324],\"reward\":[1,2,3]}]",
+		"[{\"score\":[0,0,1],\"reward\":[1,2,3]}]"
+	};
+	struct rm_scores *a, *b;
+
+	(void)state;
+	for (size_t i = 0; i < RM_COUNT(lists); i += 2) {
+		a = score_text(lists[i], false, NULL);
+		b = score_text(lists[i + 1], false, NULL);
+		assert_near(lists[i], "ndcg", value_of(a, "ndcg"),
+			    value_of(b, "ndcg"));
+		rm_scores_free(a);
+		rm_scores_free(b);
+	}
+}
+
+/* By hand: of two drawn, (1 or 0), (1 or 2), (0 or 2) with rewards 3 2 1. */
+static void test_best_of(void **state)
+{
+	struct rm_best_of b;
+	struct rm_scores *s = score_text(
+		"[{\"key\":1,\"score\":[1,0,2],\"reward\":[3,2,1]},"
+		"{\"key\":2,\"score\":[4,4,4],\"reward\":[3,2,1]}]", false,
+		NULL);
+
+	(void)state;
+	assert_int_equal(rm_scores_best_of(s, &b), 0);
+	assert_int_equal(b.most, 3);
+	assert_int_equal(b.records, 2);
+	assert_near("two", "mean", b.row[1].mean, (2. / 3 + 4) / 2);
+	assert_near("two", "best", b.row[1].best, (5. / 3 + 4) / 2);
+	/* The means of two clusters, each 5/3 off theirs. */
+	assert_near("two", "low", b.row[1].low,
+		    7. / 3 - 1.959963984540054 * 5 / 3);
+	rm_scores_free(s);
+	/* What is out of range is no figure. */
+	s = score_text("[{\"key\":1,\"score\":[1e308,-1e308,0],"
+		       "\"reward\":[1,2,3]},{\"key\":2,"
+		       "\"score\":[1.7e308,1.6e308,0],\"reward\":[1,3,2]},"
+		       "{\"key\":3,\"score\":[1.7e308,1.6e308,0],"
+		       "\"reward\":[1,3,2]}]", false, NULL);
+	assert_int_equal(rm_scores_best_of(s, &b), 0);
+	assert_true(isnan(b.row[2].mean) && isnan(b.row[2].low));
+	assert_true(isnan(b.row[2].high) && isnan(b.row[2].best));
+	rm_scores_free(s);
+}
+
 /* Records of a prompt are one cluster wherever they stand. */
 static void test_clusters_are_gathered(void **state)
 {
@@ -590,6 +645,8 @@ int main(void)
 		cmocka_unit_test(test_interval_of_all_right),
 		cmocka_unit_test(test_pairs_follow_p_and_rank),
 		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_extreme_scores),
+		cmocka_unit_test(test_best_of),
 		cmocka_unit_test(test_clusters_are_gathered),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_parts_by_extra_column),
