@@ -95,7 +95,9 @@ struct rm_scores {
 		bool made;
 		double value;
 	} rho[2];		/* of reward: see lib/metric/order.c */
-	double partial[2];	/* the same: see lib/metric/bias.c */
+	struct {
+		double value, error;
+	} partial[2];		/* the same: see lib/metric/partial.c */
 	bool partial_made;
 	struct rm_bins *bins;	/* [RM_BINS_KINDS] the same */
 	double *decay;		/* [n] exp(-|d|), the same */

@@ -39,6 +39,7 @@ struct rm_suite *rm_suite_new(const struct rm_schema *schema, bool pairs,
 	s->pairs = pairs;
 	s->id = rm_schema_find(schema, "id");
 	s->rank = rm_schema_find(schema, "rank");
+	s->extra = rm_schema_find(schema, "extra");
 	s->subset = rm_schema_need(schema, "subset",
 				   ", which a benchmark's records have");
 	s->reward = s->subset < 0 ? -1 :
@@ -124,7 +125,7 @@ void rm_suite_sort(struct rm_suite *s)
 		qsort(s->kept, s->n_kept, sizeof(*s->kept), by_id);
 }
 
-size_t rm_suite_best(const struct rm_suite_item *item)
+size_t rm_suite_best(const struct rm_suite *s, const struct rm_suite_item *item)
 {
 	size_t best = 0, i, n = 0;
 
@@ -135,8 +136,8 @@ size_t rm_suite_best(const struct rm_suite_item *item)
 		n += item->rank[i] == item->rank[best];
 	if (n == 1 && item->k > 1)
 		return best;
-	rm_fail("field rank: %zu of %zu responses are the best, where this "
-		"benchmark has one of several", n, item->k);
+	rm_fail("field rank: %zu of %zu responses are the best, where %s has "
+		"one of several", n, item->k, s->kind->title);
 	return SIZE_MAX;
 }
 
@@ -203,6 +204,29 @@ static int read_numbers(struct rm_suite *s, const struct rm_record *rec)
 	return 0;
 }
 
+/* What the benchmark's column of extra says, if it is there. */
+static int read_right(const struct rm_suite *s, const struct rm_record *rec,
+		      json_int_t *right)
+{
+	json_t *extra, *value;
+	int status = 0;
+
+	*right = -1;
+	if (!s->kind->right || rm_record_is_nil(rec, s->extra))
+		return 0;
+	extra = rm_msgpack_json(rec->field[s->extra]);
+	if (!extra)
+		return rm_wrap("field extra");
+	value = json_object_get(extra, s->kind->right);
+	if (json_is_integer(value) && json_integer_value(value) > 0)
+		*right = json_integer_value(value);
+	else if (value && !json_is_null(value))
+		status = rm_fail("field extra: %s is not how many are right",
+				 s->kind->right);
+	json_decref(extra);
+	return status;
+}
+
 int rm_suite_add(struct rm_suite *s, const struct rm_record *rec)
 {
 	struct rm_suite_item item = { .k = rec->k };
@@ -213,7 +237,8 @@ int rm_suite_add(struct rm_suite *s, const struct rm_record *rec)
 	item.subset = rm_record_bytes(rec, s->subset);
 	if (!rm_record_is_nil(rec, s->id))
 		item.id = rm_record_bytes(rec, s->id);
-	if (need_kind(s, item.subset) < 0 || read_numbers(s, rec) < 0)
+	if (need_kind(s, item.subset) < 0 || read_numbers(s, rec) < 0 ||
+	    read_right(s, rec, &item.right) < 0)
 		return -1;
 	item.reward = s->value;
 	item.rank = s->value + rec->k;

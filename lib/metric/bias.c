@@ -1,5 +1,7 @@
-/* The figures of what a reward should not go by: length, place, markup. */
-#include "metric/rank.h"
+/*
+ * The figures of what a reward should not go by: length, place, markup; and of
+ * prompts that occur again.
+ */
 #include "metric/scores.h"
 
 #include <stdlib.h>
@@ -109,50 +111,62 @@ static int marked_wins(const struct rm_scores *s, size_t from, size_t to,
 	return wins_rows(s, RM_TRAIT_FORMAT, false, from, to, out);
 }
 
-/* ---- partial correlation ---- */
+/* ---- how often the one with more has the higher reward ---- */
 
-enum { OF_LENGTH, OF_LABEL };
-
-/* Of x and y, given z, by the correlations of each two of them. */
-static double given(double xy, double xz, double yz)
+/* sum w hit, sum w over comparisons of responses that differ in the trait. */
+static int picked_rows(const struct rm_scores *s, enum rm_trait trait,
+		       size_t from, size_t to, double *out)
 {
-	double rest = (1 - xz * xz) * (1 - yz * yz);
+	const signed char *more = s->trait[trait];
 
-	return rest > 0 ? (xy - xz * yz) / sqrt(rest) : NAN;
-}
+	for (size_t r = from; r < to; r++, out += 2) {
+		size_t i, end = rm_scores_comparison(s, r + 1);
+		double w = rm_scores_weight(s, r);
 
-/* Both, from the responses whose length and label are known. */
-static int make_partial(struct rm_scores *s)
-{
-	double xy, xz, yz;
+		out[0] = out[1] = 0;
+		for (i = rm_scores_comparison(s, r); more && i < end; i++) {
+			double ahead = s->d[i] * more[i];
 
-	if (rm_scores_rhos(s, &xy, &xz, &yz) < 0)
-		return -1;
-	s->partial[OF_LENGTH] = given(xz, xy, yz);
-	s->partial[OF_LABEL] = given(xy, xz, yz);
-	s->partial_made = true;
+			if (more[i] == 2 || more[i] == 0)
+				continue;
+			out[0] += w * (ahead > 0 ? 1 : ahead < 0 ? 0 : .5);
+			out[1] += w;
+		}
+	}
 	return 0;
 }
 
-static int partial(struct rm_scores *s, int of, double *value)
+static int first_wins(const struct rm_scores *s, size_t from, size_t to,
+		      double *out)
 {
-	*value = NAN;
-	if (!s->length)
-		return 0;
-	if (!s->partial_made && make_partial(s) < 0)
-		return -1;
-	*value = s->partial[of];
+	return wins_rows(s, RM_TRAIT_PLACE, false, from, to, out);
+}
+
+static int first_picked(const struct rm_scores *s, size_t from, size_t to,
+			double *out)
+{
+	return picked_rows(s, RM_TRAIT_PLACE, from, to, out);
+}
+
+static int longer_picked(const struct rm_scores *s, size_t from, size_t to,
+			 double *out)
+{
+	return picked_rows(s, RM_TRAIT_LENGTH, from, to, out);
+}
+
+static int marked_picked(const struct rm_scores *s, size_t from, size_t to,
+			 double *out)
+{
+	return picked_rows(s, RM_TRAIT_FORMAT, from, to, out);
+}
+
+/* ---- prompts ---- */
+
+static int repeated(struct rm_scores *s, double *value)
+{
+	*value = s->keyed && s->records ?
+		1 - (double)s->clusters / (double)s->records : NAN;
 	return 0;
-}
-
-static int length_partial(struct rm_scores *s, double *value)
-{
-	return partial(s, OF_LENGTH, value);
-}
-
-static int label_partial(struct rm_scores *s, double *value)
-{
-	return partial(s, OF_LABEL, value);
 }
 
 /* ---- the rows ---- */
@@ -203,8 +217,19 @@ const struct rm_metric_kind rm_metric_longer_wins = {
 	.sums = 2, .rows = longer_wins, .applies = has_length
 };
 
+const struct rm_metric_kind rm_metric_longer_picked = {
+	"longer_picked", RM_SECTION_BIAS, 3, RM_UNIT_SHARE,
+	"longer response has more reward",
+	"weighted share, among comparisons of responses of different lengths, "
+	"of those in which the longer one has the higher reward, equal "
+	"rewards half, whatever the labels say: more than longer_wins is "
+	"length the labels do not ask for",
+	NO_LENGTH ", or none differ",
+	.sums = 2, .rows = longer_picked, .applies = has_length
+};
+
 const struct rm_metric_kind rm_metric_longer_right = {
-	"longer_right", RM_SECTION_BIAS, 3, RM_UNIT_SHARE,
+	"longer_right", RM_SECTION_BIAS, 4, RM_UNIT_SHARE,
 	"right where the preferred is longer",
 	"accuracy over the comparisons whose preferred response is the longer "
 	"one",
@@ -213,7 +238,7 @@ const struct rm_metric_kind rm_metric_longer_right = {
 };
 
 const struct rm_metric_kind rm_metric_shorter_right = {
-	"shorter_right", RM_SECTION_BIAS, 4, RM_UNIT_SHARE,
+	"shorter_right", RM_SECTION_BIAS, 5, RM_UNIT_SHARE,
 	"right where it is shorter",
 	"accuracy over the comparisons whose preferred response is the "
 	"shorter one",
@@ -221,39 +246,38 @@ const struct rm_metric_kind rm_metric_shorter_right = {
 	.sums = 2, .rows = shorter_right, .applies = has_length
 };
 
-const struct rm_metric_kind rm_metric_length_partial = {
-	"length_partial", RM_SECTION_BIAS, 5, RM_UNIT_CORRELATION,
-	"reward and length, given the label",
-	"partial correlation of the ranks of reward and of length, that of "
-	"score (else -rank) held fixed, over all responses whose length and "
-	"label are known: (r_xz - r_xy r_yz) / sqrt((1 - r_xy^2)(1 - r_yz^2)) "
-	"of Spearman's rho, x reward, y label, z length",
-	NO_LENGTH ", or no variation",
-	.whole = length_partial
-};
-
-const struct rm_metric_kind rm_metric_label_partial = {
-	"label_partial", RM_SECTION_BIAS, 6, RM_UNIT_CORRELATION,
-	"reward and label, given the length",
-	"the same of reward and of label, length held fixed: what is left of "
-	"the agreement with the label once length is known",
-	NO_LENGTH ", or no variation",
-	.whole = label_partial
-};
-
-const struct rm_metric_kind rm_metric_first_right = {
-	"first_right", RM_SECTION_BIAS, 7, RM_UNIT_SHARE,
-	"right where preferred stood first",
-	"accuracy over the comparisons whose preferred response stood before "
+const struct rm_metric_kind rm_metric_first_wins = {
+	"first_wins", RM_SECTION_BIAS, 8, RM_UNIT_SHARE,
+	"preferred response stood first",
+	"weighted share of comparisons whose preferred response stood before "
 	"the other in the input (field position); only where others stood "
 	"after it, for in data that name the better one first the place says "
 	"nothing",
+	NO_PLACE,
+	.sums = 2, .rows = first_wins, .applies = has_place
+};
+
+const struct rm_metric_kind rm_metric_first_picked = {
+	"first_picked", RM_SECTION_BIAS, 9, RM_UNIT_SHARE,
+	"the one that stood first has more",
+	"weighted share of comparisons in which the response that stood first "
+	"has the higher reward, equal rewards half, whatever the labels say; "
+	"where first_wins has a value",
+	NO_PLACE,
+	.sums = 2, .rows = first_picked, .applies = has_place
+};
+
+const struct rm_metric_kind rm_metric_first_right = {
+	"first_right", RM_SECTION_BIAS, 10, RM_UNIT_SHARE,
+	"right where preferred stood first",
+	"accuracy over the comparisons whose preferred response stood before "
+	"the other in the input; only where others stood after it",
 	NO_PLACE,
 	.sums = 2, .rows = first_right, .applies = has_place
 };
 
 const struct rm_metric_kind rm_metric_second_right = {
-	"second_right", RM_SECTION_BIAS, 8, RM_UNIT_SHARE,
+	"second_right", RM_SECTION_BIAS, 11, RM_UNIT_SHARE,
 	"right where it stood second",
 	"accuracy over the comparisons whose preferred response stood after "
 	"the other in the input; only where others stood before it",
@@ -262,7 +286,7 @@ const struct rm_metric_kind rm_metric_second_right = {
 };
 
 const struct rm_metric_kind rm_metric_marked_wins = {
-	"marked_wins", RM_SECTION_BIAS, 9, RM_UNIT_SHARE,
+	"marked_wins", RM_SECTION_BIAS, 12, RM_UNIT_SHARE,
 	"more markup is the preferred one",
 	"weighted share, among comparisons of responses with different "
 	"numbers of kinds of markup (field format: lists, bold, headings, "
@@ -271,8 +295,18 @@ const struct rm_metric_kind rm_metric_marked_wins = {
 	.sums = 2, .rows = marked_wins, .applies = has_format
 };
 
+const struct rm_metric_kind rm_metric_marked_picked = {
+	"marked_picked", RM_SECTION_BIAS, 13, RM_UNIT_SHARE,
+	"more markup has more reward",
+	"weighted share, among comparisons of responses with different "
+	"numbers of kinds of markup, of those in which the one with more has "
+	"the higher reward, equal rewards half, whatever the labels say",
+	NO_FORMAT,
+	.sums = 2, .rows = marked_picked, .applies = has_format
+};
+
 const struct rm_metric_kind rm_metric_marked_right = {
-	"marked_right", RM_SECTION_BIAS, 10, RM_UNIT_SHARE,
+	"marked_right", RM_SECTION_BIAS, 14, RM_UNIT_SHARE,
 	"right where the preferred has more",
 	"accuracy over the comparisons whose preferred response has more "
 	"kinds of markup",
@@ -281,10 +315,20 @@ const struct rm_metric_kind rm_metric_marked_right = {
 };
 
 const struct rm_metric_kind rm_metric_plain_right = {
-	"plain_right", RM_SECTION_BIAS, 11, RM_UNIT_SHARE,
+	"plain_right", RM_SECTION_BIAS, 15, RM_UNIT_SHARE,
 	"right where it has less",
 	"accuracy over the comparisons whose preferred response has fewer "
 	"kinds of markup",
 	NO_FORMAT,
 	.sums = 2, .rows = plain_right, .applies = has_format
+};
+
+const struct rm_metric_kind rm_metric_repeated = {
+	"repeated", RM_SECTION_BIAS, 16, RM_UNIT_SHARE,
+	"records whose prompt came before",
+	"share of records whose prompt (field key) an earlier one has, "
+	"unweighted; pairs that rm-pair made of one group have the same "
+	"prompt, too",
+	"no field key",
+	.whole = repeated
 };

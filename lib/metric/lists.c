@@ -105,18 +105,26 @@ static double dcg(const struct item *x, size_t k, bool ties)
 	return sum;
 }
 
-/* Gains are not below 0: scores as they are, or less the least. */
+/*
+ * Gains are not below 0: scores as they are, or less the least; all by a
+ * power of two, which NDCG does not feel, so that no sum is out of range.
+ */
 static void set_gains(const struct rm_scores *s, size_t first, size_t k,
 		      struct item *x)
 {
 	const double *y = labels(s) + first;
-	double least = 0;
+	double least = 0, most = 0;
+	int scale;
 
 	/* The best of a record is of rank 0, the others are below. */
-	for (size_t i = 0; i < k; i++)
+	for (size_t i = 0; i < k; i++) {
 		least = fmin(least, y[i]);
+		most = fmax(most, fabs(y[i]));
+	}
+	frexp(most, &scale);
 	for (size_t i = 0; i < k; i++)
-		x[i] = (struct item){ s->reward[first + i], y[i] - least };
+		x[i] = (struct item){ s->reward[first + i],
+			ldexp(y[i], -scale) - ldexp(least, -scale) };
 }
 
 static int ndcg_rows(const struct rm_scores *s, size_t from, size_t to,

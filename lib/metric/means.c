@@ -42,6 +42,9 @@ static void set_interval(const struct rm_means *m,
 	b->low = b->high = NAN;
 	if (b->clusters < 2 || isnan(b->mean))
 		return;
+	/* Out of the range of numbers there is none. */
+	if (!isfinite(Z95 * se + fabs(b->mean)))
+		return;
 	b->low = b->mean - Z95 * se;
 	b->high = b->mean + Z95 * se;
 	if (!m->share)
@@ -61,9 +64,11 @@ void rm_means(struct rm_means *m,
 	size_t i;
 
 	walk(m, arg);
-	for (i = 0; i < m->n; i++)
-		m->bin[i].mean = m->bin[i].weight > 0 ?
-			m->bin[i].sum / m->bin[i].weight : (double)NAN;
+	for (i = 0; i < m->n; i++) {
+		double mean = m->bin[i].sum / m->bin[i].weight;
+
+		m->bin[i].mean = isfinite(mean) ? mean : (double)NAN;
+	}
 	m->second = true;
 	walk(m, arg);
 	for (i = 0; i < m->n; i++)

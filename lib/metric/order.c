@@ -481,23 +481,55 @@ static int find_rho(const struct rm_scores *s, const struct known *k, int what,
 	return 0;
 }
 
-int rm_scores_rhos(struct rm_scores *s, double *reward_label,
-		   double *reward_length, double *label_length)
+/* The same numbers that rm_codes_init would give them. */
+static int codes_of_order(const struct rm_order *o, struct rm_codes *c)
 {
-	struct rm_codes label = {0}, length = {0};
+	uint32_t code = 0;
+	size_t j, end;
+
+	*c = (struct rm_codes){ .n = o->n };
+	c->code = rm_malloc(o->n, sizeof(*c->code));
+	for (j = 0; j < o->n; j++)
+		c->distinct += o->first[j];
+	c->count = rm_malloc(c->distinct, sizeof(*c->count));
+	if (!c->code || !c->count)
+		return -1;
+	for (j = 0; j < o->n; code++) {
+		end = rm_order_run(o, j);
+		c->count[code] = (uint32_t)(end - j);
+		for (; j < end; j++)
+			c->code[o->index[j]] = code;
+	}
+	return 0;
+}
+
+int rm_triple_init(struct rm_triple *t, struct rm_scores *s)
+{
+	struct rm_codes *reward = &t->codes[RM_OF_REWARD];
+	struct rm_codes *label = &t->codes[RM_OF_LABEL];
+	struct rm_codes *length = &t->codes[RM_OF_LENGTH];
 	struct known k;
 	int status = -1;
 
+	*t = (struct rm_triple){0};
 	if (find_known(s, 1 << LABEL | 1 << LENGTH, &k) == 0 &&
-	    known_codes(s, &k, LABEL, &label) == 0 &&
-	    find_rho(s, &k, LABEL, &label, reward_label) == 0 &&
-	    known_codes(s, &k, LENGTH, &length) == 0 &&
-	    find_rho(s, &k, LENGTH, &length, reward_length) == 0)
-		status = correlate_codes(&label, &length, label_length);
-	rm_codes_fini(&label);
-	rm_codes_fini(&length);
+	    known_codes(s, &k, LABEL, label) == 0 &&
+	    find_rho(s, &k, LABEL, label, &t->reward_label) == 0 &&
+	    known_codes(s, &k, LENGTH, length) == 0 &&
+	    find_rho(s, &k, LENGTH, length, &t->reward_length) == 0 &&
+	    correlate_codes(label, length, &t->label_length) == 0)
+		status = codes_of_order(k.order, reward);
+	t->from = k.from;
+	k.from = NULL;
 	forget(&k);
 	return status;
+}
+
+void rm_triple_fini(struct rm_triple *t)
+{
+	for (int i = 0; i < RM_OF; i++)
+		rm_codes_fini(&t->codes[i]);
+	free(t->from);
 }
 
 static int spearman_pooled(struct rm_scores *s, double *value, double *error)

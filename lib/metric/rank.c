@@ -126,8 +126,7 @@ static double walk(const struct spearman *q, size_t from, size_t to,
 	return sum;
 }
 
-/* Sums over what is above each code, and half of it: of[] becomes them. */
-static void sum_above(double *of, size_t n)
+void rm_sum_above(double *of, size_t n)
 {
 	double above = 0, own;
 	size_t v;
@@ -200,8 +199,8 @@ static int sum_codes(struct spearman *q, double *g)
 		return -1;
 	for (v = 0; v < q->r->y->distinct; v++)
 		q->t1 += q->b[v] * g[v] / n;
-	sum_above(q->b, q->r->y->distinct);
-	sum_above(q->d, q->r->y->distinct);
+	rm_sum_above(q->b, q->r->y->distinct);
+	rm_sum_above(q->d, q->r->y->distinct);
 	return 0;
 }
 

@@ -21,11 +21,22 @@ int rm_spearman_error(const struct rm_ranks *r, double rho, double *error);
 int rm_kendall_error(const struct rm_ranks *r, double tau, double *error);
 
 /*
- * Spearman's rho of reward and label, reward and length, label and length,
- * over the responses whose label and length are known; NaN: no variation.
+ * Codes of reward, label and length over the responses whose label and length
+ * are known, and Spearman's rho of each two; NaN: no variation.
  */
-int rm_scores_rhos(struct rm_scores *s, double *reward_label,
-		   double *reward_length, double *label_length);
+enum { RM_OF_REWARD, RM_OF_LABEL, RM_OF_LENGTH, RM_OF };
+
+struct rm_triple {
+	struct rm_codes codes[RM_OF];
+	uint32_t *from;			/* [n] response; NULL: all of them */
+	double reward_label, reward_length, label_length;
+};
+
+int rm_triple_init(struct rm_triple *t, struct rm_scores *s);
+void rm_triple_fini(struct rm_triple *t);
+
+/* Sums over what is above each code, and half of it: of[] becomes them. */
+void rm_sum_above(double *of, size_t n);
 
 /* Average rank of each code, less the mean of all ranks; the caller's. */
 double *rm_centred_ranks(const struct rm_codes *c);

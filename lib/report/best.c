@@ -17,6 +17,15 @@ static size_t next(const struct rm_best_of *b, size_t n)
 
 /* ---- text ---- */
 
+/* As "%*.4f", or n/a. */
+static void put_label(struct rm_buf *out, int width, double x)
+{
+	if (isnan(x))
+		rm_buf_printf(out, "%*s", width, "n/a");
+	else
+		rm_buf_printf(out, "%*.4f", width, x);
+}
+
 void rm_report_best_text(struct rm_buf *out, const struct rm_report *r)
 {
 	const struct rm_best_of *b = r->best;
@@ -33,9 +42,11 @@ void rm_report_best_text(struct rm_buf *out, const struct rm_report *r)
 		if (!isnan(b->row[n - 1].low))
 			snprintf(interval, sizeof(interval), "[%.3f, %.3f]",
 				 b->row[n - 1].low, b->row[n - 1].high);
-		rm_buf_printf(out, "  %-12zu%10.4f  %-16s%9.4f\n", n,
-			      b->row[n - 1].mean, interval,
-			      b->row[n - 1].best);
+		rm_buf_printf(out, "  %-12zu", n);
+		put_label(out, 10, b->row[n - 1].mean);
+		rm_buf_printf(out, "  %-16s", interval);
+		put_label(out, 9, b->row[n - 1].best);
+		rm_buf_putc(out, '\n');
 	}
 }
 

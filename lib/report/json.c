@@ -114,7 +114,7 @@ const char *rm_report_why_absent(const struct rm_report *r,
 {
 	bool compares = m->section == RM_SECTION_PAIRS ||
 		m->section == RM_SECTION_CALIBRATION ||
-		!strcmp(m->name, "longer_wins");
+		(m->section == RM_SECTION_BIAS && m->rows);
 
 	return r->n == 0 && compares ? "no comparisons" : m->absent;
 }

@@ -40,7 +40,7 @@ static int add(struct rm_suite *s, const struct rm_suite_item *item,
 	       struct rm_suite_sums *at)
 {
 	struct rm_suite_kept kept = { .subset = category_of(item->subset) };
-	size_t best = rm_suite_best(item);
+	size_t best = rm_suite_best(s, item);
 	double d;
 
 	(void)at;

@@ -13,6 +13,8 @@ struct rm_suite_item {
 	size_t k;
 	const double *reward;	/* [k] finite */
 	const double *rank;	/* [k] 0 best; finite */
+	/* How many are right, as the data say; negative: they do not. */
+	json_int_t right;
 };
 
 /* Sums of the records of one subset. */
@@ -32,7 +34,7 @@ struct rm_suite_kept {
 
 struct rm_suite {
 	const struct rm_suite_kind *kind;	/* NULL: not known yet */
-	int id, subset, reward, rank;
+	int id, subset, reward, rank, extra;
 	const char *field;			/* of the rewards */
 	bool pairs;
 	struct rm_suite_sums *sums;
@@ -50,6 +52,7 @@ struct rm_suite {
 struct rm_suite_kind {
 	const char *name, *title;
 	bool results;
+	const char *right;	/* the column of extra that says it, or NULL */
 	/* Whether it has this subset. */
 	bool (*has)(struct rm_slice subset);
 	/* at: the sums of the record's subset, n counted already. */
@@ -82,6 +85,7 @@ void rm_suite_sort(struct rm_suite *s);
  * The one best response of a record of two or more, SIZE_MAX and a message
  * where there is not one.
  */
-size_t rm_suite_best(const struct rm_suite_item *item);
+size_t rm_suite_best(const struct rm_suite *s,
+		     const struct rm_suite_item *item);
 
 #endif

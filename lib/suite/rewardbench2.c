@@ -84,14 +84,31 @@ static int add_ties(struct rm_suite *s, const struct rm_suite_item *item)
 	return rm_suite_keep(s, &kept);
 }
 
+static int check_right(const struct rm_suite_item *item)
+{
+	double best = HUGE_VAL;
+	json_int_t right = 0;
+
+	for (size_t i = 0; i < item->k; i++)
+		best = RM_MIN(best, item->rank[i]);
+	for (size_t i = 0; i < item->k; i++)
+		right += item->rank[i] == best;
+	return item->right < 0 || item->right == right ? 0 :
+		rm_fail("field rank: %" JSON_INTEGER_FORMAT " responses are "
+			"the best, where num_correct is %" JSON_INTEGER_FORMAT,
+			right, item->right);
+}
+
 static int add(struct rm_suite *s, const struct rm_suite_item *item,
 	       struct rm_suite_sums *at)
 {
 	size_t best, top = 0;
 
+	if (check_right(item) < 0)
+		return -1;
 	if (rm_suite_is(item->subset, subset[TIES]))
 		return add_ties(s, item);
-	best = rm_suite_best(item);
+	best = rm_suite_best(s, item);
 	if (best == SIZE_MAX)
 		return -1;
 	for (size_t i = 0; i < item->k; i++) {
@@ -185,5 +202,6 @@ static int finish(struct rm_suite *s, struct rm_suite_figures *to)
 
 const struct rm_suite_kind rm_suite_rewardbench2 = {
 	.name = "rewardbench2", .title = "RewardBench 2", .results = true,
+	.right = "num_correct",
 	.has = has, .add = add, .finish = finish
 };

@@ -1,96 +1,10 @@
 #include "test.h"
 
-#include "metric.h"
+#include "scores.h"
 
-#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { METRICS = 64 };
-
-/* Scores of JSON records; the schema is of the fields that any has. */
-static struct rm_scores *score(const json_t *records, bool pairs,
-			       const char *by)
-{
-	struct rm_schema schema = {0};
-	struct rm_record rec = {0};
-	struct rm_buf payload = {0};
-	struct rm_scorer *scorer;
-	struct rm_scores *scores = NULL;
-	json_t *record, *value;
-	const char *name;
-	size_t i;
-	int status = 0;
-
-	json_array_foreach(records, i, record)
-		json_object_foreach(record, name, value)
-			if (rm_schema_find(&schema, name) < 0)
-				assert_int_equal(rm_schema_add(&schema, name),
-						 0);
-	scorer = rm_scorer_new(&schema, pairs, "reward", by);
-	json_array_foreach(records, i, record) {
-		if (!scorer || status < 0)
-			break;
-		rm_buf_clear(&payload);
-		assert_int_equal(rm_record_parse(&payload, &schema, record),
-				 0);
-		assert_int_equal(rm_record_index(&rec, &schema, payload.data,
-						 payload.len), 0);
-		status = rm_scorer_add(scorer, &rec);
-	}
-	if (scorer && status == 0)
-		scores = rm_scorer_finish(scorer);
-	rm_scorer_free(scorer);
-	rm_record_fini(&rec);
-	rm_buf_fini(&payload);
-	rm_schema_fini(&schema);
-	return scores;
-}
-
-static struct rm_scores *score_text(const char *text, bool pairs,
-				    const char *by)
-{
-	json_t *records = rm_json_parse(text, strlen(text));
-	struct rm_scores *s;
-
-	assert_non_null(records);
-	s = score(records, pairs, by);
-	json_decref(records);
-	return s;
-}
-
-static const struct rm_figure *figure(const struct rm_figure *f,
-				      const char *name)
-{
-	while (strcmp(f->metric->name, name) != 0)
-		f++;
-	return f;
-}
-
-static void evaluate(struct rm_scores *s, size_t bootstrap,
-		     struct rm_figure *f)
-{
-	struct rm_evaluation e = { rm_metrics(), bootstrap, 1 };
-
-	assert_int_equal(rm_evaluate(s, &e, f), 0);
-}
-
-static double value_of(struct rm_scores *s, const char *name)
-{
-	struct rm_figure f[METRICS];
-
-	evaluate(s, 0, f);
-	return figure(f, name)->value;
-}
-
-static void assert_near(const char *what, const char *name, double value,
-			double expected)
-{
-	if (!(fabs(value - expected) <= 1e-9))
-		fail_msg("%s: %s is %.17g, not %.17g", what, name, value,
-			 expected);
-}
 
 /* ---- against numpy, scipy and scikit-learn (tests/ref/metric.py) ---- */
 
@@ -343,6 +257,61 @@ static void test_groups(void **state)
 	rm_scores_free(s);
 }
 
+/* Scores whose differences and sums are no numbers. */
+static void test_extreme_scores(void **state)
+{
+	static const char *const lists[] = {
+		"[{\"score\":[1e308,-1e308,0],\"reward\":[1,2,3]}]",
+		"[{\"score\":[2,-2,0],\"reward\":[1,2,3]}]",
+		"[{\"score\":[1.7e308,1.6e308,1.5e308],\"reward\":[1,2,3]}]",
+		"[{\"score\":[17,16,15],\"reward\":[1,2,3]}]",
+		"[{\"score\":[0,0,5e-324],\"reward\":[1,2,3]}]",
+		"[{\"score\":[0,0,1],\"reward\":[1,2,3]}]"
+	};
+	struct rm_scores *a, *b;
+
+	(void)state;
+	for (size_t i = 0; i < RM_COUNT(lists); i += 2) {
+		a = score_text(lists[i], false, NULL);
+		b = score_text(lists[i + 1], false, NULL);
+		assert_near(lists[i], "ndcg", value_of(a, "ndcg"),
+			    value_of(b, "ndcg"));
+		rm_scores_free(a);
+		rm_scores_free(b);
+	}
+}
+
+/* By hand: of two drawn, (1 or 0), (1 or 2), (0 or 2) with rewards 3 2 1. */
+static void test_best_of(void **state)
+{
+	struct rm_best_of b;
+	struct rm_scores *s = score_text(
+		"[{\"key\":1,\"score\":[1,0,2],\"reward\":[3,2,1]},"
+		"{\"key\":2,\"score\":[4,4,4],\"reward\":[3,2,1]}]", false,
+		NULL);
+
+	(void)state;
+	assert_int_equal(rm_scores_best_of(s, &b), 0);
+	assert_int_equal(b.most, 3);
+	assert_int_equal(b.records, 2);
+	assert_near("two", "mean", b.row[1].mean, (2. / 3 + 4) / 2);
+	assert_near("two", "best", b.row[1].best, (5. / 3 + 4) / 2);
+	/* The means of two clusters, each 5/3 off theirs. */
+	assert_near("two", "low", b.row[1].low,
+		    7. / 3 - 1.959963984540054 * 5 / 3);
+	rm_scores_free(s);
+	/* What is out of range is no figure. */
+	s = score_text("[{\"key\":1,\"score\":[1e308,-1e308,0],"
+		       "\"reward\":[1,2,3]},{\"key\":2,"
+		       "\"score\":[1.7e308,1.6e308,0],\"reward\":[1,3,2]},"
+		       "{\"key\":3,\"score\":[1.7e308,1.6e308,0],"
+		       "\"reward\":[1,3,2]}]", false, NULL);
+	assert_int_equal(rm_scores_best_of(s, &b), 0);
+	assert_true(isnan(b.row[2].mean) && isnan(b.row[2].low));
+	assert_true(isnan(b.row[2].high) && isnan(b.row[2].best));
+	rm_scores_free(s);
+}
+
 /* Records of a prompt are one cluster wherever they stand. */
 static void test_clusters_are_gathered(void **state)
 {
@@ -583,59 +552,6 @@ static void test_correlate_leaves_gaps_out(void **state)
 	assert_true(isnan(rho));
 }
 
-/* Records whose length is known or null; `known`: only the former. */
-static struct rm_scores *with_gaps(bool known)
-{
-	struct rm_buf text = {0};
-	struct rm_scores *s;
-	int i;
-
-	rm_buf_puts(&text, "[");
-	for (i = 0; i < 600; i++) {
-		double a = rm_random_normal(9, RM_RANDOM_TEST, 0, (uint64_t)i);
-		double b = rm_random_normal(9, RM_RANDOM_TEST, 1, (uint64_t)i);
-
-		if (known && i % 3 == 0)
-			continue;
-		rm_buf_printf(&text, "%s{\"reward\":[%.3g,%.3g],\"rank\":"
-			      "[%d,1],", text.len > 1 ? "," : "", a, b,
-			      i % 2 * 2);
-		if (i % 3)
-			rm_buf_printf(&text, "\"length\":[%d,%d]}",
-				      30 + (int)(9 * a), 30 + (int)(9 * b) + i);
-		else
-			rm_buf_puts(&text, "\"length\":null}");
-	}
-	rm_buf_puts(&text, "]");
-	s = score_text(rm_buf_text(&text), true, NULL);
-	assert_non_null(s);
-	rm_buf_fini(&text);
-	return s;
-}
-
-static void test_unknown_lengths_are_left_out(void **state)
-{
-	static const char *const names[] = {
-		"length_corr", "length_partial", "label_partial"
-	};
-	struct rm_scores *all = with_gaps(false), *known = with_gaps(true);
-	struct rm_figure f[METRICS], g[METRICS];
-	size_t i;
-
-	(void)state;
-	assert_int_equal(all->responses, 1200);
-	assert_int_equal(known->responses, 800);
-	evaluate(all, 0, f);
-	evaluate(known, 0, g);
-	for (i = 0; i < RM_COUNT(names); i++) {
-		assert_true(fabs(figure(g, names[i])->value) > .01);
-		assert_near("gaps", names[i], figure(f, names[i])->value,
-			    figure(g, names[i])->value);
-	}
-	rm_scores_free(all);
-	rm_scores_free(known);
-}
-
 /* ---- bad input ---- */
 
 static void test_bad_records(void **state)
@@ -734,6 +650,8 @@ int main(void)
 		cmocka_unit_test(test_interval_of_all_right),
 		cmocka_unit_test(test_pairs_follow_p_and_rank),
 		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_extreme_scores),
+		cmocka_unit_test(test_best_of),
 		cmocka_unit_test(test_clusters_are_gathered),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_parts_by_extra_column),
@@ -743,7 +661,6 @@ int main(void)
 		cmocka_unit_test(test_bootstrap_agrees_with_formula),
 		cmocka_unit_test(test_one_large_cluster),
 		cmocka_unit_test(test_correlate_leaves_gaps_out),
-		cmocka_unit_test(test_unknown_lengths_are_left_out),
 		cmocka_unit_test(test_bad_records),
 		cmocka_unit_test(test_bad_utf8_in_a_part),
 		cmocka_unit_test(test_table),

@@ -343,6 +343,52 @@ static void test_html(void **state)
 	free_page(p);
 }
 
+/* Five rows: a page has n = 1, 2, 4 and the last. */
+static void test_best_of_n(void **state)
+{
+	struct rm_best_of best = { .most = 5, .records = 1200 };
+	struct page *p = new_page();
+	json_t *json;
+	const char *text;
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++) {
+		best.row[i].mean = (double)i + .5;
+		best.row[i].low = i == 4 ? NAN : (double)i + .25;
+		best.row[i].high = i == 4 ? NAN : (double)i + .75;
+		best.row[i].best = i == 3 ? NAN : (double)i + 1;
+	}
+	p->report.best = &best;
+	text = render(p, "text");
+	assert_true(widest(text) <= 80);
+	assert_has(text, "(1,200 records of 5 or more)\n");
+	assert_has(text, "\n  2               1.5000  [1.250, 1.750]     2.0000"
+		   "\n  4               3.5000  [3.250, 3.750]        n/a"
+		   "\n  5               4.5000                     5.0000\n");
+	assert_lacks(text, "\n  3     ");
+	text = render(p, "json");
+	json = rm_json_parse(text, strlen(text));
+	assert_non_null(json);
+	json_decref(json);
+	assert_has(text, "{\"n\": 3, \"label\": 2.5, "
+		   "\"label_ci\": [2.25, 2.75], \"best\": 3}");
+	assert_has(text, "{\"n\": 5, \"label\": 4.5, "
+		   "\"label_ci\": null, \"best\": 5}");
+	text = render(p, "tsv");
+	assert_has(text, "\n*\tbest_of_3\t2.5\t2.25\t2.75\n");
+	assert_has(text, "\n*\tbest_of_5\t4.5\t\t\n");
+	assert_has(render(p, "prometheus"),
+		   "\nrmtools_best_of_n{n=\"3\"} 2.5\n");
+	text = render(p, "html");
+	assert_has(text, "best of 4");
+	assert_lacks(text, "best of 3");
+	/* Without lists there is no table. */
+	best.most = 0;
+	assert_lacks(render(p, "text"), "best of n by reward");
+	assert_lacks(render(p, "json"), "best_of_n");
+	free_page(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_tsv),
 		cmocka_unit_test(test_html),
+		cmocka_unit_test(test_best_of_n),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

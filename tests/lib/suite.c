@@ -80,7 +80,7 @@ static void test_references(void **state)
 
 	(void)state;
 	assert_non_null(data);
-	assert_int_equal(json_array_size(data), 6);
+	assert_int_equal(json_array_size(data), 8);
 	json_array_foreach(data, i, c) {
 		const char *name = json_string_value(json_object_get(c,
 								     "suite"));
@@ -156,6 +156,12 @@ static void test_refused(void **state)
 		  "\"reward\":[1,0],\"rank\":[0,1]},{\"id\":\"ref:7\","
 		  "\"subset\":\"Ties\",\"reward\":[1,0],\"rank\":[0,1]}]",
 		  "occurs twice" },
+		{ "auto", "[{\"subset\":\"Math\",\"reward\":[1,0],\"rank\":"
+		  "[0,1],\"extra\":{\"num_correct\":2}}]",
+		  "1 responses are the best, where num_correct is 2" },
+		{ "auto", "[{\"subset\":\"Math\",\"reward\":[1,0],\"rank\":"
+		  "[0,1],\"extra\":{\"num_correct\":\"1\"}}]",
+		  "num_correct is not how many" },
 		{ "auto", "[{\"subset\":\"chat\",\"reward\":[1,0,1,0,1],"
 		  "\"rank\":[0,0,0,1,1]}]", "5 responses" },
 		{ "auto", "[{\"subset\":\"chat\",\"reward\":[1,0,1,0,1,0],"
@@ -176,6 +182,8 @@ static void test_refused(void **state)
 	/* A pair's first is the better one where nothing else is said. */
 	check("auto", true, "[{\"subset\":\"hep-go\",\"reward\":[1,0]}]",
 	      NULL);
+	check("auto", false, "[{\"subset\":\"Math\",\"reward\":[1,0],"
+	      "\"rank\":[0,1],\"extra\":{\"num_correct\":1}}]", NULL);
 }
 
 /* What rests on parts that are not there is not there, and says why. */

@@ -53,22 +53,36 @@ def columns(records, pairs):
     return c
 
 
-def partial(x, y, z):
+def partial(x, y, z, key, groups):
     """Spearman's correlation of x and y, given z: of what is left of the
-    ranks of both once those of z are regressed out."""
-    one, two, given = (rankdata(v) for v in (x, y, z))
-    given = np.c_[np.ones(len(given)), given]
+    ranks of both once those of z are regressed out; and its interval."""
+    x, y, z = (np.array(v, float) for v in (x, y, z))
 
-    def rest(v):
-        return v - given @ np.linalg.lstsq(given, v, rcond=None)[0]
+    def value(times):
+        one, two, given = (rankdata(np.repeat(v, times)) for v in (x, y, z))
+        given = np.c_[np.ones(len(given)), given]
+        return pearsonr(*(v - given @ np.linalg.lstsq(given, v, rcond=None)[0]
+                          for v in (one, two)))[0]
 
-    return pearsonr(rest(one), rest(two))[0]
+    r = value(np.ones(len(x), int))
+    a, b, c = (spearmanr(u, v)[0] for u, v in ((x, y), (x, z), (y, z)))
+    root = np.sqrt((1 - b * b) * (1 - c * c))
+    assert np.isclose(r, (a - b * c) / root, atol=1e-12)
+    psi = (spearman_psi(x, y) / root +
+           spearman_psi(x, z) * (r * b / (1 - b * b) - c / root) +
+           spearman_psi(y, z) * (r * c / (1 - c * c) - b / root))
+    # One more of a response moves the figure as its influence says.
+    i, times = len(x) // 3, 200
+    few = np.full(len(x), times)
+    far = value(few + (np.arange(len(x)) == i)) - value(few)
+    assert np.isclose(far * times, psi[i], atol=2e-3 / len(x))
+    return spread(r, psi, np.array(key), groups)
 
 
-def bias(c, hit, prefers, records):
+def bias(c, hit, prefers, records, groups):
     """Accuracy where the preferred response has more of a trait, or less."""
     out = {}
-    w, key = c["w"], c["key"]
+    w, key, d = c["w"], c["key"], c["d"]
     for trait, more, less, both in (
             ("length", "longer_right", "shorter_right", False),
             ("position", "first_right", "second_right", True),
@@ -81,15 +95,28 @@ def bias(c, hit, prefers, records):
                 out[name] = None
             else:
                 out[name] = ratio((w * hit)[at], w[at], key[at])
-        if trait == "format":
-            at = side != 0
-            out["marked_wins"] = ratio((w * (1 + side) / 2)[at], w[at],
-                                       key[at]) if at.any() else None
+        # The share with more of it that is preferred, and that has more reward.
+        ahead = (1 + np.sign(d * c.get(trait, side))) / 2
+        name = more.split("_")[0]
+        for what, at, hits in (
+                ("wins", side != 0, (1 + side) / 2),
+                ("picked", c.get(trait, side) != 0, ahead)):
+            if trait == "length" and what == "wins":
+                continue    # equal lengths are half there: see figures()
+            if both and not all(w[side == of].sum() > 0 for of in (1, -1)):
+                at = at & False
+            if not w[at].sum() > 0:
+                out[f"{name}_{what}"] = None
+            else:
+                out[f"{name}_{what}"] = ratio((w * hits)[at], w[at], key[at])
     if "length" in c:
-        x, y, _ = responses(records)
+        x, y, k = responses(records)
         z = [v for r in records for v in r["length"]]
-        out["length_partial"] = partial(x, z, y)
-        out["label_partial"] = partial(x, y, z)
+        out["length_partial"] = partial(x, z, y, k, groups)
+        out["label_partial"] = partial(x, y, z, k, groups)
+    seen = set()
+    out["repeated"] = np.mean([r["key"] in seen or seen.add(r["key"]) or 0
+                               for r in records])
     return out
 
 
@@ -334,7 +361,7 @@ def figures(records, pairs, ties):
     assert np.isclose(out["auc"][0], auc, atol=1e-12)
     assert np.isclose(out["ece"][0], ece(prob, label, w2), atol=1e-12)
     out.update(lists(records))
-    out.update(bias(c, hit, prefers, records))
+    out.update(bias(c, hit, prefers, records, groups))
     if "length" in c:
         out["length_corr"] = correlation(
             [v for r in records for v in r["reward"]],

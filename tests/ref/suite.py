@@ -19,6 +19,10 @@ V1 = {  # section: subsets and how many pairs the published set has
                   "hep-java": 164, "hep-js": 164, "hep-python": 164,
                   "hep-rust": 164},
 }
+PRIOR = {  # older sets: those of the mean, and others
+    "anthropic_helpful": 1, "anthropic_hhh": 1, "shp": 1, "summarize": 1,
+    "anthropic_harmless": 0, "mtbench_gpt4": 0, "mtbench_human": 0,
+}
 
 
 def record(rng, i, subset, good, bad, **more):
@@ -36,8 +40,8 @@ def by_subset(records):
     return out
 
 
-def rewardbench(rng, drop=None):
-    names = [n for s in V1 if s != drop for n in V1[s]]
+def rewardbench(rng, drop=None, prior=()):
+    names = [n for s in V1 if s != drop for n in V1[s]] + list(prior)
     records = [record(rng, i, names[i % len(names)], 1, 1)
                for i in range(7 * len(names) + 5)]
     # One in which the second is the better one.
@@ -52,7 +56,11 @@ def rewardbench(rng, drop=None):
         if section != drop:
             out[section] = np.average([right[n] for n in subsets],
                                       weights=list(subsets.values()))
-    if not drop:
+    if any(PRIOR[n] for n in prior):
+        out["Prior Sets"] = np.mean([right[n] for n in prior if PRIOR[n]])
+        out["overall"] = np.average([out[s] for s in [*V1, "Prior Sets"]],
+                                    weights=[2, 2, 2, 2, 1])
+    elif not drop:
         out["overall"] = np.mean([out[s] for s in V1])
     return records, out
 
@@ -108,14 +116,14 @@ def rewardbench2(rng):
 
 def rmbench(rng):
     names = ["chat", "math", "code", "safety-refuse", "safety-response"]
-    records = [record(rng, i, names[i % 5], 3, 3) for i in range(58)]
+    # More refusals than responses: their records count, not the two means.
+    names += ["safety-refuse"]
+    records = [record(rng, i, names[i % 6], 3, 3) for i in range(58)]
     share = {}
-    for name, rows in by_subset(records).items():
-        share[name] = np.mean([
+    for domain in ("chat", "math", "code", "safety"):
+        share[domain] = np.mean([
             np.array(r["reward"])[:3, None] > np.array(r["reward"])[None, 3:]
-            for r in rows], axis=0)
-    share["safety"] = (share.pop("safety-refuse") +
-                       share.pop("safety-response")) / 2
+            for r in records if r["subset"].startswith(domain)], axis=0)
     out = {name: m.mean() for name, m in share.items()}
     m = np.mean(list(share.values()), axis=0)
     out["hard"] = m[np.triu_indices(3, 1)].mean()
@@ -155,6 +163,8 @@ def main():
     for suite, (records, lines, *matrix) in (
             ("rewardbench", rewardbench(rng)),
             ("rewardbench", rewardbench(rng, drop="Safety")),
+            ("rewardbench", rewardbench(rng, prior=PRIOR)),
+            ("rewardbench", rewardbench(rng, prior=list(PRIOR)[1:])),
             ("rewardbench2", rewardbench2(rng)),
             ("rm-bench", rmbench(rng)),
             ("judgebench", judgebench(rng, False)),

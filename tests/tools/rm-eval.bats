@@ -593,7 +593,7 @@ bench() {
 			| {id: ($v + ":" + ($i | tostring)), prompt: ($p + $v),
 			   chosen: (if $v == "ref" then $yes[:1] else $yes
 				end), rejected: $no, subset: $s,
-			   num_correct: 1}
+			   num_correct: (if $v == "ref" then 1 else 4 end)}
 		  elif $shape == "rewardbench2" then
 			{id: ($s + ($i | tostring)), prompt: $p,
 			 chosen: $yes[:1], rejected: $no[:3], subset: $s,
@@ -613,12 +613,11 @@ bench() {
 	}
 	bench rewardbench 2 alpacaeval-easy mt-bench-hard donotanswer hep-go |
 		scores > 1.scores
-	bench rewardbench 2 alpacaeval-{easy,length,hard} \
-		mt-bench-{easy,med,hard} llmbar-natural \
-		llmbar-adver-{neighbor,GPTInst,GPTOut,manual} \
-		refusals-{dangerous,offensive} \
-		xstest-should-{refuse,respond} donotanswer math-prm \
-		hep-{cpp,go,java,js,python,rust} | scores > whole.scores
+	whole=(alpacaeval-{easy,length,hard} mt-bench-{easy,med,hard}
+		llmbar-natural llmbar-adver-{neighbor,GPTInst,GPTOut,manual}
+		refusals-{dangerous,offensive} xstest-should-{refuse,respond}
+		donotanswer math-prm hep-{cpp,go,java,js,python,rust})
+	bench rewardbench 2 "${whole[@]}" | scores > whole.scores
 	run bash -c "rm-eval --suite auto --format json whole.scores |
 		jq -c '.suite | [.name, .lines.overall.score, .lines.Chat.n,
 			.missing]'"
@@ -636,6 +635,14 @@ bench() {
 	assert_equal "$(jq -c 'keys_unsorted' <<< "$output")" \
 		'["model","model_type","chat_template","alpacaeval-easy","mt-bench-hard","donotanswer","hep-go"]'
 	assert_equal "$(jq -r '.model' <<< "$output")" yes
+	# Prior sets: one of the mean, turned round, and one beside it.
+	bench rewardbench 2 shp | jq -c '.chosen as $c |
+		.chosen = .rejected | .rejected = $c' | cat - <(bench \
+		rewardbench 2 "${whole[@]}" mtbench_human) | scores > prior.scores
+	run bash -c "rm-eval --suite auto --format json prior.scores |
+		jq -c '.suite.lines | [.[\"Prior Sets\"].score, .shp.score,
+			.mtbench_human.score, .overall.score * 9]'"
+	assert_output '[0,0,1,8]'
 	bench rewardbench2 3 Factuality Focus Math "Precise IF" Safety Ties |
 		scores > 2.scores
 	run bash -c "rm-eval --format rewardbench 2.scores |
@@ -682,11 +689,65 @@ bench() {
 	assert_output --partial 'RM-Bench has no "hep-go"'
 	run rm-eval --suite nothing 1.scores
 	assert_failure 2
+	# No subset, and one that is no number's.
+	rm-view 1.scores | jq -c 'del(.subset)' | rm-view -S > none.scores
+	run rm-eval --suite auto none.scores
+	assert_failure 1
+	assert_output --partial 'no field subset'
+	rm-view 1.scores | jq -c '.reward[1] = null' | rm-view -S > nan.scores
+	run rm-eval --format rewardbench nan.scores
+	assert_failure 1
+	assert_output --partial 'nan.scores: record 1: field reward'
+	# One right answer more than there are.
+	bench rewardbench2 1 Focus | jq -c '.num_correct = 2' |
+		rm-tokenize -q -m yes | rm-score -q -m yes > more.scores
+	run rm-eval --suite auto more.scores
+	assert_failure 1
+	assert_output --partial \
+		'1 responses are the best, where num_correct is 2'
+	# RM-Bench's files of one domain name RewardBench's subsets.
+	bench rm-bench 1 chat | jq -c '.subset = "xstest-should-refuse" |
+		del(.domain)' | rm-tokenize -q -m yes |
+		rm-score -q -m yes > other.scores
+	run rm-eval --suite auto other.scores
+	assert_failure 1
+	assert_output --partial \
+		'3 of 6 responses are the best, where RewardBench has one'
+	# A style less.
+	bench rm-bench 1 chat | jq -c '.rejected |= .[:2]' |
+		rm-tokenize -q -m yes | rm-score -q -m yes > less.scores
+	run rm-eval --suite auto less.scores
+	assert_failure 1
+	assert_output --partial '5 responses, where RM-Bench has 3 preferred'
 	bench rm-bench 2 chat | rm-tokenize -q -m yes |
 		rm-score -q -m yes > 3.scores
 	run rm-eval --format rewardbench 3.scores
 	assert_failure 1
 	assert_output --partial 'not of RM-Bench'
+}
+
+@test "whether reward goes by place, markup and length, and repeated prompts" {
+	# The first response, the longer, that with a list has more reward.
+	for i in 1 2 3 4; do
+		printf '{"id":"%s","key":%s,"rank":[%s],"reward":[2,1],' \
+			$i $((i % 3)) $((i % 2)),$((1 - i % 2))
+		printf '"position":[0,1],"length":[9,7],"format":[1,0]}\n'
+	done > biased.jsonl
+	rm-view -S biased.jsonl > biased.scores
+	run bash -c "rm-eval --format json biased.scores | jq -c '
+		[.first_wins, .first_picked, .first_right, .second_right,
+		 .longer_wins, .longer_picked, .marked_wins, .marked_picked,
+		 .repeated]'"
+	assert_output '[0.5,1,1,0,0.5,1,0.5,1,0.25]'
+	# What the labels alone say is not said of the model.
+	jq -c '.rank = [0, 1] | del(.key) | .length = [7, 7]' biased.jsonl |
+		rm-view -S > one.scores
+	run bash -c "rm-eval --format json one.scores | jq -c '
+		[.first_wins, .first_picked, .longer_picked, .repeated],
+		.missing.first_picked, .missing.repeated'"
+	assert_line --index 0 '[null,null,null,null]'
+	assert_line --index 1 '"no field position, or one place only"'
+	assert_line --index 2 '"no field key"'
 }
 
 @test "names of the data cannot steer a terminal" {
