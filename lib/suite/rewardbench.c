@@ -4,8 +4,9 @@
  * set has of each, the whole that of the four sections.  Equal rewards are
  * wrong, as for the classifiers there.
  *
- * Older test sets are a section of their own where any are there: the mean of those
- * of four that are there, half as much of the whole as another section is.
+ * Older test sets are a section of their own where any are there: the mean of
+ * those that are there of four, half as much of the whole as another section
+ * is.
  */
 #include "suite/kind.h"
 
