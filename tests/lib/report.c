@@ -166,7 +166,8 @@ static void test_findings(void **state)
 		.metric = accuracy->metric, .value = .7, .low = .65, .high = .75
 	};
 	*borne_out = (struct rm_figure){
-		.metric = borne_out->metric, .value = .7, .low = .65, .high = .75
+		.metric = borne_out->metric, .value = .7, .low = .65,
+		.high = .75
 	};
 	figure(p->all, "confidence")->value = .9;
 	figure(p->all, "longer_wins")->value = .6;

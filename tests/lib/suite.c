@@ -215,7 +215,8 @@ static void test_missing(void **state)
  */
 static void test_not_whole(void **state)
 {
-	const char *v1 = "[{\"subset\":\"mt-bench-hard\",\"reward\":[1,0]},"
+	const char *v1 = "[{\"subset\":\"mt-bench-hard\","
+		"\"reward\":[1,0]},"
 		"{\"subset\":\"llmbar-natural\",\"reward\":[1,0]}]";
 	const char *judge = "[{\"id\":\"a\",\"subset\":\"livecodebench\","
 		"\"reward\":[1,0]}]";
