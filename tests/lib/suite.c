@@ -233,7 +233,7 @@ static void test_not_whole(void **state)
 	assert_true(f.line[1].value == 1);
 	assert_non_null(strstr(f.missing, "overall: no records of Chat; "
 			       "Chat Hard, overall: no records of "
-			       "llmbar-adver-neighbor, llmbar-adver-GPTInst, "));
+			       "llmbar-adver-neighbor, llmbar-adver-GPT"));
 	rm_suite_free(s);
 	json_decref(records);
 	records = rm_json_parse(judge, strlen(judge));
