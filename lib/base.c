@@ -191,6 +191,15 @@ void rm_buf_putc(struct rm_buf *b, int c)
 		b->data[b->len++] = (unsigned char)c;
 }
 
+void rm_buf_plain(struct rm_buf *b, const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		rm_buf_putc(b, c < ' ' || c == 0x7f ? '?' : c);
+	}
+}
+
 void rm_buf_puts(struct rm_buf *b, const char *s)
 {
 	rm_buf_append(b, s, strlen(s));

@@ -106,6 +106,8 @@ void rm_buf_puts(struct rm_buf *b, const char *s);
 void rm_buf_printf(struct rm_buf *b, const char *fmt, ...) RM_PRINTF(2, 3);
 void rm_buf_vprintf(struct rm_buf *b, const char *fmt, va_list ap)
 	RM_PRINTF(2, 0);
+/* n bytes from anywhere; what would steer a terminal is a question mark. */
+void rm_buf_plain(struct rm_buf *b, const char *text, size_t n);
 /*
  * Words of text on lines of at most 79 columns and a newline: the first goes
  * on at column `at`, the others begin with `indent` spaces.

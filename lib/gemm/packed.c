@@ -12,6 +12,7 @@
 
 #include "gemm.h"
 #include "gemm/onednn.h"
+#include "gemm/pieces.h"
 #include "vector.h"
 
 #include <stdlib.h>
@@ -428,10 +429,7 @@ int rm_gemm_packed(size_t m, const rm_real *x, const struct rm_packed *w,
 	if (w->onednn)
 		return onednn_product(m, x, w, y, add);
 	/* Few rows are shared by columns. */
-	j.groups = stripes >= 2 * threads ? 1 :
-		RM_MIN(w->panels, (2 * threads + stripes - 1) / stripes);
-	j.per = (w->panels + j.groups - 1) / j.groups;
-	j.groups = (w->panels + j.per - 1) / j.per;
+	rm_gemm_pieces(stripes, w->panels, 2 * threads, &j.groups, &j.per);
 	if (w->precision == RM_BF16) {
 		j.rounded = rm_malloc(threads * STRIPE * w->k, sizeof(*y));
 		if (!j.rounded)

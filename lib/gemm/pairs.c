@@ -10,6 +10,7 @@
  * of the one meet the other in registers.
  */
 #include "gemm/pairs.h"
+#include "gemm/pieces.h"
 #include "vector.h"
 
 #if defined(RM_WIDE) && defined(__GNUC__) && \
@@ -165,10 +166,7 @@ int rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 	size_t blocks = (m + BLOCK - 1) / BLOCK, threads = rm_threads();
 	size_t panels = (n + COLUMNS - 1) / COLUMNS;
 
-	j.groups = blocks >= 4 * threads ? 1 :
-		RM_MIN(panels, (4 * threads + blocks - 1) / blocks);
-	j.per = (panels + j.groups - 1) / j.groups;
-	j.groups = (panels + j.per - 1) / j.per;
+	rm_gemm_pieces(blocks, panels, 4 * threads, &j.groups, &j.per);
 	j.space = rm_calloc_aligned(threads * SPACE, sizeof(*j.space));
 	if (!j.space)
 		return -1;

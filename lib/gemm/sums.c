@@ -16,6 +16,7 @@
 #include "gemm.h"
 #include "gemm/onednn.h"
 #include "gemm/pairs.h"
+#include "gemm/pieces.h"
 #include "vector.h"
 
 #include <stdlib.h>
@@ -391,10 +392,7 @@ int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 		return rm_pairs_sums(m, n, k, x, ldx, w, ldw, y);
 	if (j.bf16 && rm_onednn_units() != RM_BF16_NO_UNITS)
 		return rm_onednn_sums(m, n, k, x, ldx, w, ldw, y, true);
-	j.groups = blocks >= 4 * threads ? 1 :
-		RM_MIN(panels, (4 * threads + blocks - 1) / blocks);
-	j.per = (panels + j.groups - 1) / j.groups;
-	j.groups = (panels + j.per - 1) / j.per;
+	rm_gemm_pieces(blocks, panels, 4 * threads, &j.groups, &j.per);
 	j.space = rm_malloc(threads * SPACE, sizeof(*j.space));
 	if (!j.space)
 		return -1;

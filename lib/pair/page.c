@@ -65,16 +65,6 @@ json_t *rm_text_json(struct rm_slice text)
 
 /* ---- the page ---- */
 
-/* Names are the data's: what would steer a terminal is a question mark. */
-static void print_string(struct rm_buf *out, const char *text, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		rm_buf_putc(out, c < ' ' || c == 0x7f ? '?' : c);
-	}
-}
-
 /* To four digits after the point. */
 static void print_value(struct rm_buf *out, const json_t *value)
 {
@@ -82,7 +72,7 @@ static void print_value(struct rm_buf *out, const json_t *value)
 		rm_json_number(out, round(json_real_value(value) * 1e4) /
 			       1e4);
 	else if (json_is_string(value))
-		print_string(out, json_string_value(value),
+		rm_buf_plain(out, json_string_value(value),
 			     json_string_length(value));
 	else if (json_is_null(value))
 		rm_buf_putc(out, '-');

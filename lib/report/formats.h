@@ -37,8 +37,6 @@ const char *rm_report_why_absent(const struct rm_report *r,
 
 /* ---- text ---- */
 
-/* n bytes from anywhere; what would steer a terminal is a question mark. */
-void rm_report_plain(struct rm_buf *out, const char *s, size_t n);
 /* A line of the text report; `cell` is scratch. */
 void rm_report_figure_text(struct rm_buf *out, struct rm_buf *cell,
 			   const struct rm_figure *f);

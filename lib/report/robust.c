@@ -138,7 +138,7 @@ static void put_spec(struct rm_buf *out, const json_t *spec)
 		else
 			rm_json_print(&line, v, 0);
 	}
-	rm_report_plain(out, (const char *)line.data, line.len);
+	rm_buf_plain(out, (const char *)line.data, line.len);
 	rm_buf_putc(out, '\n');
 	out->failed |= line.failed;
 	rm_buf_fini(&line);

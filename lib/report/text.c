@@ -115,7 +115,7 @@ void rm_report_put_probability(struct rm_buf *out, const struct rm_report *r)
 static void put_title(struct rm_buf *out, const struct rm_report *r)
 {
 	rm_buf_puts(out, "Report on ");
-	rm_report_plain(out, r->input, strlen(r->input));
+	rm_buf_plain(out, r->input, strlen(r->input));
 	rm_buf_puts(out, "\n\n  ");
 	rm_report_put_things(out, r->n, "comparison");
 	rm_buf_puts(out, ", ");
@@ -274,22 +274,13 @@ static size_t cut(const char *s, size_t columns)
 	return n;
 }
 
-void rm_report_plain(struct rm_buf *out, const char *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		rm_buf_putc(out, c < ' ' || c == 0x7f ? '?' : c);
-	}
-}
-
 /* `s` in a column of `width` characters, padded, or cut with a ~. */
 static void put_name(struct rm_buf *out, const char *s, size_t width)
 {
 	size_t n = strlen(s), used = rm_utf8_count(s, n);
 
 	rm_buf_puts(out, "  ");
-	rm_report_plain(out, s, used <= width ? n : cut(s, width - 1));
+	rm_buf_plain(out, s, used <= width ? n : cut(s, width - 1));
 	if (used <= width)
 		rm_buf_printf(out, "%*s", (int)(width - used), "");
 	else
@@ -370,7 +361,7 @@ static void put_parts(struct rm_buf *out, struct rm_buf *cell,
 static void put_string(struct rm_buf *out, const char *s)
 {
 	s = s ? s : "?";
-	rm_report_plain(out, s, strlen(s));
+	rm_buf_plain(out, s, strlen(s));
 }
 
 static void put_history(struct rm_buf *out, const struct rm_report *r)

@@ -1,4 +1,4 @@
-#include "test.h"
+#include "scores.h"
 
 #include "drift.h"
 
@@ -6,55 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct rm_scores *score(const json_t *records)
-{
-	static const char *const names[] = {
-		"id", "key", "rank", "length", "reward"
-	};
-	struct rm_schema schema = {0};
-	struct rm_record rec = {0};
-	struct rm_buf payload = {0};
-	struct rm_scorer *scorer;
-	struct rm_scores *s;
-	json_t *record;
-	size_t i;
-
-	for (i = 0; i < RM_COUNT(names); i++)
-		assert_int_equal(rm_schema_add(&schema, names[i]), 0);
-	scorer = rm_scorer_new(&schema, false, "reward", NULL);
-	assert_non_null(scorer);
-	json_array_foreach(records, i, record) {
-		rm_buf_clear(&payload);
-		assert_int_equal(rm_record_parse(&payload, &schema, record),
-				 0);
-		assert_int_equal(rm_record_index(&rec, &schema, payload.data,
-						 payload.len), 0);
-		assert_int_equal(rm_scorer_add(scorer, &rec), 0);
-	}
-	s = rm_scorer_finish(scorer);
-	assert_non_null(s);
-	rm_scorer_free(scorer);
-	rm_record_fini(&rec);
-	rm_buf_fini(&payload);
-	rm_schema_fini(&schema);
-	return s;
-}
-
 static struct rm_scores *parse(const char *text)
 {
-	json_t *json = rm_json_parse(text, strlen(text));
-	struct rm_scores *s;
-
-	assert_non_null(json);
-	s = score(json);
-	json_decref(json);
-	return s;
-}
-
-static void assert_near(const char *name, double value, double expected)
-{
-	if (!(fabs(value - expected) <= 1e-9))
-		fail_msg("%s is %.17g, not %.17g", name, value, expected);
+	return score_text(text, false, NULL);
 }
 
 static void check(const json_t *expected, const char *name, double value)
@@ -62,7 +16,7 @@ static void check(const json_t *expected, const char *name, double value)
 	const json_t *v = json_object_get(expected, name);
 
 	assert_true(json_is_number(v));
-	assert_near(name, value, json_number_value(v));
+	assert_near("drift", name, value, json_number_value(v));
 }
 
 static void check_distance(const json_t *expected, const struct rm_drifted *f)
@@ -98,8 +52,10 @@ static void test_records(void **state)
 	assert_non_null(data);
 	assert_int_equal(json_array_size(json_object_get(data, "cases")), 2);
 	json_array_foreach(json_object_get(data, "cases"), i, c) {
-		struct rm_scores *old = score(json_object_get(c, "old"));
-		struct rm_scores *new = score(json_object_get(c, "new"));
+		struct rm_scores *old = score(json_object_get(c, "old"),
+					      false, NULL);
+		struct rm_scores *new = score(json_object_get(c, "new"),
+					      false, NULL);
 
 		assert_int_equal(rm_drift(new, "new", old, "old", &d), 0);
 		check_figures(json_object_get(c, "reward"), &d.of[0]);
@@ -133,7 +89,7 @@ static struct rm_scores *single(const double *x, size_t n)
 	for (i = 0; i < n; i++)
 		json_array_append_new(records, json_pack("{s:[f]}", "reward",
 							 x[i]));
-	s = score(records);
+	s = score(records, false, NULL);
 	json_decref(records);
 	return s;
 }
@@ -189,18 +145,18 @@ static void test_psi_by_hand(void **state)
 
 	(void)state;
 	assert_int_equal(rm_drift_distance(x, 10, x, 10, &f), 0);
-	assert_near("itself", f.psi, 0);
-	assert_near("itself", f.ks, 0);
-	assert_near("itself", f.ks_p, 1);
+	assert_near("drift", "itself", f.psi, 0);
+	assert_near("drift", "itself", f.ks, 0);
+	assert_near("drift", "itself", f.ks_p, 1);
 	assert_int_equal(rm_drift_distance(x, 10, y, 4, &f), 0);
 	/* Nine bins of half a response, .125 of 4, for .1; one of 1. */
-	assert_near("psi", f.psi, 9 * (.125 - .1) * log(.125 / .1) +
+	assert_near("drift", "psi", f.psi, 9 * (.125 - .1) * log(.125 / .1) +
 		    (1 - .1) * log(1 / .1));
-	assert_near("ks", f.ks, .9);
+	assert_near("drift", "ks", f.ks, .9);
 	assert_false(f.ks_exact);
 	/* Bins are 1, 2, and what lies beyond the baseline. */
 	assert_int_equal(rm_drift_distance(twos, 4, more, 4, &f), 0);
-	assert_near("psi", f.psi, (.25 - .5) * log(.5) +
+	assert_near("drift", "psi", f.psi, (.25 - .5) * log(.5) +
 		    (.25 - .125) * log(2));
 }
 
@@ -213,8 +169,8 @@ static void test_exact_by_hand(void **state)
 	(void)state;
 	assert_int_equal(rm_drift_distance(x, 3, y, 3, &f), 0);
 	assert_true(f.ks_exact);
-	assert_near("ks", f.ks, 1);
-	assert_near("p", f.ks_p, .1);
+	assert_near("drift", "ks", f.ks, 1);
+	assert_near("drift", "p", f.ks_p, .1);
 }
 
 /* Swapped, shift turns its sign and ks stays. */
@@ -227,9 +183,9 @@ static void test_swapped(void **state)
 	(void)state;
 	assert_int_equal(rm_drift(a, "a", b, "b", &d), 0);
 	assert_int_equal(rm_drift(b, "b", a, "a", &e), 0);
-	assert_near("shift", d.of[0].shift, -e.of[0].shift);
-	assert_near("low", d.of[0].low, -e.of[0].high);
-	assert_near("ks", d.of[0].ks, e.of[0].ks);
+	assert_near("drift", "shift", d.of[0].shift, -e.of[0].shift);
+	assert_near("drift", "low", d.of[0].low, -e.of[0].high);
+	assert_near("drift", "ks", d.of[0].ks, e.of[0].ks);
 	rm_scores_free(a);
 	rm_scores_free(b);
 }

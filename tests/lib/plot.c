@@ -1,4 +1,4 @@
-#include "test.h"
+#include "scores.h"
 
 #include "io.h"
 #include "plot.h"
@@ -10,44 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Scores of records as a JSON array. */
-static struct rm_scores *score(const char *text, bool pairs, const char *by)
-{
-	static const char *const names[] = {
-		"id", "key", "subset", "weight", "p", "rank", "score",
-		"length", "reward", "prob"
-	};
-	struct rm_schema schema = {0};
-	struct rm_record rec = {0};
-	struct rm_buf payload = {0};
-	json_t *records = rm_json_parse(text, strlen(text)), *record;
-	struct rm_scorer *scorer;
-	struct rm_scores *s;
-	size_t i;
-
-	assert_non_null(records);
-	for (i = 0; i < RM_COUNT(names); i++)
-		assert_int_equal(rm_schema_add(&schema, names[i]), 0);
-	scorer = rm_scorer_new(&schema, pairs, "reward", by);
-	assert_non_null(scorer);
-	json_array_foreach(records, i, record) {
-		rm_buf_clear(&payload);
-		assert_int_equal(rm_record_parse(&payload, &schema, record),
-				 0);
-		assert_int_equal(rm_record_index(&rec, &schema, payload.data,
-						 payload.len), 0);
-		assert_int_equal(rm_scorer_add(scorer, &rec), 0);
-	}
-	s = rm_scorer_finish(scorer);
-	assert_non_null(s);
-	rm_scorer_free(scorer);
-	rm_record_fini(&rec);
-	rm_buf_fini(&payload);
-	rm_schema_fini(&schema);
-	json_decref(records);
-	return s;
-}
 
 /* The pictures of some scores, and of figures that are made up. */
 struct made {
@@ -80,7 +42,7 @@ static void make_from(struct made *m, struct rm_scores *s,
 
 static void make(struct made *m, const char *text, bool pairs)
 {
-	make_from(m, score(text, pairs, NULL), NULL);
+	make_from(m, score_text(text, pairs, NULL), NULL);
 }
 
 static void fini(struct made *m)
@@ -646,7 +608,8 @@ static void test_log(void **state)
 	assert_true(log.loss.y[1] == .5);
 	assert_int_equal(log.valid.n, 2);
 	assert_true(log.valid.y[1] == .71);
-	make_from(&m, score("[{\"rank\":[0,1],\"reward\":[3,1]}]", true, NULL),
+	make_from(&m, score_text("[{\"rank\":[0,1],\"reward\":[3,1]}]",
+			       true, NULL),
 		  &log);
 	assert_has(&find(&m, "training")->script, "$loss << END\n 10 0.7\n"
 		   " 20 0.5\nEND\n$valid << END\n 10 0.69\n 20 0.71\nEND\n");

@@ -11,7 +11,8 @@
 
 enum { METRICS = 64 };
 
-/* Scores of JSON records; the schema is of the fields that any has. */
+/* Scores of JSON records; the schema is of the fields that any has, of none
+ * it is of reward. */
 static inline struct rm_scores *score(const json_t *records, bool pairs,
 				      const char *by)
 {
@@ -30,6 +31,8 @@ static inline struct rm_scores *score(const json_t *records, bool pairs,
 			if (rm_schema_find(&schema, name) < 0)
 				assert_int_equal(rm_schema_add(&schema, name),
 						 0);
+	if (json_array_size(records) == 0)
+		assert_int_equal(rm_schema_add(&schema, "reward"), 0);
 	scorer = rm_scorer_new(&schema, pairs, "reward", by);
 	json_array_foreach(records, i, record) {
 		if (!scorer || status < 0)
