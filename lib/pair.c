@@ -225,12 +225,6 @@ const double *rm_pairer_values(const struct rm_pairer *pr)
 	return pr->value;
 }
 
-size_t rm_pairer_order(const struct rm_pairer *pr, const size_t **order)
-{
-	*order = pr->order;
-	return pr->n;
-}
-
 /* ---- the record at hand: votes, values, order ---- */
 
 static int make_room(struct rm_pairer *pr, size_t k)

@@ -103,9 +103,6 @@ double rm_pairer_p(const struct rm_pairer *pairer, size_t i, size_t j);
 /* Whether anything says which responses are preferred; no message. */
 bool rm_pairer_can(const struct rm_schema *schema, bool pairs);
 
-/* The responses that have a value, best first: how many of *order. */
-size_t rm_pairer_order(const struct rm_pairer *pairer, const size_t **order);
-
 const struct rm_pair_counts *rm_pairer_counts(const struct rm_pairer *pairer);
 /* The field that says who is preferred; "kind" where the kind does. */
 const char *rm_pairer_source(const struct rm_pairer *pairer);

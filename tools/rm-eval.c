@@ -41,8 +41,8 @@ static const struct rm_option options[] = {
 	RM_OPT_STRING(0, "ood", &o.ood, "FILE",
 		      "also the gap to FILE's figures, of other data"),
 	RM_OPT_STRING(0, "suite", &o.suite, "NAME",
-		      "also the table of a published benchmark: auto, "
-		      "rewardbench, rewardbench2, rm-bench, judgebench"),
+		      "also the table of a published benchmark (auto: that "
+		      "of the records)"),
 	RM_OPT_DOUBLE(0, "max-psi", &o.limits.psi, 0, HUGE_VAL, "X",
 		      "exit 3 where a stability index exceeds X"),
 	RM_OPT_DOUBLE(0, "max-ks", &o.limits.ks, 0, HUGE_VAL, "X",
@@ -681,13 +681,17 @@ static void check_limits(void)
 static void check_suite(void)
 {
 	const char *const *name = rm_suite_names();
+	struct rm_buf names = {0};
 
 	if (!o.suite && strcmp(o.format, "rewardbench") == 0)
 		o.suite = "auto";
 	while (o.suite && *name && strcmp(*name, o.suite) != 0)
 		name++;
-	if (o.suite && !*name)
-		rm_cli_usage(&tool, "--suite: no benchmark \"%s\"", o.suite);
+	if (!o.suite || *name)
+		return;
+	rm_join_names(&names, rm_suite_names());
+	rm_cli_usage(&tool, "--suite: no benchmark \"%s\" (there are %s)",
+		     o.suite, names.failed ? "others" : rm_buf_text(&names));
 }
 
 static void check_pictures(void)

@@ -689,6 +689,7 @@ bench() {
 	assert_output --partial 'RM-Bench has no "hep-go"'
 	run rm-eval --suite nothing 1.scores
 	assert_failure 2
+	assert_output --partial 'auto, judgebench, rewardbench, rewardbench2, rm-bench'
 	# No subset, and one that is no number's.
 	rm-view 1.scores | jq -c 'del(.subset)' | rm-view -S > none.scores
 	run rm-eval --suite auto none.scores
