@@ -142,9 +142,8 @@ struct errors {
 	double *error;
 };
 
-/* z[n]: the codes of y in the order of x. */
-static void order_codes(const struct rm_order *x, const struct rm_codes *y,
-			uint32_t *z)
+void rm_codes_along(const struct rm_order *x, const struct rm_codes *y,
+		    uint32_t *z)
 {
 	size_t j;
 
@@ -173,7 +172,7 @@ static int correlate(const struct rm_order *x, const struct rm_codes *y,
 	z = rm_malloc(x->n, sizeof(*z));
 	if (!z)
 		return -1;
-	order_codes(x, y, z);
+	rm_codes_along(x, y, z);
 	if (rho)
 		status = spearman(x, y, z, rho);
 	if (tau && status == 0)
@@ -184,7 +183,7 @@ static int correlate(const struct rm_order *x, const struct rm_codes *y,
 		r.z = z;
 		if (tau) {
 			/* Counting inversions has sorted them. */
-			order_codes(x, y, z);
+			rm_codes_along(x, y, z);
 			status = rm_kendall_error(&r, *tau, e->error);
 		} else if (rho) {
 			status = rm_spearman_error(&r, *rho, e->error);
@@ -481,54 +480,30 @@ static int find_rho(const struct rm_scores *s, const struct known *k, int what,
 	return 0;
 }
 
-/* The same numbers that rm_codes_init would give them. */
-static int codes_of_order(const struct rm_order *o, struct rm_codes *c)
-{
-	uint32_t code = 0;
-	size_t j, end;
-
-	*c = (struct rm_codes){ .n = o->n };
-	c->code = rm_malloc(o->n, sizeof(*c->code));
-	for (j = 0; j < o->n; j++)
-		c->distinct += o->first[j];
-	c->count = rm_malloc(c->distinct, sizeof(*c->count));
-	if (!c->code || !c->count)
-		return -1;
-	for (j = 0; j < o->n; code++) {
-		end = rm_order_run(o, j);
-		c->count[code] = (uint32_t)(end - j);
-		for (; j < end; j++)
-			c->code[o->index[j]] = code;
-	}
-	return 0;
-}
-
 int rm_triple_init(struct rm_triple *t, struct rm_scores *s)
 {
-	struct rm_codes *reward = &t->codes[RM_OF_REWARD];
-	struct rm_codes *label = &t->codes[RM_OF_LABEL];
-	struct rm_codes *length = &t->codes[RM_OF_LENGTH];
 	struct known k;
 	int status = -1;
 
 	*t = (struct rm_triple){0};
 	if (find_known(s, 1 << LABEL | 1 << LENGTH, &k) == 0 &&
-	    known_codes(s, &k, LABEL, label) == 0 &&
-	    find_rho(s, &k, LABEL, label, &t->reward_label) == 0 &&
-	    known_codes(s, &k, LENGTH, length) == 0 &&
-	    find_rho(s, &k, LENGTH, length, &t->reward_length) == 0 &&
-	    correlate_codes(label, length, &t->label_length) == 0)
-		status = codes_of_order(k.order, reward);
+	    known_codes(s, &k, LABEL, &t->label) == 0 &&
+	    find_rho(s, &k, LABEL, &t->label, &t->reward_label) == 0 &&
+	    known_codes(s, &k, LENGTH, &t->length) == 0 &&
+	    find_rho(s, &k, LENGTH, &t->length, &t->reward_length) == 0)
+		status = correlate_codes(&t->label, &t->length,
+					 &t->label_length);
 	t->from = k.from;
-	k.from = NULL;
-	forget(&k);
+	t->some = k.some;
+	t->order = k.from ? &t->some : &s->order;
 	return status;
 }
 
 void rm_triple_fini(struct rm_triple *t)
 {
-	for (int i = 0; i < RM_OF; i++)
-		rm_codes_fini(&t->codes[i]);
+	rm_codes_fini(&t->label);
+	rm_codes_fini(&t->length);
+	rm_order_fini(&t->some);
 	free(t->from);
 }
 

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { OF_LENGTH, OF_LABEL, FIGURES };
 
@@ -32,11 +33,56 @@ static struct partial given(double a, double b, double c)
 
 /* ---- influence ---- */
 
-/* One of the three, by its codes. */
+/* What influence on both figures is gathered in. */
+struct work {
+	struct rm_scores *s;
+	const struct rm_triple *t;
+	double *psi;			/* [responses] on one rho */
+	double *sum[FIGURES];		/* [records] on the figures */
+};
+
+/* psi, times the figures' slopes by that rho, added up by record. */
+static void gather(const struct work *w, const double *slope)
+{
+	const struct rm_scores *s = w->s;
+
+#pragma omp parallel for if (s->records > 1 << 14)
+	for (size_t r = 0; r < s->records; r++) {
+		size_t i, end = rm_scores_response(s, r + 1);
+		double all = 0;
+
+		for (i = rm_scores_response(s, r); i < end; i++)
+			all += w->psi[i];
+		for (int f = 0; f < FIGURES; f++)
+			w->sum[f][r] += slope[f] * all;
+	}
+}
+
+/* On the rho of rewards and of what y are the codes of. */
+static int of_rewards(const struct work *w, const struct rm_codes *y,
+		      double rho, const double *slope)
+{
+	uint32_t *z = rm_malloc(y->n, sizeof(*z));
+	const struct rm_ranks r = { w->s, w->t->order, y, z, w->t->from };
+	int status = -1;
+
+	if (z) {
+		rm_codes_along(w->t->order, y, z);
+		status = rm_spearman_influence(&r, rho, w->psi);
+	}
+	free(z);
+	if (status == 0)
+		gather(w, slope);
+	return status;
+}
+
+/* ---- of two that are known by their codes ---- */
+
 struct side {
 	const struct rm_codes *codes;
 	double *rank;		/* centred ranks over n */
 	double *above;		/* mean of those above, half of what ties */
+	double *own;		/* what influence has of it alone */
 	double square;		/* mean of rank^2 */
 };
 
@@ -47,7 +93,8 @@ static int init_side(struct side *x, const struct rm_codes *codes)
 	*x = (struct side){ .codes = codes };
 	x->rank = rm_centred_ranks(codes);
 	x->above = rm_malloc(codes->distinct, sizeof(*x->above));
-	if (!x->rank || !x->above)
+	x->own = rm_calloc(codes->distinct, sizeof(*x->own));
+	if (!x->rank || !x->above || !x->own)
 		return -1;
 	for (size_t v = 0; v < codes->distinct; v++) {
 		x->rank[v] /= n;
@@ -62,6 +109,7 @@ static void free_side(struct side *x)
 {
 	free(x->rank);
 	free(x->above);
+	free(x->own);
 }
 
 /*
@@ -69,105 +117,92 @@ static void free_side(struct side *x)
  * has of x alone (lib/metric/rank.c): of T1 the ranks of the other above it,
  * of T2 its own and those above, less half of 3 T1, and 3 T2.
  */
-static void fold_own(const struct side *x, double root, double rho,
-		     double *own)
+static void fold_own(struct side *x, double root, double rho)
 {
 	double n = (double)x->codes->n;
 
-	rm_sum_above(own, x->codes->distinct);
+	rm_sum_above(x->own, x->codes->distinct);
 	for (size_t v = 0; v < x->codes->distinct; v++) {
 		double f = x->rank[v];
 
-		own[v] = (own[v] / n / root - 1.5 * rho - rho / 2 *
-			  ((f * f + 2 * x->above[v]) / x->square - 3)) / n;
+		x->own[v] = (x->own[v] / n / root - 1.5 * rho - rho / 2 *
+			     ((f * f + 2 * x->above[v]) / x->square - 3)) / n;
 	}
 }
 
-static void fill_own(const struct side *x, const struct side *y, double rho,
-		     double *own_x, double *own_y)
+static void write_psi(const struct work *w, struct side *x, struct side *y)
 {
 	const uint32_t *u = x->codes->code, *v = y->codes->code;
-	double root = sqrt(x->square * y->square);
+	const uint32_t *from = w->t->from;
+	double root = sqrt(x->square * y->square), n = (double)x->codes->n;
+	size_t i;
 
-	for (size_t i = 0; i < x->codes->n; i++) {
-		own_x[u[i]] += y->rank[v[i]];
-		own_y[v[i]] += x->rank[u[i]];
+	for (i = 0; i < x->codes->n; i++) {
+		x->own[u[i]] += y->rank[v[i]];
+		y->own[v[i]] += x->rank[u[i]];
 	}
-	fold_own(x, root, rho, own_x);
-	fold_own(y, root, rho, own_y);
-}
-
-/*
- * Adds to psi[FIGURES] of each response its influence on the rho of two of
- * them, times that figure's slope.
- */
-static int add_influence(const struct side *x, const struct side *y,
-			 const uint32_t *from, double rho,
-			 const double *slope, double *psi)
-{
-	const uint32_t *u = x->codes->code, *v = y->codes->code;
-	double *own_x = rm_calloc(x->codes->distinct, sizeof(*own_x));
-	double *own_y = rm_calloc(y->codes->distinct, sizeof(*own_y));
-	double scale = 1 / sqrt(x->square * y->square) / (double)x->codes->n;
-	int status = own_x && own_y ? 0 : -1;
-
-	if (status == 0) {
-		fill_own(x, y, rho, own_x, own_y);
+	fold_own(x, root, w->t->label_length);
+	fold_own(y, root, w->t->label_length);
+	if (from)
+		memset(w->psi, 0, w->s->responses * sizeof(*w->psi));
 #pragma omp parallel for if (x->codes->n > 1 << 15)
-		for (size_t i = 0; i < x->codes->n; i++) {
-			double one = scale * x->rank[u[i]] * y->rank[v[i]] +
-				own_x[u[i]] + own_y[v[i]];
-			size_t at = FIGURES * (from ? from[i] : i);
+	for (i = 0; i < x->codes->n; i++)
+		w->psi[from ? from[i] : i] = x->rank[u[i]] * y->rank[v[i]] /
+			root / n + x->own[u[i]] + y->own[v[i]];
+}
 
-			psi[at + OF_LENGTH] += slope[OF_LENGTH] * one;
-			psi[at + OF_LABEL] += slope[OF_LABEL] * one;
-		}
+static int of_codes(const struct work *w, const double *slope)
+{
+	struct side x, y = {0};
+	int status = -1;
+
+	if (init_side(&x, &w->t->label) == 0 &&
+	    init_side(&y, &w->t->length) == 0) {
+		write_psi(w, &x, &y);
+		gather(w, slope);
+		status = 0;
 	}
-	free(own_x);
-	free(own_y);
+	free_side(&x);
+	free_side(&y);
 	return status;
 }
 
-/* psi[FIGURES * responses], by the slopes of the three correlations. */
-static int add_all(const struct rm_triple *t, const struct partial *p,
-		   double *psi)
+/* ---- both ---- */
+
+/* By the slopes of the three correlations. */
+static int add_all(const struct work *w, const struct partial *p)
 {
 	const double xy[] = { p[OF_LENGTH].of_b, p[OF_LABEL].of_a };
 	const double xz[] = { p[OF_LENGTH].of_a, p[OF_LABEL].of_b };
 	const double yz[] = { p[OF_LENGTH].of_c, p[OF_LABEL].of_c };
-	struct side x, y = {0}, z = {0};
-	int status = -1;
+	const struct rm_triple *t = w->t;
 
-	if (init_side(&x, &t->codes[RM_OF_REWARD]) == 0 &&
-	    init_side(&y, &t->codes[RM_OF_LABEL]) == 0 &&
-	    init_side(&z, &t->codes[RM_OF_LENGTH]) == 0 &&
-	    add_influence(&x, &y, t->from, t->reward_label, xy, psi) == 0 &&
-	    add_influence(&x, &z, t->from, t->reward_length, xz, psi) == 0)
-		status = add_influence(&y, &z, t->from, t->label_length, yz,
-				       psi);
-	free_side(&x);
-	free_side(&y);
-	free_side(&z);
-	return status;
+	return of_rewards(w, &t->label, t->reward_label, xy) < 0 ||
+	       of_rewards(w, &t->length, t->reward_length, xz) < 0 ||
+	       of_codes(w, yz) < 0 ? -1 : 0;
 }
 
 /* A figure without a value has slopes of NaN, and no error. */
 static int find_errors(struct rm_scores *s, const struct rm_triple *t,
 		       const struct partial *p)
 {
-	double *psi = rm_calloc(FIGURES * s->responses, sizeof(*psi));
-	double *one = rm_malloc(s->responses, sizeof(*one));
-	int status = psi && one ? add_all(t, p, psi) : -1;
+	struct work w = { .s = s, .t = t };
+	int status = 0, f;
 
-	for (int f = 0; status == 0 && f < FIGURES; f++) {
-		for (size_t i = 0; i < s->responses; i++)
-			one[i] = psi[FIGURES * i + (size_t)f];
-		if (!isnan(p[f].value))
-			status = rm_responses_error(s, one,
-						    &s->partial[f].error);
+	w.psi = rm_calloc(s->responses, sizeof(*w.psi));
+	for (f = 0; f < FIGURES; f++) {
+		w.sum[f] = rm_calloc(s->records, sizeof(*w.sum[f]));
+		status |= w.sum[f] ? 0 : -1;
 	}
-	free(psi);
-	free(one);
+	if (!w.psi || status < 0 || add_all(&w, p) < 0)
+		status = -1;
+	free(w.psi);
+	for (f = 0; f < FIGURES; f++) {
+		if (status == 0 && !isnan(p[f].value))
+			status = rm_scores_error(s, w.sum[f],
+						 &s->partial[f].error);
+		free(w.sum[f]);
+	}
 	return status;
 }
 

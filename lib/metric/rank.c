@@ -226,25 +226,34 @@ static int write_psi(const struct spearman *q)
 	return 0;
 }
 
-int rm_spearman_error(const struct rm_ranks *r, double rho, double *error)
+int rm_spearman_influence(const struct rm_ranks *r, double rho, double *psi)
 {
 	double *g = rm_centred_ranks(r->y);
-	struct spearman q = { .r = r, .g = g, .rho = rho };
+	struct spearman q = { .r = r, .g = g, .rho = rho, .psi = psi };
 	int status = -1;
 
+	if (r->from)
+		memset(psi, 0, r->s->responses * sizeof(*psi));
 	q.b = rm_calloc(r->y->distinct, sizeof(*q.b));
 	q.d = rm_calloc(r->y->distinct, sizeof(*q.d));
-	q.psi = new_psi(r);
-	if (g && q.b && q.d && q.psi && sum_codes(&q, g) == 0) {
+	if (g && q.b && q.d && sum_codes(&q, g) == 0) {
 		fold_codes(&q);
 		status = write_psi(&q);
 	}
-	if (status == 0)
-		status = rm_responses_error(r->s, q.psi, error);
 	free(g);
 	free(q.b);
 	free(q.d);
-	free(q.psi);
+	return status;
+}
+
+int rm_spearman_error(const struct rm_ranks *r, double rho, double *error)
+{
+	double *psi = new_psi(r);
+	int status = psi ? rm_spearman_influence(r, rho, psi) : -1;
+
+	if (status == 0)
+		status = rm_responses_error(r->s, psi, error);
+	free(psi);
 	return status;
 }
 
