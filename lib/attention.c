@@ -8,13 +8,27 @@
 /* ---- softmax, carried along ---- */
 
 /* The greatest of a vector's numbers. */
-RM_INLINE rm_real greatest(const rm_real *lane)
+RM_INLINE rm_real greatest(const rm_wide *x)
 {
-	rm_real most = lane[0];
+	rm_real lane[WIDE];
 
-	for (size_t j = 1; j < LANES; j++)
-		most = lane[j] > most ? lane[j] : most;
-	return most;
+	memcpy(lane, x, sizeof(lane));
+	for (size_t n = WIDE / 2; n > 0; n /= 2)
+		for (size_t j = 0; j < n; j++)
+			lane[j] = lane[j + n] > lane[j] ? lane[j + n] :
+							  lane[j];
+	return lane[0];
+}
+
+/* Their sum: of the halves' numbers, then as rm_lanes_total. */
+RM_INLINE rm_real total(const rm_wide *x)
+{
+	rm_real lane[WIDE];
+
+	memcpy(lane, x, sizeof(lane));
+	for (size_t j = 0; j < LANES; j++)
+		lane[j] += lane[j + LANES];
+	return rm_lanes_total(lane);
 }
 
 /*
@@ -24,48 +38,44 @@ RM_INLINE rm_real greatest(const rm_real *lane)
 RM_INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_real *sum,
 		   rm_real *o, size_t W)
 {
-	rm_real lane[LANES], most, by;
-	rm_vec x, all;
+	rm_real most, by;
+	rm_wide x, all;
 
 	memcpy(&all, s, sizeof(all));
-	for (size_t i = LANES; i < n; i += LANES) {
+	for (size_t i = WIDE; i < n; i += WIDE) {
 		memcpy(&x, s + i, sizeof(x));
-		rm_vec_max(&all, &x);
+		rm_wide_max(&all, &x);
 	}
-	memcpy(lane, &all, sizeof(lane));
-	most = greatest(lane);
+	most = greatest(&all);
 	most = most > *max ? most : *max;
 	/* No key of this block, nor of those before. */
 	if (most == -INFINITY) {
 		memset(s, 0, n * sizeof(*s));
 		return;
 	}
-	all = (rm_vec){0};
-	for (size_t i = 0; i < n; i += LANES) {
+	all = (rm_wide){0};
+	for (size_t i = 0; i < n; i += WIDE) {
 		memcpy(&x, s + i, sizeof(x));
 		x -= most;
-		rm_vec_exp(&x);
+		rm_wide_exp(&x);
 		all += x;
 		memcpy(s + i, &x, sizeof(x));
 	}
-	memcpy(lane, &all, sizeof(lane));
 	if (most > *max) {
-		by = *max - most;
-		x = (rm_vec){0} + by;
-		rm_vec_exp(&x);
+		x = (rm_wide){0} + (*max - most);
+		rm_wide_exp(&x);
 		by = x[0];
 		*sum *= by;
 		for (size_t c = 0; c < W; c++)
 			o[c] *= by;
 	}
-	*sum += rm_lanes_total(lane);
+	*sum += total(&all);
 	*max = most;
 }
 
 /* ---- a pair of blocks ---- */
 
-RM_VECTOR_FMA
-static void load_keys(const struct pair *p)
+RM_INLINE void load_keys(const struct pair *p)
 {
 	const struct call *c = p->c;
 	size_t D = c->a->dim, W = c->W;
@@ -82,7 +92,7 @@ static void load_keys(const struct pair *p)
 	disentangle(p);
 }
 
-RM_INLINE void meet_by(const bool wide, const struct pair *p)
+RM_INLINE void meet(const bool wide, const struct pair *p)
 {
 	struct scratch *s = p->s;
 	size_t D = p->c->a->dim, W = p->c->W;
@@ -103,34 +113,9 @@ RM_INLINE void meet_by(const bool wide, const struct pair *p)
 	}
 }
 
-RM_VECTOR_FMA
-static void meet_narrow(const struct pair *p)
-{
-	meet_by(false, p);
-}
-
-#ifdef RM_WIDE
-RM_WIDE
-static void meet_wide(const struct pair *p)
-{
-	meet_by(true, p);
-}
-#endif
-
-static void meet(const struct pair *p)
-{
-#ifdef RM_WIDE
-	if (rm_has_wide()) {
-		meet_wide(p);
-		return;
-	}
-#endif
-	meet_narrow(p);
-}
-
 /* ---- one block of queries of one head ---- */
 
-static void put_out(const struct pair *p)
+RM_INLINE void put_out(const struct pair *p)
 {
 	const struct call *c = p->c;
 	size_t D = c->a->dim, first = p->i0 - p->text->n_before;
@@ -148,7 +133,7 @@ static void put_out(const struct pair *p)
 	}
 }
 
-static void attend(struct pair *p)
+RM_INLINE void attend_by(const bool wide, struct pair *p)
 {
 	const struct rm_attention *a = p->c->a;
 	size_t n_keys = p->text->n_before + p->text->n, from, to, unused;
@@ -167,9 +152,34 @@ static void attend(struct pair *p)
 		p->n_k = RM_MIN(BLOCK, n_keys - j);
 		p->wide = (p->n_k + WIDE - 1) / WIDE * WIDE;
 		load_keys(p);
-		meet(p);
+		meet(wide, p);
 	}
 	put_out(p);
+}
+
+RM_VECTOR_FMA
+static void attend_narrow(struct pair *p)
+{
+	attend_by(false, p);
+}
+
+#ifdef RM_WIDE
+RM_WIDE
+static void attend_wide(struct pair *p)
+{
+	attend_by(true, p);
+}
+#endif
+
+static void attend(struct pair *p)
+{
+#ifdef RM_WIDE
+	if (rm_has_wide()) {
+		attend_wide(p);
+		return;
+	}
+#endif
+	attend_narrow(p);
 }
 
 static void set_scratch(struct scratch *s, const struct call *c)

@@ -56,8 +56,9 @@ enum rm_precision {
 	RM_FP32,
 	/*
 	 * Inputs and weights rounded to bf16 (to nearest even): by oneDNN
-	 * where the processor has units for it, else by the fp32 kernel on
-	 * rounded numbers, no faster than fp32.
+	 * where the processor has tiles for it, by pairs.c where it has
+	 * vectors, else by the fp32 kernel on rounded numbers, no faster than
+	 * fp32.
 	 */
 	RM_BF16
 };

@@ -43,7 +43,7 @@ void rm_dropout_forward(rm_real *y, const rm_real *x, size_t T, size_t C,
 			const struct rm_dropout *d);
 void rm_dropout_backward(rm_real *dx, const rm_real *dy, size_t T, size_t C,
 			 const struct rm_dropout *d);
-/* The mask of one row of the step, for rm_vec_keep. */
+/* The mask of one row of the step, for rm_wide_keep. */
 struct rm_mask rm_dropout_mask(const struct rm_dropout *d, uint64_t row);
 
 /* ---- what stands between a transformer's products ---- */

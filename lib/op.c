@@ -29,10 +29,10 @@ double rm_log_sigmoid(double x)
 RM_VECTOR_FMA								\
 static void name(rm_real *y, const rm_real *x, size_t n)		\
 {									\
-	rm_vec v;							\
+	rm_wide v;							\
 	size_t i = 0;							\
 									\
-	for (; i + RM_LANES <= n; i += RM_LANES) {			\
+	for (; i + RM_WIDE_LANES <= n; i += RM_WIDE_LANES) {			\
 		memcpy(&v, x + i, sizeof(v));				\
 		fn(&v);							\
 		memcpy(y + i, &v, sizeof(v));				\
@@ -53,10 +53,10 @@ RM_VECTOR_FMA								\
 static void name(rm_real *dx, const rm_real *dy, const rm_real *x,	\
 		 size_t n)						\
 {									\
-	rm_vec v, d, to;						\
+	rm_wide v, d, to;						\
 	size_t i = 0;							\
 									\
-	for (; i + RM_LANES <= n; i += RM_LANES) {			\
+	for (; i + RM_WIDE_LANES <= n; i += RM_WIDE_LANES) {			\
 		memcpy(&v, x + i, sizeof(v));				\
 		memcpy(&d, dy + i, sizeof(d));				\
 		memcpy(&to, dx + i, sizeof(to));			\
@@ -106,69 +106,69 @@ static void relu_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
  * y = x Phi(x), Phi(x) = (1 + erf(x / sqrt 2)) / 2.  Hendrycks and Gimpel,
  * Gaussian Error Linear Units, 2016: the exact form, not the tanh one.
  */
-RM_INLINE void gelu(rm_vec *x)
+RM_INLINE void gelu(rm_wide *x)
 {
-	const rm_vec zero = {0};
-	rm_ivec minus = *x < zero;
-	rm_vec tail = RM_VEC_PICK(rm_ivec, minus, -*x, *x);
+	const rm_wide zero = {0};
+	rm_iwide minus = *x < zero;
+	rm_wide tail = RM_PICK(minus, -*x, *x);
 
 	/* Phi(-|x|) = erfc(|x| / sqrt 2) / 2 */
 	tail *= (rm_real)M_SQRT1_2;
-	rm_vec_erfc(&tail);
+	rm_wide_erfc(&tail);
 	tail *= (rm_real).5;
-	tail = RM_VEC_PICK(rm_ivec, minus, tail, (rm_real)1 - tail);
+	tail = RM_PICK(minus, tail, (rm_real)1 - tail);
 	*x *= tail;
 }
 
 BY_VECTORS(gelu_forward, gelu)
 
 /* y' = Phi(x) + x phi(x), phi(x) = exp(-x^2 / 2) / sqrt(2 pi) */
-RM_INLINE void gelu_slope(rm_vec *x)
+RM_INLINE void gelu_slope(rm_wide *x)
 {
-	const rm_vec zero = {0};
-	rm_ivec minus = *x < zero;
-	rm_vec tail = RM_VEC_PICK(rm_ivec, minus, -*x, *x);
-	rm_vec pdf = (rm_real)-.5 * *x * *x;
+	const rm_wide zero = {0};
+	rm_iwide minus = *x < zero;
+	rm_wide tail = RM_PICK(minus, -*x, *x);
+	rm_wide pdf = (rm_real)-.5 * *x * *x;
 
 	tail *= (rm_real)M_SQRT1_2;
-	rm_vec_erfc(&tail);
+	rm_wide_erfc(&tail);
 	tail *= (rm_real).5;
-	tail = RM_VEC_PICK(rm_ivec, minus, tail, (rm_real)1 - tail);
-	rm_vec_exp(&pdf);
+	tail = RM_PICK(minus, tail, (rm_real)1 - tail);
+	rm_wide_exp(&pdf);
 	*x = tail + *x * pdf * (rm_real)(.5 * M_SQRT1_2 * M_2_SQRTPI);
 }
 
 BY_VECTORS_BACK(gelu_backward, gelu_slope)
 
 /* y = x sigma(x).  Elfwing, Uchibe and Doya, 2017. */
-RM_INLINE void silu(rm_vec *x)
+RM_INLINE void silu(rm_wide *x)
 {
-	rm_vec s = *x;
+	rm_wide s = *x;
 
-	rm_vec_sigmoid(&s);
+	rm_wide_sigmoid(&s);
 	*x *= s;
 }
 
 BY_VECTORS(silu_forward, silu)
 
 /* y' = s (1 + x (1 - s)), s = sigma(x) */
-RM_INLINE void silu_slope(rm_vec *x)
+RM_INLINE void silu_slope(rm_wide *x)
 {
-	rm_vec s = *x;
+	rm_wide s = *x;
 
-	rm_vec_sigmoid(&s);
+	rm_wide_sigmoid(&s);
 	*x = s * ((rm_real)1 + *x * ((rm_real)1 - s));
 }
 
 BY_VECTORS_BACK(silu_backward, silu_slope)
 
 /* y = tanh x */
-BY_VECTORS(tanh_forward, rm_vec_tanh)
+BY_VECTORS(tanh_forward, rm_wide_tanh)
 
 /* y' = 1 - tanh(x)^2 */
-RM_INLINE void tanh_slope(rm_vec *x)
+RM_INLINE void tanh_slope(rm_wide *x)
 {
-	rm_vec_tanh(x);
+	rm_wide_tanh(x);
 	*x = (rm_real)1 - *x * *x;
 }
 
@@ -181,48 +181,48 @@ BY_VECTORS_BACK(tanh_backward, tanh_slope)
  */
 #define ROOT_2_PI ((rm_real).7978845608028654)
 
-RM_INLINE void gelu_tanh(rm_vec *x)
+RM_INLINE void gelu_tanh(rm_wide *x)
 {
-	rm_vec u = *x + (rm_real).044715 * *x * *x * *x;
+	rm_wide u = *x + (rm_real).044715 * *x * *x * *x;
 
 	u *= ROOT_2_PI;
-	rm_vec_tanh(&u);
+	rm_wide_tanh(&u);
 	*x *= (rm_real).5 * ((rm_real)1 + u);
 }
 
 BY_VECTORS(gelu_tanh_forward, gelu_tanh)
 
 /* y' = (1 + t) / 2 + x (1 - t^2) u' / 2, t = tanh u */
-RM_INLINE void gelu_tanh_slope(rm_vec *x)
+RM_INLINE void gelu_tanh_slope(rm_wide *x)
 {
-	rm_vec t = *x + (rm_real).044715 * *x * *x * *x;
-	rm_vec du = ROOT_2_PI * ((rm_real)1 + (rm_real)(3 * .044715) *
+	rm_wide t = *x + (rm_real).044715 * *x * *x * *x;
+	rm_wide du = ROOT_2_PI * ((rm_real)1 + (rm_real)(3 * .044715) *
 				 *x * *x);
 
 	t *= ROOT_2_PI;
-	rm_vec_tanh(&t);
+	rm_wide_tanh(&t);
 	*x = (rm_real).5 * ((rm_real)1 + t + *x * ((rm_real)1 - t * t) * du);
 }
 
 BY_VECTORS_BACK(gelu_tanh_backward, gelu_tanh_slope)
 
 /* y = x sigma(1.702 x): Hendrycks and Gimpel's approximation. */
-RM_INLINE void quick_gelu(rm_vec *x)
+RM_INLINE void quick_gelu(rm_wide *x)
 {
-	rm_vec s = (rm_real)1.702 * *x;
+	rm_wide s = (rm_real)1.702 * *x;
 
-	rm_vec_sigmoid(&s);
+	rm_wide_sigmoid(&s);
 	*x *= s;
 }
 
 BY_VECTORS(quick_gelu_forward, quick_gelu)
 
 /* y' = s (1 + 1.702 x (1 - s)), s = sigma(1.702 x) */
-RM_INLINE void quick_gelu_slope(rm_vec *x)
+RM_INLINE void quick_gelu_slope(rm_wide *x)
 {
-	rm_vec v = (rm_real)1.702 * *x, s = v;
+	rm_wide v = (rm_real)1.702 * *x, s = v;
 
-	rm_vec_sigmoid(&s);
+	rm_wide_sigmoid(&s);
 	*x = s * ((rm_real)1 + v * ((rm_real)1 - s));
 }
 

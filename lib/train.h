@@ -59,7 +59,7 @@ struct rm_train_options {
 	/*
 	 * A step is cut into batches of whole examples of at most so many
 	 * tokens that are computed, whose gradients add up: memory does not
-	 * grow with `batch`.  0: as the backbone needs it, 4096 or no limit.
+	 * grow with `batch`.  0: as the backbone needs it, 2048 or no limit.
 	 */
 	size_t micro_tokens;
 	enum rm_precision precision;	/* of a transformer's products */

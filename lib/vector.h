@@ -1,7 +1,7 @@
 /*
- * vector: functions of eight numbers at once, in GCC's and Clang's vectors,
- * which the compiler turns into what the processor has.  By address: how a
- * wide vector is passed by value depends on the processor.
+ * vector: eight or sixteen numbers at once, in GCC's and Clang's vectors, which
+ * the compiler turns into what the processor has.  By address: how a wide
+ * vector is passed by value depends on the processor.
  *
  * Include it in files that multiply and add in one instruction (see
  * attention.c), or not; bits are the same for every number of a vector.
@@ -15,21 +15,22 @@
 #include <string.h>
 
 #define RM_LANES 8
+#define RM_WIDE_LANES 16
 #define RM_INLINE static inline __attribute__((always_inline))
 
+/* Of products and sums, and of what goes number by number. */
 typedef rm_real rm_vec
 	__attribute__((vector_size(RM_LANES * sizeof(rm_real))));
+typedef rm_real rm_wide
+	__attribute__((vector_size(RM_WIDE_LANES * sizeof(rm_real))));
 
 /*
- * Products may have vectors of sixteen, for processors whose registers hold
- * them: RM_WIDE before such a function, to be called where rm_has_wide().
+ * Products may have vectors of sixteen too, for processors whose registers
+ * hold them: RM_WIDE before such a function, to be called where rm_has_wide().
  */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && \
 	!defined(RM_DOUBLE)
 #define RM_WIDE __attribute__((target("arch=x86-64-v4")))
-#define RM_WIDE_LANES 16
-typedef rm_real rm_wide
-	__attribute__((vector_size(RM_WIDE_LANES * sizeof(rm_real))));
 
 static inline bool rm_has_wide(void)
 {
@@ -48,14 +49,12 @@ RM_INLINE rm_real rm_lanes_total(const rm_real *lane)
 		((lane[2] + lane[6]) + (lane[3] + lane[7]));
 }
 
-/* x where mask is -1, y where it is 0; ivec: a comparison's result. */
-#define RM_VEC_PICK(ivec, mask, x, y) \
-	((rm_vec)(((ivec)(x) & (mask)) | ((ivec)(y) & ~(mask))))
-
 #ifdef RM_DOUBLE
 typedef int64_t rm_ivec __attribute__((vector_size(RM_LANES * 8)));
+typedef int64_t rm_iwide __attribute__((vector_size(RM_WIDE_LANES * 8)));
 #else
 typedef int32_t rm_ivec __attribute__((vector_size(RM_LANES * 4)));
+typedef int32_t rm_iwide __attribute__((vector_size(RM_WIDE_LANES * 4)));
 #endif
 /* Of two vectors, the numbers that are named: 0 to 7 of a, 8 to 15 of b. */
 #ifdef __clang__
@@ -65,7 +64,32 @@ typedef int32_t rm_ivec __attribute__((vector_size(RM_LANES * 4)));
 	__builtin_shuffle(a, b, (rm_ivec){ __VA_ARGS__ })
 #endif
 
-typedef uint32_t rm_uvec __attribute__((vector_size(RM_LANES * 4)));
+/*
+ * Eight rows of eight become its columns: three times the first half's
+ * numbers and those of the second are put one between another.
+ */
+RM_INLINE void rm_turn_eight(rm_vec *v)
+{
+	rm_vec u[RM_LANES];
+
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < RM_LANES / 2; i++) {
+			rm_vec a = v[i], b = v[i + RM_LANES / 2];
+
+			u[2 * i] = RM_SHUFFLE(a, b, 0, 8, 1, 9,
+					      2, 10, 3, 11);
+			u[2 * i + 1] = RM_SHUFFLE(a, b, 4, 12, 5, 13,
+						  6, 14, 7, 15);
+		}
+		memcpy(v, u, sizeof(u));
+	}
+}
+
+/* x where mask, a comparison's result, is -1, y where it is 0. */
+#define RM_PICK(mask, x, y) \
+	((rm_wide)(((rm_iwide)(x) & (mask)) | ((rm_iwide)(y) & ~(mask))))
+
+typedef uint32_t rm_uwide __attribute__((vector_size(RM_WIDE_LANES * 4)));
 
 /* What dropout does to a row: nn.h makes it. */
 struct rm_mask {
@@ -75,32 +99,33 @@ struct rm_mask {
 };
 
 /*
- * keep: 0 or mask->by, what columns [c, c + RM_LANES) are multiplied with.
+ * keep: 0 or mask->by, what columns [c, c + RM_WIDE_LANES) are multiplied with.
  * The hash is C. Wellons' lowbias32 (Prospecting for Hash Functions, 2018)
  * of a counter, with half of the row's bits where it starts and half in the
  * middle, so that no two rows go through the same numbers.
  */
-RM_INLINE void rm_vec_keep(rm_vec *keep, const struct rm_mask *mask,
+RM_INLINE void rm_wide_keep(rm_wide *keep, const struct rm_mask *mask,
 			   uint32_t c)
 {
-	const rm_uvec lane = { 0, 1, 2, 3, 4, 5, 6, 7 };
-	const rm_vec none = {0}, by = none + mask->by;
-	rm_uvec h = (lane + c) * 0x9e3779b9u + mask->start;
-	rm_ivec kept;
+	const rm_uwide lane = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+				12, 13, 14, 15 };
+	const rm_wide none = {0}, by = none + mask->by;
+	rm_uwide h = (lane + c) * 0x9e3779b9u + mask->start;
+	rm_iwide kept;
 
 	h = (h ^ h >> 16) * 0x7feb352du ^ mask->turn;
 	h = (h ^ h >> 15) * 0x846ca68bu;
 	h ^= h >> 16;
-	kept = __builtin_convertvector(h >= mask->below, rm_ivec);
-	*keep = RM_VEC_PICK(rm_ivec, kept, by, none);
+	kept = __builtin_convertvector(h >= mask->below, rm_iwide);
+	*keep = RM_PICK(kept, by, none);
 }
 
 /* x = max(x, y) */
-RM_INLINE void rm_vec_max(rm_vec *x, const rm_vec *y)
+RM_INLINE void rm_wide_max(rm_wide *x, const rm_wide *y)
 {
-	rm_ivec more = *y > *x;
+	rm_iwide more = *y > *x;
 
-	*x = RM_VEC_PICK(rm_ivec, more, *y, *x);
+	*x = RM_PICK(more, *y, *x);
 }
 
 /*
@@ -109,18 +134,18 @@ RM_INLINE void rm_vec_max(rm_vec *x, const rm_vec *y)
  * and a polynomial in r whose coefficients are those of S. Moshier's Cephes
  * library.
  */
-RM_INLINE void rm_vec_exp(rm_vec *x)
+RM_INLINE void rm_wide_exp(rm_wide *x)
 {
 #ifdef RM_DOUBLE
-	for (size_t i = 0; i < RM_LANES; i++)
+	for (size_t i = 0; i < RM_WIDE_LANES; i++)
 		(*x)[i] = exp((*x)[i]);
 #else
-	const rm_vec least = (rm_vec){0} - 88.f;
+	const rm_wide least = (rm_wide){0} - 88.f;
 	const float shift = 12582912;	/* 1.5 * 2^23: rounds to whole */
-	rm_vec v, t, n, r, p, two_n;
-	rm_ivec low = *x < least, bits;
+	rm_wide v, t, n, r, p, two_n;
+	rm_iwide low = *x < least, bits;
 
-	v = RM_VEC_PICK(rm_ivec, low, least, *x);
+	v = RM_PICK(low, least, *x);
 	t = v * 1.44269504f + shift;
 	n = t - shift;
 	r = v - n * .693359375f - n * -2.12194440e-4f;
@@ -142,13 +167,13 @@ RM_INLINE void rm_vec_exp(rm_vec *x)
  * t = 1 / (1 + x / 2), with the polynomial of W. Press et al., Numerical
  * Recipes, section 6.2.
  */
-RM_INLINE void rm_vec_erfc(rm_vec *x)
+RM_INLINE void rm_wide_erfc(rm_wide *x)
 {
 #ifdef RM_DOUBLE
-	for (size_t i = 0; i < RM_LANES; i++)
+	for (size_t i = 0; i < RM_WIDE_LANES; i++)
 		(*x)[i] = erfc((*x)[i]);
 #else
-	rm_vec t = 1.f / (1.f + .5f * *x), p;
+	rm_wide t = 1.f / (1.f + .5f * *x), p;
 
 	p = t * .17087277f - .82215223f;
 	p = p * t + 1.48851587f;
@@ -160,44 +185,44 @@ RM_INLINE void rm_vec_erfc(rm_vec *x)
 	p = p * t + 1.00002368f;
 	p = p * t - 1.26551223f;
 	p = p - *x * *x;
-	rm_vec_exp(&p);
+	rm_wide_exp(&p);
 	*x = t * p;
 #endif
 }
 
 /* x = tanh(x), absolute error below 2e-7. */
-RM_INLINE void rm_vec_tanh(rm_vec *x)
+RM_INLINE void rm_wide_tanh(rm_wide *x)
 {
 #ifdef RM_DOUBLE
-	for (size_t i = 0; i < RM_LANES; i++)
+	for (size_t i = 0; i < RM_WIDE_LANES; i++)
 		(*x)[i] = tanh((*x)[i]);
 #else
-	const rm_vec most = (rm_vec){0} + 44.f;
-	rm_ivec minus = *x < 0.f, far;
-	rm_vec v = RM_VEC_PICK(rm_ivec, minus, -*x, *x), e;
+	const rm_wide most = (rm_wide){0} + 44.f;
+	rm_iwide minus = *x < 0.f, far;
+	rm_wide v = RM_PICK(minus, -*x, *x), e;
 
 	far = v > most;
-	e = RM_VEC_PICK(rm_ivec, far, most, v);
+	e = RM_PICK(far, most, v);
 	e = e + e;
-	rm_vec_exp(&e);
+	rm_wide_exp(&e);
 	v = 1.f - 2.f / (e + 1.f);
-	*x = RM_VEC_PICK(rm_ivec, minus, -v, v);
+	*x = RM_PICK(minus, -v, v);
 #endif
 }
 
 /* x = sigma(x) */
-RM_INLINE void rm_vec_sigmoid(rm_vec *x)
+RM_INLINE void rm_wide_sigmoid(rm_wide *x)
 {
 #ifdef RM_DOUBLE
-	for (size_t i = 0; i < RM_LANES; i++)
+	for (size_t i = 0; i < RM_WIDE_LANES; i++)
 		(*x)[i] = 1 / (1 + exp(-(*x)[i]));
 #else
-	const rm_vec most = (rm_vec){0} + 88.f;
-	rm_vec e = -*x;
-	rm_ivec far = e > most;
+	const rm_wide most = (rm_wide){0} + 88.f;
+	rm_wide e = -*x;
+	rm_iwide far = e > most;
 
-	e = RM_VEC_PICK(rm_ivec, far, most, e);
-	rm_vec_exp(&e);
+	e = RM_PICK(far, most, e);
+	rm_wide_exp(&e);
 	*x = 1.f / (1.f + e);
 #endif
 }

@@ -17,6 +17,7 @@ struct back {
 	struct call c;		/* y is not written */
 	const struct rm_attention_grad *grad;
 	const rm_real *dy, *y, *lse;
+	rm_real *delta;		/* [rows, H] sum(dY Y) of a row and head */
 	const size_t *tree;	/* [n_trees + 1] first texts */
 	size_t n_trees, n_texts;
 };
@@ -30,8 +31,8 @@ struct rows {
 
 /* ---- a block of queries ---- */
 
-static void load_block(const struct pair *p, const struct back *b,
-		       struct rows *rows)
+RM_INLINE void load_block(const struct pair *p, const struct back *b,
+			  struct rows *rows)
 {
 	const struct call *c = &b->c;
 	size_t D = c->a->dim, H = c->a->heads;
@@ -43,23 +44,17 @@ static void load_block(const struct pair *p, const struct back *b,
 		  p->head);
 	memset(rows->dq, 0, BLOCK * c->W * sizeof(*rows->dq));
 	for (size_t r = 0; r < BLOCK; r++) {
-		const rm_real *y = b->y + (first + r) * c->ldy + p->head * D;
-		double sum = 0;
+		bool in = r < p->n_q;
+		size_t at = (first + (in ? r : 0)) * H + p->head;
 
 		/* Rows that are not there have no weights. */
-		rows->lse[r] = INFINITY;
-		rows->delta[r] = 0;
-		if (r >= p->n_q)
-			continue;
-		rows->lse[r] = b->lse[(first + r) * H + p->head];
-		for (size_t d = 0; d < D; d++)
-			sum += (double)(y[d] * rows->dy[r * c->W + d]);
-		rows->delta[r] = (rm_real)sum;
+		rows->lse[r] = in ? b->lse[at] : INFINITY;
+		rows->delta[r] = in ? b->delta[at] : 0;
 	}
 }
 
-static void store_block(const struct pair *p, const struct back *b,
-			const struct rows *rows)
+RM_INLINE void store_block(const struct pair *p, const struct back *b,
+			   const struct rows *rows)
 {
 	const struct call *c = &b->c;
 	size_t first = p->text->row + p->i0 - p->text->n_before;
@@ -89,12 +84,12 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 
 		slope[j] = 1 - t * t;
 	}
-	for (size_t j = 0; j < wide; j += LANES) {
-		rm_vec x, d;
+	for (size_t j = 0; j < wide; j += WIDE) {
+		rm_wide x, d;
 
 		memcpy(&x, s + j, sizeof(x));
 		x -= rows->lse[r];
-		rm_vec_exp(&x);
+		rm_wide_exp(&x);
 		memcpy(s + j, &x, sizeof(x));
 		memcpy(&d, ds + j, sizeof(d));
 		d = x * (d - rows->delta[r]) * a->scale;
@@ -104,7 +99,7 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 		ds[j] *= slope[j];
 }
 
-/* o[n_k, W] = p[n_q, BLOCK]' v[n_q, W] */
+/* o[n_k, W] += p[n_q, BLOCK]' v[n_q, W] */
 RM_INLINE void turned_values(const bool wide, const struct pair *p,
 			     rm_real *o, const rm_real *weights,
 			     const rm_real *v)
@@ -113,7 +108,6 @@ RM_INLINE void turned_values(const bool wide, const struct pair *p,
 
 #ifdef RM_WIDE
 	if (wide) {
-		memset(o, 0, BLOCK * W * sizeof(*o));
 		for (size_t j = 0; j < p->n_k; j += ROWS) {
 			const rm_real *w = weights + j;
 			rm_real *to = o + j * W;
@@ -131,8 +125,11 @@ RM_INLINE void turned_values(const bool wide, const struct pair *p,
 #endif
 	for (size_t j = 0; j < p->n_k; j += ROWS)
 		for (size_t c = 0; c < W; c += WIDE) {
-			rm_vec s[ROWS][2] = {0};
+			rm_vec s[ROWS][2];
 
+			for (size_t r = 0; r < ROWS; r++)
+				memcpy(s[r], o + (j + r) * W + c,
+				       sizeof(s[r]));
 			for (size_t i = 0; i < p->n_q; i++) {
 				const rm_real *w = weights + i * BLOCK + j;
 				rm_vec x, y;
@@ -187,8 +184,8 @@ RM_INLINE void positions_back(const struct pair *p, const struct back *b,
 		}
 }
 
-static void store_keys(const struct pair *p, const struct back *b,
-		       const struct rows *rows)
+RM_INLINE void store_keys(const struct pair *p, const struct back *b,
+			  const struct rows *rows)
 {
 	const struct call *c = &b->c;
 
@@ -206,16 +203,24 @@ static void store_keys(const struct pair *p, const struct back *b,
 	}
 }
 
-RM_INLINE void meet_by(const bool wide, const struct pair *p,
-		       const struct back *b, struct rows *rows)
+RM_INLINE void load_keys(const struct pair *p, struct rows *rows)
+{
+	size_t size = BLOCK * p->c->W * sizeof(rm_real);
+
+	load_turned(p, p->s->kt, p->c->k);
+	load_turned(p, p->s->v, p->c->v);
+	load_key_rows(p, p->s->k);
+	memset(rows->dk, 0, size);
+	memset(rows->dv, 0, size);
+}
+
+RM_INLINE void meet(const bool wide, const struct pair *p,
+		    const struct back *b, struct rows *rows)
 {
 	struct scratch *s = p->s;
 	size_t D = p->c->a->dim, W = p->c->W;
 	bool drops = p->c->a->dropout.p > 0;
 
-	load_turned(p, s->kt, p->c->k);
-	load_turned(p, s->v, p->c->v);
-	load_key_rows(p, s->k);
 	if (by_position(p->c->a))
 		disentangle(p);
 	for (size_t r = 0; r < p->n_q; r += ROWS) {
@@ -237,67 +242,80 @@ RM_INLINE void meet_by(const bool wide, const struct pair *p,
 	turned_values(wide, p, rows->dk, rows->ds, s->q);
 	if (by_position(p->c->a))
 		positions_back(p, b, rows);
-	store_keys(p, b, rows);
+}
+
+/* ---- a head of a text ---- */
+
+/* Does a query of the block see a key of the block at j? */
+RM_INLINE bool meets(const struct pair *p, size_t j, size_t n_keys)
+{
+	const struct rm_attention *a = p->c->a;
+	size_t from, to, unused;
+
+	seen(a, p->i0, n_keys, &from, &unused);
+	seen(a, p->i0 + p->n_q - 1, n_keys, &unused, &to);
+	return j < to && j + BLOCK > from;
+}
+
+/* Blocks of keys, each with all queries, so that it is turned once. */
+RM_INLINE void text_back_by(const bool wide, struct pair *p,
+			    const struct back *b, struct rows *rows)
+{
+	const struct rm_attention_text *t = p->text;
+	size_t n_keys = t->n_before + t->n;
+
+	for (size_t j = 0; j < n_keys; j += BLOCK) {
+		bool any = false;
+
+		p->j0 = j;
+		p->n_k = RM_MIN(BLOCK, n_keys - j);
+		p->wide = (p->n_k + WIDE - 1) / WIDE * WIDE;
+		for (size_t r = t->skip; r + t->rest < t->n; r += BLOCK) {
+			p->i0 = t->n_before + r;
+			p->n_q = RM_MIN(BLOCK, t->n - t->rest - r);
+			if (!meets(p, j, n_keys))
+				continue;
+			if (!any)
+				load_keys(p, rows);
+			any = true;
+			load_block(p, b, rows);
+			meet(wide, p, b, rows);
+			store_block(p, b, rows);
+		}
+		if (any)
+			store_keys(p, b, rows);
+	}
 }
 
 RM_VECTOR_FMA
-static void meet_narrow(const struct pair *p, const struct back *b,
-			struct rows *rows)
+static void text_back_narrow(struct pair *p, const struct back *b,
+			     struct rows *rows)
 {
-	meet_by(false, p, b, rows);
+	text_back_by(false, p, b, rows);
 }
 
 #ifdef RM_WIDE
 RM_WIDE
-static void meet_wide(const struct pair *p, const struct back *b,
-		      struct rows *rows)
+static void text_back_wide(struct pair *p, const struct back *b,
+			   struct rows *rows)
 {
-	meet_by(true, p, b, rows);
+	text_back_by(true, p, b, rows);
 }
 #endif
-
-static void meet(const struct pair *p, const struct back *b,
-		 struct rows *rows)
-{
-#ifdef RM_WIDE
-	if (rm_has_wide()) {
-		meet_wide(p, b, rows);
-		return;
-	}
-#endif
-	meet_narrow(p, b, rows);
-}
-
-/* ---- pieces ---- */
-
-static void block_back(struct pair *p, const struct back *b,
-		       struct rows *rows)
-{
-	const struct rm_attention *a = p->c->a;
-	size_t n_keys = p->text->n_before + p->text->n, from, to, unused;
-
-	load_block(p, b, rows);
-	seen(a, p->i0, n_keys, &from, &unused);
-	seen(a, p->i0 + p->n_q - 1, n_keys, &unused, &to);
-	for (size_t j = from / BLOCK * BLOCK; j < to; j += BLOCK) {
-		p->j0 = j;
-		p->n_k = RM_MIN(BLOCK, n_keys - j);
-		p->wide = (p->n_k + WIDE - 1) / WIDE * WIDE;
-		meet(p, b, rows);
-	}
-	store_block(p, b, rows);
-}
 
 static void text_back(struct pair *p, const struct back *b,
 		      struct rows *rows)
 {
-	for (size_t r = p->text->skip; r + p->text->rest < p->text->n;
-	     r += BLOCK) {
-		p->i0 = p->text->n_before + r;
-		p->n_q = RM_MIN(BLOCK, p->text->n - p->text->rest - r);
-		block_back(p, b, rows);
+#ifdef RM_WIDE
+	if (rm_has_wide()) {
+		text_back_wide(p, b, rows);
+		return;
 	}
+#endif
+	text_back_narrow(p, b, rows);
 }
+
+/* ---- pieces ---- */
 
 static size_t big_of(const struct rm_attention *a)
 {
@@ -368,6 +386,28 @@ static void group_piece(void *arg, size_t i)
 	texts_back(b, 0, b->n_texts, i);
 }
 
+/* Texts' own rows. */
+RM_VECTOR_FMA
+static void find_delta(void *arg, size_t i)
+{
+	const struct back *b = arg;
+	const struct rm_attention_text *t = &b->c.text[i];
+	size_t D = b->c.a->dim, H = b->c.a->heads;
+
+	for (size_t r = t->row + t->skip; r < t->row + t->n - t->rest; r++)
+		for (size_t h = 0; h < H; h++) {
+			const rm_real *y = b->y + r * b->c.ldy + h * D;
+			const rm_real *dy = b->dy + r * b->c.ldy + h * D;
+			double sum[LANES] = {0}, all = 0;
+
+			for (size_t d = 0; d < D; d++)
+				sum[d % LANES] += (double)(y[d] * dy[d]);
+			for (size_t k = 0; k < LANES; k++)
+				all += sum[k];
+			b->delta[r * H + h] = (rm_real)all;
+		}
+}
+
 static size_t find_trees(size_t *tree, const struct rm_attention_text *text,
 			 size_t n)
 {
@@ -397,23 +437,29 @@ int rm_attention_backward(const struct rm_attention_grad *grad,
 		.grad = grad, .dy = dy, .y = y, .lse = lse,
 		.n_texts = n_texts
 	};
-	size_t *tree = rm_malloc(n_texts + 1, sizeof(*tree));
+	size_t *tree = rm_malloc(n_texts + 1, sizeof(*tree)), rows = 0;
 
+	for (size_t i = 0; i < n_texts; i++)
+		rows = RM_MAX(rows, text[i].row + text[i].n);
+	b.delta = rm_malloc(rows * a->heads, sizeof(*b.delta));
 	b.c.per_thread = space_of(&b.c);
 	b.c.space = rm_calloc_aligned(rm_threads() * b.c.per_thread,
 				      sizeof(rm_real));
-	if (!tree || !b.c.space) {
+	if (!tree || !b.delta || !b.c.space) {
 		free(tree);
+		free(b.delta);
 		free(b.c.space);
 		return -1;
 	}
 	b.tree = tree;
 	b.n_trees = find_trees(tree, text, n_texts);
+	rm_parallel(n_texts, find_delta, &b);
 	if (by_position(a))
 		rm_parallel(a->kv_heads, group_piece, &b);
 	else
 		rm_parallel(b.n_trees * a->kv_heads, tree_piece, &b);
 	free(tree);
+	free(b.delta);
 	free(b.c.space);
 	return 0;
 }

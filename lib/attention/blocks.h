@@ -15,7 +15,7 @@
 #define BLOCK ((size_t)64)
 #define ROWS ((size_t)4)
 #define LANES ((size_t)RM_LANES)
-#define WIDE (2 * LANES)
+#define WIDE ((size_t)RM_WIDE_LANES)
 /* Distances i - j within a pair of blocks, and one. */
 #define SPREAD (2 * BLOCK)
 
@@ -235,7 +235,7 @@ RM_INLINE void add_values_by(const bool wide, rm_real *o, const rm_real *p,
 }
 
 /* to[BLOCK, W]: this block's rows of a head, filled up with zeros. */
-static inline void load_rows(const struct pair *p, rm_real *to,
+RM_INLINE void load_rows(const struct pair *p, rm_real *to,
 			     struct rm_heads from, size_t head)
 {
 	size_t D = p->c->a->dim, W = p->c->W;
@@ -249,7 +249,7 @@ static inline void load_rows(const struct pair *p, rm_real *to,
 }
 
 /* Key j of the block, of x's heads. */
-static inline const rm_real *key_of(const struct pair *p, size_t j,
+RM_INLINE const rm_real *key_of(const struct pair *p, size_t j,
 				    struct rm_heads x)
 {
 	return x.data + key_row(p->text, p->j0 + j) * x.row +
@@ -257,7 +257,7 @@ static inline const rm_real *key_of(const struct pair *p, size_t j,
 }
 
 /* to[BLOCK, W]: the block's keys, row by row. */
-static inline void load_key_rows(const struct pair *p, rm_real *to)
+RM_INLINE void load_key_rows(const struct pair *p, rm_real *to)
 {
 	size_t D = p->c->a->dim, W = p->c->W;
 
@@ -267,18 +267,30 @@ static inline void load_key_rows(const struct pair *p, rm_real *to)
 }
 
 /* to[D, BLOCK]: the block's keys, or values, turned. */
-static inline void load_turned(const struct pair *p, rm_real *to,
+RM_INLINE void load_turned(const struct pair *p, rm_real *to,
 			       struct rm_heads x)
 {
-	size_t D = p->c->a->dim;
+	size_t D = p->c->a->dim, whole = D - D % LANES;
 
-	if (p->n_k < p->wide)
-		memset(to, 0, D * BLOCK * sizeof(*to));
-	for (size_t j = 0; j < p->n_k; j++) {
-		const rm_real *from = key_of(p, j, x);
+	for (size_t j = 0; j < p->wide; j += LANES) {
+		const rm_real *from[LANES];
+		size_t n = p->n_k > j ? RM_MIN(p->n_k - j, LANES) : 0;
 
-		for (size_t d = 0; d < D; d++)
-			to[d * BLOCK + j] = from[d];
+		for (size_t i = 0; i < n; i++)
+			from[i] = key_of(p, j + i, x);
+		for (size_t d = 0; d < whole; d += LANES) {
+			rm_vec v[LANES] = {0};
+
+			for (size_t i = 0; i < n; i++)
+				memcpy(&v[i], from[i] + d, sizeof(*v));
+			rm_turn_eight(v);
+			for (size_t i = 0; i < LANES; i++)
+				memcpy(to + (d + i) * BLOCK + j, &v[i],
+				       sizeof(*v));
+		}
+		for (size_t d = whole; d < D; d++)
+			for (size_t i = 0; i < LANES; i++)
+				to[d * BLOCK + j + i] = i < n ? from[i][d] : 0;
 	}
 }
 
@@ -333,7 +345,7 @@ RM_INLINE void disentangle(const struct pair *p)
 }
 
 /* What positions add to the scores of query r. */
-static inline void add_positions(const struct pair *p, size_t r, rm_real *s)
+RM_INLINE void add_positions(const struct pair *p, size_t r, rm_real *s)
 {
 	const struct rm_attention *a = p->c->a;
 
@@ -374,7 +386,7 @@ RM_INLINE void finish_scores(const struct pair *p, size_t r, rm_real *s)
 /* ---- dropout ---- */
 
 /* The masks of the block's queries, and of what fills up the last ROWS. */
-static inline void load_masks(const struct pair *p)
+RM_INLINE void load_masks(const struct pair *p)
 {
 	const struct rm_dropout *d = &p->c->a->dropout;
 	size_t first = p->text->row + p->i0 - p->text->n_before;
@@ -388,10 +400,10 @@ static inline void load_masks(const struct pair *p)
 /* w[wide], of query r, by what its mask keeps. */
 RM_INLINE void drop(const struct pair *p, size_t r, rm_real *w)
 {
-	for (size_t j = 0; j < p->wide; j += LANES) {
-		rm_vec x, keep;
+	for (size_t j = 0; j < p->wide; j += WIDE) {
+		rm_wide x, keep;
 
-		rm_vec_keep(&keep, &p->s->mask[r], (uint32_t)(p->j0 + j));
+		rm_wide_keep(&keep, &p->s->mask[r], (uint32_t)(p->j0 + j));
 		memcpy(&x, w + j, sizeof(x));
 		x *= keep;
 		memcpy(w + j, &x, sizeof(x));

@@ -156,12 +156,16 @@ static rm_real *take(rm_real **at, size_t n)
 	return x;
 }
 
+/* Whole vectors. */
+static size_t room_of(const struct rm_cross *x)
+{
+	return (x->most + RM_WIDE_LANES - 1) / RM_WIDE_LANES * RM_WIDE_LANES;
+}
+
 static int reserve(struct rm_cross *x, bool train)
 {
 	size_t Q = x->Q * x->C, P = x->P * x->C, ways = train ? 2 : 1;
-	/* Whole vectors. */
-	size_t room = (x->most + RM_LANES - 1) / RM_LANES * RM_LANES *
-		rm_threads();
+	size_t room = room_of(x) * rm_threads();
 	rm_real *at;
 
 	if (rm_grow(&x->block, &x->cap_block, ways * (4 * Q + 3 * P) +
@@ -251,9 +255,7 @@ static void add_scaled(rm_real *restrict to, const rm_real *restrict from,
 
 static rm_real *scratch(const struct rm_cross *x, rm_real *of)
 {
-	size_t room = (x->most + RM_LANES - 1) / RM_LANES * RM_LANES;
-
-	return of + rm_thread_index() * room;
+	return of + rm_thread_index() * room_of(x);
 }
 
 /* s[m] = q k' / sqrt(D) of row i of a response and head h. */
@@ -271,14 +273,14 @@ static void scores_of(const struct rm_cross *x, rm_real *s, size_t row,
 /* s[m] = exp(s - by); what fills up the last vector is left as it falls. */
 static void exponentials(rm_real *s, size_t m, rm_real by)
 {
-	rm_vec v;
+	rm_wide v;
 
-	for (size_t j = 0; j < m; j += RM_LANES) {
-		for (size_t l = m; l < j + RM_LANES; l++)
+	for (size_t j = 0; j < m; j += RM_WIDE_LANES) {
+		for (size_t l = m; l < j + RM_WIDE_LANES; l++)
 			s[l] = by;
 		memcpy(&v, s + j, sizeof(v));
 		v -= by;
-		rm_vec_exp(&v);
+		rm_wide_exp(&v);
 		memcpy(s + j, &v, sizeof(v));
 	}
 }

@@ -275,6 +275,7 @@ struct job {
 	size_t m;
 	const rm_real *x;
 	rm_real *y;
+	bool add;
 	char *space;		/* x, y and scratch of a tile, one a thread */
 	size_t x_bytes, y_bytes, each;
 	_Atomic int status;	/* one that is not dnnl_success */
@@ -328,18 +329,20 @@ static void do_tile(void *arg, size_t tile)
 	char *x = j->space + rm_thread_index() * j->each;
 	rm_real *own = (rm_real *)(void *)(x + j->x_bytes);
 	rm_real *y = j->y + row * n;
+	bool direct = rows == RM_ONEDNN_TILE && !j->add;
 	int threads = omp_get_max_threads();
 	dnnl_status_t status;
 
 	copy_tile(j, row, rows, x);
 	omp_set_num_threads(1);
-	status = call(j->w, x, rows == RM_ONEDNN_TILE ? y : own,
+	status = call(j->w, x, direct ? y : own,
 		      x + j->x_bytes + j->y_bytes);
 	omp_set_num_threads(threads);
 	if (status != dnnl_success)
 		j->status = (int)status;
-	else if (rows < RM_ONEDNN_TILE)
-		memcpy(y, own, rows * n * sizeof(*y));
+	else if (!direct)
+		for (size_t i = 0; i < rows * n; i++)
+			y[i] = j->add ? y[i] + own[i] : own[i];
 }
 
 static size_t whole_lines(size_t bytes)
@@ -348,10 +351,10 @@ static size_t whole_lines(size_t bytes)
 }
 
 int rm_onednn_product(size_t m, const rm_real *x, const struct rm_onednn *w,
-		      rm_real *y)
+		      rm_real *y, bool add)
 {
 	struct job j = {
-		.w = w, .m = m, .x = x, .y = y, .status = dnnl_success,
+		.w = w, .m = m, .x = x, .y = y, .add = add, .status = dnnl_success,
 		.x_bytes = whole_lines(RM_ONEDNN_TILE * w->k *
 				       (w->bf16 ? 2 : sizeof(float))),
 		.y_bytes = whole_lines(RM_ONEDNN_TILE * w->n * sizeof(float))
@@ -394,12 +397,13 @@ void rm_onednn_free(struct rm_onednn *w)
 }
 
 int rm_onednn_product(size_t m, const rm_real *x, const struct rm_onednn *w,
-		      rm_real *y)
+		      rm_real *y, bool add)
 {
 	(void)m;
 	(void)x;
 	(void)w;
 	(void)y;
+	(void)add;
 	return rm_fail("built without oneDNN");
 }
 

@@ -17,7 +17,7 @@
 
 enum rm_bf16_units {
 	RM_BF16_NO_UNITS,	/* or built without oneDNN */
-	RM_BF16_VECTORS,	/* AVX-512 with bf16: as fast as fp32, or twice */
+	RM_BF16_VECTORS,	/* AVX-512 with bf16: twice as fast; pairs.c if it can */
 	RM_BF16_TILES		/* AMX: many times as fast */
 };
 
@@ -33,9 +33,12 @@ struct rm_onednn *rm_onednn_new(size_t n, size_t k, bool bf16);
 int rm_onednn_set(struct rm_onednn *w, const void *plain);
 void rm_onednn_free(struct rm_onednn *w);
 
-/* y[m, n] = x[m, k] w', x rounded to the weights' type.  -1 with a message. */
+/*
+ * y[m, n] = x[m, k] w', or added to it, x rounded to the weights' type.  -1
+ * with a message.
+ */
 int rm_onednn_product(size_t m, const rm_real *x, const struct rm_onednn *w,
-		      rm_real *y);
+		      rm_real *y, bool add);
 
 /*
  * y[m, n] += x[k, m]' w[k, n] as rm_gemm_tn has it, x and w rounded to bf16

@@ -11,7 +11,7 @@
 #pragma GCC optimize("fp-contract=fast")
 
 #include "gemm.h"
-#include "gemm/onednn.h"
+#include "gemm/pairs.h"
 #include "gemm/pieces.h"
 #include "vector.h"
 
@@ -28,7 +28,9 @@ struct rm_packed {
 	size_t panels;
 	enum rm_precision precision;
 	rm_real *w;		/* [runs][panels][run, COLUMNS] */
-	struct rm_onednn *onednn;	/* in its place, where it has units */
+	/* In its place, for bf16 where the processor has units. */
+	uint32_t *pairs;
+	struct rm_onednn *onednn;
 };
 
 /* ---- packing ---- */
@@ -39,36 +41,35 @@ static rm_real to_bf16(rm_real x)
 	return rm_of_bf16(rm_to_bf16((float)x));
 }
 
-/* Weights of one output over inputs [from, to): from + i at at[i * step]. */
-struct line {
+/*
+ * Numbers of one matrix from an output and an input on: that of input i and
+ * output o at at[i * in + o * out].
+ */
+struct block {
 	const rm_real *at;
-	size_t step, from, to;
+	size_t in, out, inputs, outputs;
 };
 
-/*
- * The line of `output` that begins at `input`; the next one, if any, begins
- * where it ends.
- */
-static struct line line_of(const struct rm_weights *w, enum rm_way way,
-			   size_t output, size_t input)
+static struct block block_of(const struct rm_weights *w, enum rm_way way,
+			     size_t output, size_t input)
 {
-	size_t i = 0, first = 0, row = way == RM_ALONG ? output : input;
-	struct line l = { .from = input };
+	bool along = way == RM_ALONG;
+	size_t i = 0, first = 0, row = along ? output : input;
+	size_t column = along ? input : output, by_row, by_column;
 
 	while (row >= first + w->rows[i])
 		first += w->rows[i++];
-	if (way == RM_ALONG) {
-		l.step = w->turned ? w->rows[i] : 1;
-		l.to = w->k;
-		l.at = w->w[i] + input * l.step + (output - first) *
-			(w->turned ? 1 : w->k);
-	} else {
-		l.step = w->turned ? 1 : w->k;
-		l.to = first + w->rows[i];
-		l.at = w->w[i] + (input - first) * l.step + output *
-			(w->turned ? w->rows[i] : 1);
-	}
-	return l;
+	by_row = w->turned ? 1 : w->k;
+	by_column = w->turned ? w->rows[i] : 1;
+	return (struct block){
+		.at = w->w[i] + (row - first) * by_row + column * by_column,
+		.in = along ? by_column : by_row,
+		.out = along ? by_row : by_column,
+		.inputs = along ? w->k - input :
+			first + w->rows[i] - input,
+		.outputs = along ? first + w->rows[i] - output :
+			w->k - output
+	};
 }
 
 struct packing {
@@ -77,22 +78,25 @@ struct packing {
 	enum rm_way way;
 };
 
-/* Inputs [first, first + run) of one output, at to[i * COLUMNS]. */
-static void pack_line(const struct packing *j, size_t output, size_t first,
-		      size_t run, rm_real *to)
+/*
+ * Outputs [from, to) of inputs [first, first + run): input i at
+ * at[i * width].
+ */
+static void pack_run(const struct packing *j, size_t from, size_t to,
+		     size_t first, size_t run, rm_real *at, size_t width)
 {
-	for (size_t c = first; c < first + run;) {
-		struct line l = line_of(j->w, j->way, output, c);
-		size_t n = RM_MIN(l.to, first + run) - c;
+	struct block b;
 
-		for (size_t i = 0; i < n; i++)
-			to[(c - first + i) * COLUMNS] = l.at[i * l.step];
-		if (j->p->precision == RM_BF16)
-			for (size_t i = 0; i < n; i++)
-				to[(c - first + i) * COLUMNS] =
-					to_bf16(to[(c - first + i) * COLUMNS]);
-		c += n;
-	}
+	for (size_t o = from, n; o < to; o += n, at += n)
+		for (size_t c = 0, some; c < run; c += some) {
+			b = block_of(j->w, j->way, o, first + c);
+			n = RM_MIN(b.outputs, to - o);
+			some = RM_MIN(b.inputs, run - c);
+			for (size_t i = 0; i < some; i++)
+				for (size_t k = 0; k < n; k++)
+					at[(c + i) * width + k] =
+						b.at[i * b.in + k * b.out];
+		}
 }
 
 static void pack_panel(void *arg, size_t panel)
@@ -106,8 +110,25 @@ static void pack_panel(void *arg, size_t panel)
 		rm_real *at = p->w + first * p->panels * COLUMNS +
 			panel * run * COLUMNS;
 
-		for (size_t o = from; o < to; o++)
-			pack_line(j, o, first, run, at + (o - from));
+		pack_run(j, from, to, first, run, at, COLUMNS);
+		if (p->precision == RM_BF16)
+			for (size_t i = 0; i < run * COLUMNS; i++)
+				at[i] = to_bf16(at[i]);
+	}
+}
+
+static void pack_pairs(void *arg, size_t panel)
+{
+	const struct packing *j = arg;
+	struct rm_packed *p = j->p;
+	size_t from = panel * RM_PAIRS_COLUMNS;
+	size_t to = RM_MIN(from + RM_PAIRS_COLUMNS, p->n);
+	rm_real space[RM_PAIRS_DEPTH * RM_PAIRS_COLUMNS] = {0};
+
+	for (size_t c = 0; c < p->k; c += RM_PAIRS_DEPTH) {
+		pack_run(j, from, to, c, RM_MIN(RM_PAIRS_DEPTH, p->k - c),
+			 space, RM_PAIRS_COLUMNS);
+		rm_pairs_pack(p->pairs, p->n, p->k, c, panel, space);
 	}
 }
 
@@ -121,11 +142,11 @@ static int pack_onednn(const struct packing *j)
 		return -1;
 	for (size_t o = 0; o < p->n; o++)
 		for (size_t c = 0; c < p->k;) {
-			struct line l = line_of(j->w, j->way, o, c);
+			struct block b = block_of(j->w, j->way, o, c);
 
-			for (; c < l.to; c++)
-				all[o * p->k + c] = rm_to_bf16((float)
-					l.at[(c - l.from) * l.step]);
+			for (size_t i = 0; i < b.inputs; i++, c++)
+				all[o * p->k + c] =
+					rm_to_bf16((float)b.at[i * b.in]);
 		}
 	status = rm_onednn_set(p->onednn, all);
 	free(all);
@@ -136,6 +157,8 @@ static struct rm_packed *new_packed(size_t n, size_t k,
 				    enum rm_precision precision)
 {
 	struct rm_packed *p = rm_calloc(1, sizeof(*p));
+	enum rm_bf16_by by = precision == RM_BF16 ? rm_bf16_by() :
+						   RM_BY_ROUNDING;
 
 	if (!p)
 		return NULL;
@@ -143,12 +166,15 @@ static struct rm_packed *new_packed(size_t n, size_t k,
 		.n = n, .k = k, .precision = precision,
 		.panels = (n + COLUMNS - 1) / COLUMNS
 	};
-	if (precision == RM_BF16 && rm_onednn_units() != RM_BF16_NO_UNITS)
+	if (by == RM_BY_ONEDNN)
 		p->onednn = rm_onednn_new(n, k, true);
+	else if (by == RM_BY_PAIRS)
+		p->pairs = rm_calloc_aligned(rm_pairs_packed(n, k),
+					     sizeof(*p->pairs));
 	else
 		p->w = rm_calloc_aligned(p->panels * k,
 					 COLUMNS * sizeof(*p->w));
-	if (p->w || p->onednn)
+	if (p->w || p->pairs || p->onednn)
 		return p;
 	rm_packed_free(p);
 	return NULL;
@@ -174,7 +200,11 @@ int rm_gemm_pack(struct rm_packed **p, const struct rm_weights *w,
 	j.p = *p;
 	if ((*p)->onednn)
 		return pack_onednn(&j);
-	rm_parallel((*p)->panels, pack_panel, &j);
+	if ((*p)->pairs)
+		rm_parallel(((*p)->n + RM_PAIRS_COLUMNS - 1) /
+			    RM_PAIRS_COLUMNS, pack_pairs, &j);
+	else
+		rm_parallel((*p)->panels, pack_panel, &j);
 	return 0;
 }
 
@@ -183,6 +213,7 @@ void rm_packed_free(struct rm_packed *p)
 	if (!p)
 		return;
 	free(p->w);
+	free(p->pairs);
 	rm_onednn_free(p->onednn);
 	free(p);
 }
@@ -401,21 +432,6 @@ static void do_piece(void *arg, size_t i)
 		compute(&p, c, RM_MIN(DEPTH, j->w->k - c));
 }
 
-/* oneDNN's kernels put a product in the place of what was there. */
-static int onednn_product(size_t m, const rm_real *x,
-			  const struct rm_packed *w, rm_real *y, bool add)
-{
-	rm_real *to = add ? rm_malloc(m * w->n, sizeof(*to)) : y;
-	int status = to ? rm_onednn_product(m, x, w->onednn, to) : -1;
-
-	if (!add)
-		return status;
-	for (size_t i = 0; status == 0 && i < m * w->n; i++)
-		y[i] += to[i];
-	free(to);
-	return status;
-}
-
 int rm_gemm_packed(size_t m, const rm_real *x, const struct rm_packed *w,
 		   rm_real *y, bool add)
 {
@@ -427,7 +443,9 @@ int rm_gemm_packed(size_t m, const rm_real *x, const struct rm_packed *w,
 	if (m == 0 || w->n == 0)
 		return 0;
 	if (w->onednn)
-		return onednn_product(m, x, w, y, add);
+		return rm_onednn_product(m, x, w->onednn, y, add);
+	if (w->pairs)
+		return rm_pairs_product(m, w->n, w->k, x, w->pairs, y, add);
 	/* Few rows are shared by columns. */
 	rm_gemm_pieces(stripes, w->panels, 2 * threads, &j.groups, &j.per);
 	if (w->precision == RM_BF16) {

@@ -1,13 +1,17 @@
 /*
- * y += x' w in bf16.  The instruction multiplies two numbers of one with two
- * of the other and adds both products to a sum; here the two are those of
- * neighbouring rows, so nothing is turned: two rows are rounded and put one
- * between the other.
+ * Products in bf16.  The instruction multiplies two numbers of one with two
+ * of the other and adds both products to a sum.  In every product here
+ * COLUMNS of one matrix, a panel, stand as pairs that follow each other in
+ * what is summed over, DEPTH at a time, so that the panel stays in the first
+ * cache; every ROWS of the other meet it in registers.
  *
- * A piece is BLOCK columns of x, which are rows of y, with some panels of
- * COLUMNS of w.  Over DEPTH rows at a time the piece's x is copied as pairs
- * (it stays in the second cache) and a panel of w (in the first); every ROWS
- * of the one meet the other in registers.
+ * y = x w': panels are packed beforehand.  A piece is STRIPE rows of x with
+ * some panels; its rows are rounded, which is what makes pairs of them, into
+ * the second cache.
+ *
+ * y += x' w: the two are those of neighbouring rows, so nothing is turned: two
+ * rows are rounded and put one between the other.  A piece is BLOCK columns
+ * of x, which are rows of y, with some panels of w.
  */
 #include "gemm/pairs.h"
 #include "gemm/pieces.h"
@@ -21,12 +25,15 @@
 
 #define ROWS ((size_t)12)
 #define LANES ((size_t)RM_WIDE_LANES)
-#define COLUMNS (2 * LANES)
-#define DEPTH ((size_t)512)
+#define COLUMNS ((size_t)RM_PAIRS_COLUMNS)
+#define DEPTH ((size_t)RM_PAIRS_DEPTH)
 #define PAIRS (DEPTH / 2)
 /* A multiple of ROWS and of LANES. */
 #define BLOCK (16 * ROWS)
 #define SPACE (PAIRS * (BLOCK + COLUMNS))
+/* Rows of a piece, and pairs from one to the next: not a power of two. */
+#define STRIPE (8 * ROWS)
+#define STRIDE (PAIRS + LANES)
 
 #define BF16 __attribute__((target("arch=x86-64-v4,avx512bf16")))
 
@@ -34,22 +41,29 @@ struct job {
 	size_t m, n, k;
 	const float *x, *w;
 	size_t ldx, ldw;
+	const uint32_t *packed;	/* in w's place: [runs][panels][run / 2, COLUMNS] */
 	float *y;
+	bool add;
 	size_t groups, per;	/* of panels: pieces of a block */
-	uint32_t *space;	/* of each thread, SPACE pairs */
+	uint32_t *space;	/* of each thread, SPACE or STRIPE STRIDE pairs */
 };
 
-/* y[ROWS, COLUMNS] += x[pairs, BLOCK]' w[pairs, COLUMNS] */
-BF16
-static void kernel(float *y, size_t ldy, const uint32_t *x, const uint32_t *w,
-		   size_t pairs)
+/*
+ * y[ROWS, COLUMNS] = (add ? y : 0) + products of x and w[pairs, COLUMNS]; the
+ * pair of row r at step c is x[r * row + c * step].
+ */
+BF16 RM_INLINE
+void kernel(float *y, size_t ldy, const uint32_t *x, const size_t row,
+	    const size_t step, const uint32_t *w, size_t pairs, const bool add)
 {
 	__m512 s[ROWS][2];
 
 #pragma GCC unroll 12
 	for (size_t r = 0; r < ROWS; r++) {
-		s[r][0] = _mm512_loadu_ps(y + r * ldy);
-		s[r][1] = _mm512_loadu_ps(y + r * ldy + LANES);
+		s[r][0] = add ? _mm512_loadu_ps(y + r * ldy) :
+				_mm512_setzero_ps();
+		s[r][1] = add ? _mm512_loadu_ps(y + r * ldy + LANES) :
+				_mm512_setzero_ps();
 	}
 	for (size_t c = 0; c < pairs; c++) {
 		const uint32_t *at = w + c * COLUMNS;
@@ -58,7 +72,7 @@ static void kernel(float *y, size_t ldy, const uint32_t *x, const uint32_t *w,
 
 #pragma GCC unroll 12
 		for (size_t r = 0; r < ROWS; r++) {
-			int two = (int)x[c * BLOCK + r];
+			int two = (int)x[r * row + c * step];
 			__m512bh v = (__m512bh)_mm512_set1_epi32(two);
 
 			s[r][0] = _mm512_dpbf16_ps(s[r][0], v, a);
@@ -72,15 +86,40 @@ static void kernel(float *y, size_t ldy, const uint32_t *x, const uint32_t *w,
 	}
 }
 
+typedef void kernel_fn(float *y, size_t ldy, const uint32_t *x,
+		       const uint32_t *w, size_t pairs);
+
+/* Of columns that stand BLOCK apart, and of rows that stand STRIDE apart. */
+BF16
+static void add_columns(float *y, size_t ldy, const uint32_t *x,
+			const uint32_t *w, size_t pairs)
+{
+	kernel(y, ldy, x, 1, BLOCK, w, pairs, true);
+}
+
+BF16
+static void add_rows(float *y, size_t ldy, const uint32_t *x,
+		     const uint32_t *w, size_t pairs)
+{
+	kernel(y, ldy, x, STRIDE, 1, w, pairs, true);
+}
+
+BF16
+static void put_rows(float *y, size_t ldy, const uint32_t *x,
+		     const uint32_t *w, size_t pairs)
+{
+	kernel(y, ldy, x, STRIDE, 1, w, pairs, false);
+}
+
 /* A tile at the lower or right edge goes through memory of its own. */
-static void edge(float *y, size_t ldy, const uint32_t *x, const uint32_t *w,
-		 size_t pairs, size_t rows, size_t n)
+static void edge(kernel_fn *fn, float *y, size_t ldy, const uint32_t *x,
+		 const uint32_t *w, size_t pairs, size_t rows, size_t n)
 {
 	float tile[ROWS * COLUMNS] = {0};
 
 	for (size_t r = 0; r < rows; r++)
 		memcpy(tile + r * COLUMNS, y + r * ldy, n * sizeof(*y));
-	kernel(tile, COLUMNS, x, w, pairs);
+	fn(tile, COLUMNS, x, w, pairs);
 	for (size_t r = 0; r < rows; r++)
 		memcpy(y + r * ldy, tile + r * COLUMNS, n * sizeof(*y));
 }
@@ -111,49 +150,64 @@ static void copy_pairs(uint32_t *to, size_t width, const float *from,
 		}
 }
 
-/* A block of x with one panel of w. */
-static void meet(const struct job *j, const uint32_t *x, const uint32_t *w,
-		 size_t row, size_t column, size_t pairs)
+/* A block of `rows` rows of x, `step` pairs apart, with one panel of w. */
+static void meet(kernel_fn *fn, float *y, size_t ldy, const uint32_t *x,
+		 size_t step, const uint32_t *w, size_t pairs, size_t rows,
+		 size_t n)
 {
-	size_t rows = RM_MIN(BLOCK, j->m - row);
-	size_t n = RM_MIN(COLUMNS, j->n - column);
-
 	for (size_t t = 0; t < rows; t += ROWS) {
-		float *y = j->y + (row + t) * j->n + column;
+		size_t some = RM_MIN(ROWS, rows - t);
 
-		if (t + ROWS <= rows && n == COLUMNS)
-			kernel(y, j->n, x + t, w, pairs);
+		if (some == ROWS && n == COLUMNS)
+			fn(y + t * ldy, ldy, x + t * step, w, pairs);
 		else
-			edge(y, j->n, x + t, w, pairs, RM_MIN(ROWS, rows - t),
-			     n);
+			edge(fn, y + t * ldy, ldy, x + t * step, w, pairs,
+			     some, n);
 	}
 }
 
-static void do_piece(void *arg, size_t piece)
+/* ---- y += x' w ---- */
+
+static void do_block(void *arg, size_t piece)
 {
 	const struct job *j = arg;
 	size_t row = piece / j->groups * BLOCK;
 	size_t first = piece % j->groups * j->per * COLUMNS;
 	size_t end = RM_MIN(first + j->per * COLUMNS, j->n);
+	size_t rows = RM_MIN(BLOCK, j->m - row);
 	uint32_t *x = j->space + rm_thread_index() * SPACE;
 	uint32_t *w = x + PAIRS * BLOCK;
 
 	for (size_t c = 0; c < j->k; c += DEPTH) {
 		size_t run = RM_MIN(DEPTH, j->k - c), pairs = (run + 1) / 2;
 
-		copy_pairs(x, BLOCK, j->x + c * j->ldx + row, j->ldx,
-			   RM_MIN(BLOCK, j->m - row), run);
+		copy_pairs(x, BLOCK, j->x + c * j->ldx + row, j->ldx, rows,
+			   run);
 		for (size_t p = first; p < end; p += COLUMNS) {
+			size_t n = RM_MIN(COLUMNS, j->n - p);
+
 			copy_pairs(w, COLUMNS, j->w + c * j->ldw + p, j->ldw,
-				   RM_MIN(COLUMNS, j->n - p), run);
-			meet(j, x, w, row, p, pairs);
+				   n, run);
+			meet(add_columns, j->y + row * j->n + p, j->n, x, 1, w,
+			     pairs, rows, n);
 		}
 	}
 }
 
-bool rm_pairs_here(void)
+/* All pieces, of so many pairs of space a thread. */
+static int share(struct job *j, void (*fn)(void *arg, size_t piece),
+		 size_t block, size_t want, size_t space)
 {
-	return rm_has_wide() && __builtin_cpu_supports("avx512bf16");
+	size_t blocks = (j->m + block - 1) / block, threads = rm_threads();
+	size_t panels = (j->n + COLUMNS - 1) / COLUMNS;
+
+	rm_gemm_pieces(blocks, panels, want * threads, &j->groups, &j->per);
+	j->space = rm_calloc_aligned(threads * space, sizeof(*j->space));
+	if (!j->space)
+		return -1;
+	rm_parallel(blocks * j->groups, fn, j);
+	free(j->space);
+	return 0;
 }
 
 int rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
@@ -163,16 +217,92 @@ int rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 		.m = m, .n = n, .k = k, .x = x, .w = w, .ldx = ldx,
 		.ldw = ldw, .y = y
 	};
-	size_t blocks = (m + BLOCK - 1) / BLOCK, threads = rm_threads();
-	size_t panels = (n + COLUMNS - 1) / COLUMNS;
 
-	rm_gemm_pieces(blocks, panels, 4 * threads, &j.groups, &j.per);
-	j.space = rm_calloc_aligned(threads * SPACE, sizeof(*j.space));
-	if (!j.space)
-		return -1;
-	rm_parallel(blocks * j.groups, do_piece, &j);
-	free(j.space);
-	return 0;
+	return share(&j, do_block, BLOCK, 4, SPACE);
+}
+
+/* ---- y = x w' ---- */
+
+size_t rm_pairs_packed(size_t n, size_t k)
+{
+	return (k + 1) / 2 * ((n + COLUMNS - 1) / COLUMNS * COLUMNS);
+}
+
+/* Where the run from input c on has panel p. */
+static size_t panel_at(size_t n, size_t k, size_t c, size_t p)
+{
+	size_t panels = (n + COLUMNS - 1) / COLUMNS;
+	size_t pairs = (RM_MIN(DEPTH, k - c) + 1) / 2;
+
+	return (c / 2 * panels + p * pairs) * COLUMNS;
+}
+
+void rm_pairs_pack(uint32_t *to, size_t n, size_t k, size_t c, size_t p,
+		   const rm_real *from)
+{
+	copy_pairs(to + panel_at(n, k, c, p), COLUMNS, from, COLUMNS, COLUMNS,
+		   RM_MIN(DEPTH, k - c));
+}
+
+/* to[., STRIDE] = rows of x, and zero rows up to a multiple of ROWS. */
+BF16
+static void round_rows(uint32_t *to, const float *x, size_t ld, size_t rows,
+		       size_t run)
+{
+	size_t all = (rows + ROWS - 1) / ROWS * ROWS;
+
+	for (size_t r = 0; r < rows; r++)
+		for (size_t c = 0; c < run; c += 2 * LANES) {
+			size_t some = RM_MIN(run - c, 2 * LANES);
+			__mmask32 in = (__mmask32)((1ULL << some) - 1);
+			const float *at = x + r * ld + c;
+			__m512 a = _mm512_maskz_loadu_ps((__mmask16)in, at);
+			__m512 b = _mm512_maskz_loadu_ps(
+				(__mmask16)(in >> LANES), at + LANES);
+
+			_mm512_storeu_si512(to + r * STRIDE + c / 2,
+				(__m512i)_mm512_cvtne2ps_pbh(b, a));
+		}
+	memset(to + rows * STRIDE, 0, (all - rows) * STRIDE * sizeof(*to));
+}
+
+static void do_stripe(void *arg, size_t piece)
+{
+	const struct job *j = arg;
+	size_t row = piece / j->groups * STRIPE;
+	size_t first = piece % j->groups * j->per;
+	size_t panels = (j->n + COLUMNS - 1) / COLUMNS;
+	size_t end = RM_MIN(first + j->per, panels);
+	size_t rows = RM_MIN(STRIPE, j->m - row);
+	uint32_t *x = j->space + rm_thread_index() * STRIPE * STRIDE;
+
+	for (size_t c = 0; c < j->k; c += DEPTH) {
+		size_t run = RM_MIN(DEPTH, j->k - c);
+
+		round_rows(x, j->x + row * j->k + c, j->k, rows, run);
+		for (size_t p = first; p < end; p++)
+			meet(c || j->add ? add_rows : put_rows,
+			     j->y + row * j->n + p * COLUMNS, j->n, x, STRIDE,
+			     j->packed + panel_at(j->n, j->k, c, p),
+			     (run + 1) / 2, rows,
+			     RM_MIN(COLUMNS, j->n - p * COLUMNS));
+	}
+}
+
+int rm_pairs_product(size_t m, size_t n, size_t k, const rm_real *x,
+		     const uint32_t *w, rm_real *y, bool add)
+{
+	struct job j = {
+		.m = m, .n = n, .k = k, .x = x, .packed = w, .y = y,
+		.add = add
+	};
+
+	return share(&j, do_stripe, STRIPE, 2, STRIPE * STRIDE);
+}
+
+bool rm_pairs_here(void)
+{
+	return rm_has_wide() && __builtin_cpu_supports("avx512bf16");
 }
 
 #else
@@ -187,6 +317,24 @@ int rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 {
 	(void)m, (void)n, (void)k, (void)x, (void)ldx, (void)w, (void)ldw;
 	(void)y;
+	return rm_fail("built without products of pairs");
+}
+
+size_t rm_pairs_packed(size_t n, size_t k)
+{
+	return n * k;
+}
+
+void rm_pairs_pack(uint32_t *to, size_t n, size_t k, size_t c, size_t p,
+		   const rm_real *from)
+{
+	(void)to, (void)n, (void)k, (void)c, (void)p, (void)from;
+}
+
+int rm_pairs_product(size_t m, size_t n, size_t k, const rm_real *x,
+		     const uint32_t *w, rm_real *y, bool add)
+{
+	(void)m, (void)n, (void)k, (void)x, (void)w, (void)y, (void)add;
 	return rm_fail("built without products of pairs");
 }
 

@@ -14,7 +14,6 @@
 #pragma GCC optimize("fp-contract=fast")
 
 #include "gemm.h"
-#include "gemm/onednn.h"
 #include "gemm/pairs.h"
 #include "gemm/pieces.h"
 #include "vector.h"
@@ -274,27 +273,6 @@ static void turn_slowly(const struct turning *t, size_t i, size_t rows,
 		}
 }
 
-/*
- * Eight rows of eight become its columns: three times the first half's
- * numbers and those of the second are put one between another.
- */
-RM_INLINE void turn_eight(rm_vec *v)
-{
-	rm_vec u[RM_LANES];
-
-	for (int round = 0; round < 3; round++) {
-		for (size_t i = 0; i < RM_LANES / 2; i++) {
-			rm_vec a = v[i], b = v[i + RM_LANES / 2];
-
-			u[2 * i] = RM_SHUFFLE(a, b, 0, 8, 1, 9,
-					      2, 10, 3, 11);
-			u[2 * i + 1] = RM_SHUFFLE(a, b, 4, 12, 5, 13,
-						  6, 14, 7, 15);
-		}
-		memcpy(v, u, sizeof(u));
-	}
-}
-
 RM_VECTOR
 static void turn_columns(void *arg, size_t piece)
 {
@@ -309,7 +287,7 @@ static void turn_columns(void *arg, size_t piece)
 			for (size_t j = 0; j < RM_LANES; j++)
 				memcpy(&v[j], t->from + (i + j) * t->ld + c,
 				       sizeof(*v));
-			turn_eight(v);
+			rm_turn_eight(v);
 			for (size_t j = 0; j < RM_LANES; j++) {
 				size_t at = (c + j) * t->depth + i;
 
@@ -331,19 +309,15 @@ static void turn(const struct turning *t)
 		    (void *)(uintptr_t)t);
 }
 
-/* y[m, n] += one run's product; xt, wt and sum are memory for it. */
-static int add_run(struct rm_onednn *o, size_t m, size_t n,
-		   const struct turning *x, const struct turning *w,
-		   rm_real *sum, rm_real *y)
+/* y[m, n] += one run's product */
+static int add_run(struct rm_onednn *o, size_t m, const struct turning *x,
+		   const struct turning *w, rm_real *y)
 {
 	turn(x);
 	turn(w);
-	if (rm_onednn_set(o, w->to ? (void *)w->to : w->to_bf16) < 0 ||
-	    rm_onednn_product(m, x->to, o, sum) < 0)
+	if (rm_onednn_set(o, w->to ? (void *)w->to : w->to_bf16) < 0)
 		return -1;
-	for (size_t i = 0; i < m * n; i++)
-		y[i] += sum[i];
-	return 0;
+	return rm_onednn_product(m, x->to, o, y, true);
 }
 
 int rm_onednn_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
@@ -353,8 +327,7 @@ int rm_onednn_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 	struct rm_onednn *o = rm_onednn_new(n, depth, bf16);
 	rm_real *xt = rm_malloc(m, depth * sizeof(*xt));
 	void *wt = rm_malloc(n, depth * sizeof(rm_real));
-	rm_real *sum = rm_malloc(m, n * sizeof(*sum));
-	int status = o && xt && wt && sum ? 0 : -1;
+	int status = o && xt && wt ? 0 : -1;
 
 	for (size_t at = 0; at < k && status == 0; at += depth) {
 		size_t run = RM_MIN(depth, k - at);
@@ -364,12 +337,11 @@ int rm_onednn_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 					      depth, bf16 ? NULL : wt,
 					      bf16 ? wt : NULL };
 
-		status = add_run(o, m, n, &of_x, &of_w, sum, y);
+		status = add_run(o, m, &of_x, &of_w, y);
 	}
 	rm_onednn_free(o);
 	free(xt);
 	free(wt);
-	free(sum);
 	return status;
 }
 
@@ -388,9 +360,9 @@ int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 
 	if (m == 0 || n == 0 || k == 0)
 		return 0;
-	if (j.bf16 && rm_onednn_units() != RM_BF16_TILES && rm_pairs_here())
+	if (j.bf16 && rm_bf16_by() == RM_BY_PAIRS)
 		return rm_pairs_sums(m, n, k, x, ldx, w, ldw, y);
-	if (j.bf16 && rm_onednn_units() != RM_BF16_NO_UNITS)
+	if (j.bf16 && rm_bf16_by() == RM_BY_ONEDNN)
 		return rm_onednn_sums(m, n, k, x, ldx, w, ldw, y, true);
 	rm_gemm_pieces(blocks, panels, 4 * threads, &j.groups, &j.per);
 	j.space = rm_malloc(threads * SPACE, sizeof(*j.space));

@@ -513,18 +513,18 @@ void rm_gate_backward(rm_real *dx, const rm_real *dy, const rm_real *x,
 RM_INLINE void drop_row(rm_real *y, const rm_real *x,
 			const struct rm_mask *mask, bool add, size_t C)
 {
-	rm_vec v, keep, to = {0};
+	rm_wide v, keep, to = {0};
 	size_t c = 0;
 
-	for (; c + RM_LANES <= C; c += RM_LANES) {
-		rm_vec_keep(&keep, mask, (uint32_t)c);
+	for (; c + RM_WIDE_LANES <= C; c += RM_WIDE_LANES) {
+		rm_wide_keep(&keep, mask, (uint32_t)c);
 		memcpy(&v, x + c, sizeof(v));
 		if (add)
 			memcpy(&to, y + c, sizeof(to));
 		v = v * keep + to;
 		memcpy(y + c, &v, sizeof(v));
 	}
-	rm_vec_keep(&keep, mask, (uint32_t)c);
+	rm_wide_keep(&keep, mask, (uint32_t)c);
 	for (size_t k = c; k < C; k++)
 		y[k] = x[k] * keep[k - c] + (add ? y[k] : 0);
 }

@@ -8,7 +8,7 @@
  * Tokens of a batch where activations are large: enough rows for products to
  * be fast, and few enough to stay near them.
  */
-#define LIMIT 4096
+#define LIMIT 2048
 /*
  * Without a way back a row a text is all that stays, and few cuts are better:
  * a text on both sides of one is computed twice.

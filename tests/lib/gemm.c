@@ -411,7 +411,7 @@ static void test_onednn(void **state)
 			assert_non_null(d);
 			assert_int_equal(rm_onednn_set(d, w), 0);
 			memset(y, 0, m * n * sizeof(*y));
-			assert_int_equal(rm_onednn_product(m, x, d, y), 0);
+			assert_int_equal(rm_onednn_product(m, x, d, y, false), 0);
 			for (size_t i = 0; i < m; i++)
 				for (size_t j = 0; j < n; j++)
 					near(y[i * n + j],
