@@ -108,7 +108,8 @@ static const rm_real *drop_back(const struct rm_run *r, size_t i,
 {
 	if (rm_transformer_dropout(r->p, i, site).p <= 0)
 		return dt;
-	rm_transformer_drop(r, i, site, r->s->t, dt, r->p->t->arch.hidden);
+	rm_transformer_drop(r, i, site, 0, r->rows, r->s->t, dt,
+			    r->p->t->arch.hidden);
 	return r->s->t;
 }
 
@@ -129,7 +130,7 @@ static int feed_back(struct rm_run *r, size_t i, const rm_real *dt,
 	dt = drop_back(r, i, RM_DROP_FFN_OUT, dt);
 	if (product_back(r, &l->down, dt, k->g, s->dg, false) < 0)
 		return -1;
-	rm_transformer_drop(r, i, RM_DROP_FFN, s->dg, s->dg, I);
+	rm_transformer_drop(r, i, RM_DROP_FFN, 0, r->rows, s->dg, s->dg, I);
 	if (t->gated)
 		rm_gate_backward(s->df, s->dg, k->f, l->up.all_bias, f,
 				 r->rows, I);
@@ -491,7 +492,7 @@ static int embed_back(struct rm_run *r)
 	bool apart = t->arch.in_before_positions;
 	struct embedding e = { .r = r, .width = t->arch.hidden };
 
-	rm_transformer_drop(r, 0, RM_DROP_EMBEDDINGS, s->d, s->d,
+	rm_transformer_drop(r, 0, RM_DROP_EMBEDDINGS, 0, r->rows, s->d, s->d,
 			    t->arch.hidden);
 	rm_transformer_each_row(r, touch_rows, r);
 	if (o->weight[RM_EMBED_NORM] >= 0) {

@@ -121,13 +121,16 @@ static void norm(struct rm_run *r, rm_real *y, const rm_real *x,
 }
 
 void rm_transformer_drop(const struct rm_run *r, size_t i,
-			 enum rm_dropout_site site, rm_real *y,
-			 const rm_real *x, size_t n)
+			 enum rm_dropout_site site, size_t from, size_t rows,
+			 rm_real *y, const rm_real *x, size_t n)
 {
 	struct rm_dropout d = rm_transformer_dropout(r->p, i, site);
 
-	d.row = r->row;
-	rm_dropout_forward(y, x, r->rows, n, &d);
+	if (r->row)
+		d.row = r->row + from;
+	else
+		d.first_row += from;
+	rm_dropout_forward(y, x, rows, n, &d);
 }
 
 /* The first layer's x, before dropout. */
@@ -157,59 +160,302 @@ static int embed_all(struct rm_run *r)
 
 	if (embed_rows(r) < 0)
 		return -1;
-	rm_transformer_drop(r, 0, RM_DROP_EMBEDDINGS, x, x,
+	rm_transformer_drop(r, 0, RM_DROP_EMBEDDINGS, 0, r->rows, x, x,
 			    r->p->t->arch.hidden);
 	return 0;
 }
 
+/* ---- rows of a layer ---- */
+
+/* Some rows of layer i: what is computed for each row alone. */
+struct part {
+	const struct rm_run *r;
+	const struct rm_layer *l;
+	size_t i, from, rows;
+	struct rm_tape k;		/* of these rows */
+	rm_real *t;			/* what a half gives */
+	/* Of rows that go on: what OUT reads, and what it is added to. */
+	const rm_real *a, *x;
+	const uint32_t *position;
+};
+
+typedef int part_fn(struct part *p);
+
+static rm_real *at_row(rm_real *x, size_t row, size_t width)
+{
+	return x ? x + row * width : NULL;
+}
+
+static struct part part_of(const struct rm_run *r, size_t i, size_t from,
+			   size_t rows)
+{
+	const struct rm_transformer *t = r->p->t;
+	const struct rm_space *s = r->s;
+	const struct rm_tape *k = &s->tape[i];
+	bool picked = r->n_pick && r->row == s->pick;
+	size_t C = t->arch.hidden, HD = t->arch.heads * t->arch.head_dim;
+
+	return (struct part){
+		.r = r, .l = &t->layer[i], .i = i, .from = from, .rows = rows,
+		.k = {
+			.x = at_row(k->x, from, C),
+			.h = at_row(k->h, from, C),
+			.raw = at_row(k->raw, from, t->qkv_width),
+			.qkv = at_row(k->qkv, from, t->qkv_width),
+			.s1 = at_row(k->s1, from, C),
+			.mid = at_row(k->mid, from, C),
+			.h2 = at_row(k->h2, from, C),
+			.f = at_row(k->f, from, t->inner),
+			.g = at_row(k->g, from, t->arch.ffn),
+			.s2 = at_row(k->s2, from, C),
+			.y = at_row(k->y, from, C)
+		},
+		.t = at_row(s->t, from, C),
+		.a = at_row(picked ? s->pa : k->a, from, HD),
+		.x = at_row(picked ? s->px : k->x, from, C),
+		.position = s->position + from
+	};
+}
+
+struct by_rows {
+	const struct rm_run *r;
+	size_t i, per;
+	part_fn *fn;
+	_Atomic bool failed;
+};
+
+static void do_rows(void *arg, size_t piece)
+{
+	struct by_rows *j = arg;
+	size_t from = piece * j->per;
+	struct part p = part_of(j->r, j->i, from,
+				RM_MIN(j->per, j->r->rows - from));
+
+	if (j->fn(&p) < 0)
+		j->failed = true;
+}
+
+/*
+ * All rows of layer i, so many at a time that what follows a product finds
+ * it in the second cache; a few rows are shared inside of products instead.
+ */
+static int by_rows(const struct rm_run *r, size_t i, part_fn *fn)
+{
+	enum { MOST = 96, FEW = 48, STEP = 12 };
+	size_t threads = rm_threads(), rounds = (r->rows + threads * MOST - 1) /
+		(threads * MOST);
+	struct by_rows j = { .r = r, .i = i, .fn = fn };
+
+	if (r->rows == 0)
+		return 0;
+	j.per = (r->rows + threads * rounds - 1) / (threads * rounds);
+	if (j.per < FEW) {
+		struct part all = part_of(r, i, 0, r->rows);
+
+		return fn(&all);
+	}
+	j.per = (j.per + STEP - 1) / STEP * STEP;
+	rm_parallel((r->rows + j.per - 1) / j.per, do_rows, &j);
+	return j.failed ? rm_fail("out of memory") : 0;
+}
+
 /* y[rows, n] = x[rows, k] w' */
-static int apply(struct rm_run *r, const struct rm_product *p,
+static int apply(const struct part *p, const struct rm_product *w,
 		 const rm_real *x, rm_real *y)
 {
-	return rm_gemm_packed(r->rows, x, p->along, y, false);
+	return rm_gemm_packed(p->rows, x, w->along, y, false);
+}
+
+/* y = norm(x) */
+static void norm_part(const struct part *p, rm_real *y, const rm_real *x,
+		      enum rm_slot slot)
+{
+	struct rm_norm n = rm_transformer_norm(p->r->p->b, p->l, slot);
+
+	rm_norm_forward(y, x, &n, p->rows, p->r->p->t->arch.hidden);
 }
 
 /* y = norm(x + (a + bias)); sum, if not NULL, takes what is in the norm. */
-static void add_norm(struct rm_run *r, rm_real *y, rm_real *sum,
+static void add_norm(const struct part *p, rm_real *y, rm_real *sum,
 		     const rm_real *x, const rm_real *a, const rm_real *bias,
-		     const struct rm_layer *l, enum rm_slot slot)
+		     enum rm_slot slot)
 {
-	struct rm_norm n = rm_transformer_norm(r->p->b, l, slot);
+	struct rm_norm n = rm_transformer_norm(p->r->p->b, p->l, slot);
 
-	rm_add_norm_forward(y, sum, x, a, bias, &n, r->rows,
-			    r->p->t->arch.hidden);
+	rm_add_norm_forward(y, sum, x, a, bias, &n, p->rows,
+			    p->r->p->t->arch.hidden);
 }
 
 /* Queries and keys: their own norms, then positions. */
-static void turn(struct rm_run *r, const struct rm_layer *l,
-		 const struct rm_tape *tape, bool sliding)
+static void turn(const struct part *p)
 {
-	const struct rm_transformer *t = r->p->t;
+	const struct rm_transformer *t = p->r->p->t;
+	const struct rm_backbone *b = p->r->p->b;
 	const struct rm_arch *a = &t->arch;
+	const struct rm_layer *l = p->l;
 	const struct rm_rope_table *rope =
-		&t->rope[sliding && a->rope_sliding.theta > 0];
+		&t->rope[a->sliding[p->i] && a->rope_sliding.theta > 0];
 	size_t W = t->qkv_width, D = a->head_dim;
-	rm_real *q = tape->qkv, *k = tape->qkv + t->k_at;
+	rm_real *q = p->k.qkv, *k = q + t->k_at;
 
 	if (l->weight[RM_Q_NORM] >= 0) {
-		if (tape->raw)
-			memcpy(tape->raw, tape->qkv,
-			       r->rows * W * sizeof(*q));
-		struct rm_norm n = rm_transformer_norm(r->p->b, l, RM_Q_NORM);
+		if (p->k.raw)
+			memcpy(p->k.raw, q, p->rows * W * sizeof(*q));
+		struct rm_norm n = rm_transformer_norm(b, l, RM_Q_NORM);
 
 		rm_norm_heads_forward(q, W, a->heads, t->q_head, D, &n,
-				      r->rows);
-		n = rm_transformer_norm(r->p->b, l, RM_K_NORM);
+				      p->rows);
+		n = rm_transformer_norm(b, l, RM_K_NORM);
 		rm_norm_heads_forward(k, W, a->kv_heads, t->kv_head, D, &n,
-				      r->rows);
+				      p->rows);
 	}
 	if (a->rope.theta <= 0)
 		return;
-	rm_rope_forward(q, W, a->heads, t->q_head, a->rotary, r->s->position,
-			rope->cos, rope->sin, r->rows);
+	rm_rope_forward(q, W, a->heads, t->q_head, a->rotary, p->position,
+			rope->cos, rope->sin, p->rows);
 	rm_rope_forward(k, W, a->kv_heads, t->kv_head, a->rotary,
-			r->s->position, rope->cos, rope->sin, r->rows);
+			p->position, rope->cos, rope->sin, p->rows);
 }
+
+/* Queries, keys and values of x, through the first norm if it is before. */
+static int ask(struct part *p)
+{
+	const rm_real *h = p->k.x;
+
+	if (p->r->p->t->arch.order != RM_NORM_AFTER &&
+	    p->l->weight[RM_ATTENTION_NORM] >= 0) {
+		norm_part(p, p->k.h, h, RM_ATTENTION_NORM);
+		h = p->k.h;
+	}
+	if (apply(p, &p->l->qkv, h, p->k.qkv) < 0)
+		return -1;
+	rm_bias_activation_forward(p->k.qkv, p->k.qkv, p->l->qkv.all_bias,
+				   NULL, p->rows, p->r->p->t->qkv_width);
+	turn(p);
+	return 0;
+}
+
+static void drop(const struct part *p, enum rm_dropout_site site, rm_real *x,
+		 size_t n)
+{
+	rm_transformer_drop(p->r, p->i, site, p->from, p->rows, x, x, n);
+}
+
+/* t = dropout(t + bias), if there is any; the bias that is still to add. */
+static const rm_real *drop_half(const struct part *p,
+				enum rm_dropout_site site,
+				const rm_real *bias)
+{
+	size_t C = p->r->p->t->arch.hidden;
+
+	if (rm_transformer_dropout(p->r->p, p->i, site).p <= 0)
+		return bias;
+	rm_bias_activation_forward(p->t, p->t, bias, NULL, p->rows, C);
+	drop(p, site, p->t, C);
+	return NULL;
+}
+
+/* t = what attention gives, and the bias that is still to add. */
+static int give(const struct part *p, const rm_real **bias)
+{
+	if (apply(p, &p->l->out, p->a, p->t) < 0)
+		return -1;
+	*bias = drop_half(p, RM_DROP_ATTENTION_OUT, p->l->out.all_bias);
+	return 0;
+}
+
+/* t = ffn(h), and the bias that is still to add. */
+static int feed(const struct part *p, const rm_real *h, const rm_real **bias)
+{
+	const struct rm_transformer *t = p->r->p->t;
+	const struct rm_product *up = &p->l->up;
+	const struct rm_activation *f = &rm_activations[t->arch.activation];
+	const struct rm_tape *k = &p->k;
+
+	if (apply(p, up, h, k->f) < 0)
+		return -1;
+	if (t->gated)
+		rm_gate_forward(k->g, k->f, up->all_bias, f, p->rows,
+				t->arch.ffn);
+	else
+		rm_bias_activation_forward(k->g, k->f, up->all_bias, f,
+					   p->rows, t->inner);
+	drop(p, RM_DROP_FFN, k->g, t->arch.ffn);
+	if (apply(p, &p->l->down, k->g, p->t) < 0)
+		return -1;
+	*bias = drop_half(p, RM_DROP_FFN_OUT, p->l->down.all_bias);
+	return 0;
+}
+
+/* x = norm(x + attention(x)); x = norm(x + ffn(x)) */
+static int after(struct part *p)
+{
+	const rm_real *bias;
+
+	if (give(p, &bias) < 0)
+		return -1;
+	add_norm(p, p->k.mid, p->k.s1, p->x, p->t, bias, RM_ATTENTION_NORM);
+	if (feed(p, p->k.mid, &bias) < 0)
+		return -1;
+	add_norm(p, p->k.y, p->k.s2, p->k.mid, p->t, bias, RM_FFN_NORM);
+	return 0;
+}
+
+static void add(const struct part *p, rm_real *y, const rm_real *x,
+		const rm_real *bias)
+{
+	rm_add_forward(y, x, p->t, bias, p->rows, p->r->p->t->arch.hidden);
+}
+
+/* x += attention(norm(x)); x += ffn(norm(x)) */
+static int before(struct part *p)
+{
+	const rm_real *bias;
+
+	if (give(p, &bias) < 0)
+		return -1;
+	add_norm(p, p->k.h2, p->k.mid, p->x, p->t, bias, RM_FFN_NORM);
+	if (feed(p, p->k.h2, &bias) < 0)
+		return -1;
+	add(p, p->k.y, p->k.mid, bias);
+	return 0;
+}
+
+/* x += attention(norm(x)) + ffn(other norm(x)) */
+static int parallel(struct part *p)
+{
+	const rm_real *bias;
+
+	if (give(p, &bias) < 0)
+		return -1;
+	norm_part(p, p->k.h2, p->x, RM_FFN_NORM);
+	add(p, p->k.mid, p->x, bias);
+	if (feed(p, p->k.h2, &bias) < 0)
+		return -1;
+	add(p, p->k.y, p->k.mid, bias);
+	return 0;
+}
+
+/* x += norm(attention(norm(x))); x += norm(ffn(norm(x))) */
+static int around(struct part *p)
+{
+	size_t C = p->r->p->t->arch.hidden;
+	const rm_real *bias;
+
+	if (give(p, &bias) < 0)
+		return -1;
+	rm_bias_activation_forward(p->k.s1, p->t, bias, NULL, p->rows, C);
+	norm_part(p, p->t, p->k.s1, RM_ATTENTION_OUT_NORM);
+	add_norm(p, p->k.h2, p->k.mid, p->x, p->t, NULL, RM_FFN_NORM);
+	if (feed(p, p->k.h2, &bias) < 0)
+		return -1;
+	rm_bias_activation_forward(p->k.s2, p->t, bias, NULL, p->rows, C);
+	norm_part(p, p->t, p->k.s2, RM_FFN_OUT_NORM);
+	add(p, p->k.y, p->k.mid, NULL);
+	return 0;
+}
+
+/* ---- layers ---- */
 
 struct rm_attention rm_transformer_attention(const struct rm_run *r,
 					     size_t i)
@@ -269,27 +515,15 @@ static void pick(const struct rm_run *r, rm_real *to, const rm_real *from,
 		       width * sizeof(*to));
 }
 
-/*
- * t = attention(h) without the bias of its last product; *x is what it is to
- * be added to, the rows that go on.
- */
-static int attend(struct rm_run *r, size_t i, const rm_real *h,
-		  const rm_real **x)
+/* a = attention of all rows; rows that are asked for go on. */
+static int attend(struct rm_run *r, size_t i)
 {
 	const struct rm_transformer *t = r->p->t;
 	const struct rm_arch *a = &t->arch;
-	const struct rm_layer *l = &t->layer[i];
 	const struct rm_tape *k = &r->s->tape[i];
 	struct rm_attention at = rm_transformer_attention(r, i);
 	size_t W = t->qkv_width, HD = a->heads * a->head_dim;
-	const rm_real *y = k->a;
 
-	*x = k->x;
-	if (apply(r, &l->qkv, h, k->qkv) < 0)
-		return -1;
-	rm_bias_activation_forward(k->qkv, k->qkv, l->qkv.all_bias, NULL,
-				   r->rows, W);
-	turn(r, l, k, a->sliding[i]);
 	if (i + 1 == a->layers)
 		ask_little(r);
 	if (rm_attention_forward(k->a, HD, k->lse,
@@ -303,148 +537,20 @@ static int attend(struct rm_run *r, size_t i, const rm_real *h,
 		pick(r, r->s->px, k->x, a->hidden);
 		r->rows = r->n_pick;
 		r->row = r->s->pick;
-		y = r->s->pa;
-		*x = r->s->px;
 	}
-	return apply(r, &l->out, y, r->s->t);
-}
-
-/* t = ffn(h) without the bias of its last product. */
-static int feed(struct rm_run *r, size_t i, const rm_real *h)
-{
-	const struct rm_transformer *t = r->p->t;
-	const struct rm_layer *l = &t->layer[i];
-	const struct rm_activation *f =
-		&rm_activations[t->arch.activation];
-	const struct rm_tape *k = &r->s->tape[i];
-
-	if (apply(r, &l->up, h, k->f) < 0)
-		return -1;
-	if (t->gated)
-		rm_gate_forward(k->g, k->f, l->up.all_bias, f, r->rows,
-				t->arch.ffn);
-	else
-		rm_bias_activation_forward(k->g, k->f, l->up.all_bias, f,
-					   r->rows, t->inner);
-	rm_transformer_drop(r, i, RM_DROP_FFN, k->g, k->g, t->arch.ffn);
-	return apply(r, &l->down, k->g, r->s->t);
-}
-
-/* t = dropout(t + bias), if there is any; the bias that is still to add. */
-static const rm_real *drop(struct rm_run *r, size_t i,
-			   enum rm_dropout_site site, const rm_real *bias)
-{
-	size_t C = r->p->t->arch.hidden;
-	rm_real *t = r->s->t;
-
-	if (rm_transformer_dropout(r->p, i, site).p <= 0)
-		return bias;
-	rm_bias_activation_forward(t, t, bias, NULL, r->rows, C);
-	rm_transformer_drop(r, i, site, t, t, C);
-	return NULL;
-}
-
-/* x = norm(x + attention(x)); x = norm(x + ffn(x)) */
-static int layer_after(struct rm_run *r, const struct rm_layer *l, size_t i)
-{
-	const struct rm_tape *k = &r->s->tape[i];
-	const rm_real *x, *bias;
-
-	if (attend(r, i, k->x, &x) < 0)
-		return -1;
-	bias = drop(r, i, RM_DROP_ATTENTION_OUT, l->out.all_bias);
-	add_norm(r, k->mid, k->s1, x, r->s->t, bias, l, RM_ATTENTION_NORM);
-	if (feed(r, i, k->mid) < 0)
-		return -1;
-	bias = drop(r, i, RM_DROP_FFN_OUT, l->down.all_bias);
-	add_norm(r, k->y, k->s2, k->mid, r->s->t, bias, l, RM_FFN_NORM);
-	return 0;
-}
-
-/* What the layer's attention reads. */
-static const rm_real *normed(struct rm_run *r, const struct rm_layer *l,
-			     const struct rm_tape *k)
-{
-	if (l->weight[RM_ATTENTION_NORM] < 0)
-		return k->x;
-	norm(r, k->h, k->x, l, RM_ATTENTION_NORM);
-	return k->h;
-}
-
-static void add(struct rm_run *r, rm_real *y, const rm_real *x,
-		const rm_real *bias)
-{
-	rm_add_forward(y, x, r->s->t, bias, r->rows, r->p->t->arch.hidden);
-}
-
-/* x += attention(norm(x)); x += ffn(norm(x)) */
-static int layer_before(struct rm_run *r, const struct rm_layer *l, size_t i)
-{
-	const struct rm_tape *k = &r->s->tape[i];
-	const rm_real *x, *bias;
-
-	if (attend(r, i, normed(r, l, k), &x) < 0)
-		return -1;
-	bias = drop(r, i, RM_DROP_ATTENTION_OUT, l->out.all_bias);
-	add_norm(r, k->h2, k->mid, x, r->s->t, bias, l, RM_FFN_NORM);
-	if (feed(r, i, k->h2) < 0)
-		return -1;
-	add(r, k->y, k->mid, drop(r, i, RM_DROP_FFN_OUT, l->down.all_bias));
-	return 0;
-}
-
-/* x += attention(norm(x)) + ffn(other norm(x)) */
-static int layer_parallel(struct rm_run *r, const struct rm_layer *l,
-			  size_t i)
-{
-	const struct rm_tape *k = &r->s->tape[i];
-	const rm_real *x;
-
-	if (attend(r, i, normed(r, l, k), &x) < 0)
-		return -1;
-	norm(r, k->h2, x, l, RM_FFN_NORM);
-	add(r, k->mid, x, drop(r, i, RM_DROP_ATTENTION_OUT, l->out.all_bias));
-	if (feed(r, i, k->h2) < 0)
-		return -1;
-	add(r, k->y, k->mid, drop(r, i, RM_DROP_FFN_OUT, l->down.all_bias));
-	return 0;
-}
-
-/* x += norm(attention(norm(x))); x += norm(ffn(norm(x))) */
-static int layer_around(struct rm_run *r, const struct rm_layer *l, size_t i)
-{
-	const struct rm_tape *k = &r->s->tape[i];
-	size_t C = r->p->t->arch.hidden;
-	rm_real *t = r->s->t;
-	const rm_real *x;
-
-	if (attend(r, i, normed(r, l, k), &x) < 0)
-		return -1;
-	rm_bias_activation_forward(k->s1, t, l->out.all_bias, NULL, r->rows,
-				   C);
-	norm(r, t, k->s1, l, RM_ATTENTION_OUT_NORM);
-	add_norm(r, k->h2, k->mid, x, t, NULL, l, RM_FFN_NORM);
-	if (feed(r, i, k->h2) < 0)
-		return -1;
-	rm_bias_activation_forward(k->s2, t, l->down.all_bias, NULL, r->rows,
-				   C);
-	norm(r, t, k->s2, l, RM_FFN_OUT_NORM);
-	add(r, k->y, k->mid, NULL);
 	return 0;
 }
 
 int rm_transformer_layer(struct rm_run *r, size_t i)
 {
-	static int (*const layers[])(struct rm_run *r,
-				     const struct rm_layer *l, size_t i) = {
-		[RM_NORM_BEFORE] = layer_before,
-		[RM_NORM_AFTER] = layer_after,
-		[RM_NORM_AROUND] = layer_around,
-		[RM_NORM_PARALLEL] = layer_parallel
+	static part_fn *const rest[] = {
+		[RM_NORM_BEFORE] = before, [RM_NORM_AFTER] = after,
+		[RM_NORM_AROUND] = around, [RM_NORM_PARALLEL] = parallel
 	};
-	const struct rm_transformer *t = r->p->t;
 
-	return layers[t->arch.order](r, &t->layer[i], i);
+	if (by_rows(r, i, ask) < 0 || attend(r, i) < 0)
+		return -1;
+	return by_rows(r, i, rest[r->p->t->arch.order]);
 }
 
 int rm_transformer_run(struct rm_run *r, const rm_real **y)
@@ -465,7 +571,7 @@ int rm_transformer_run(struct rm_run *r, const rm_real **y)
 	}
 	if (!t->last.parts)
 		return 0;
-	if (apply(r, &t->last, *y, s->out) < 0)
+	if (rm_gemm_packed(r->rows, *y, t->last.along, s->out, false) < 0)
 		return -1;
 	*y = s->out;
 	return 0;

@@ -221,10 +221,13 @@ int rm_transformer_layer(struct rm_run *r, size_t i);
 /* layers.c: attention of layer i. */
 struct rm_attention rm_transformer_attention(const struct rm_run *r,
 					     size_t i);
-/* layers.c: y[rows, n] = dropout(x) at a site of layer i; y may be x. */
+/*
+ * layers.c: y[rows, n] = dropout(x) at a site of layer i, of the run's rows
+ * from `from` on; y may be x.
+ */
 void rm_transformer_drop(const struct rm_run *r, size_t i,
-			 enum rm_dropout_site site, rm_real *y,
-			 const rm_real *x, size_t n);
+			 enum rm_dropout_site site, size_t from, size_t rows,
+			 rm_real *y, const rm_real *x, size_t n);
 /* layers.c: which row of RM_POSITIONS a token of the run has. */
 struct rm_place {
 	size_t token;			/* of the batch */

@@ -444,8 +444,10 @@ int rm_gemm_packed(size_t m, const rm_real *x, const struct rm_packed *w,
 		return 0;
 	if (w->onednn)
 		return rm_onednn_product(m, x, w->onednn, y, add);
-	if (w->pairs)
-		return rm_pairs_product(m, w->n, w->k, x, w->pairs, y, add);
+	if (w->pairs) {
+		rm_pairs_product(m, w->n, w->k, x, w->pairs, y, add);
+		return 0;
+	}
 	/* Few rows are shared by columns. */
 	rm_gemm_pieces(stripes, w->panels, 2 * threads, &j.groups, &j.per);
 	if (w->precision == RM_BF16) {

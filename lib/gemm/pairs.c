@@ -30,10 +30,12 @@
 #define PAIRS (DEPTH / 2)
 /* A multiple of ROWS and of LANES. */
 #define BLOCK (16 * ROWS)
-#define SPACE (PAIRS * (BLOCK + COLUMNS))
 /* Rows of a piece, and pairs from one to the next: not a power of two. */
 #define STRIPE (8 * ROWS)
 #define STRIDE (PAIRS + LANES)
+
+/* Whole cache lines. */
+#define LINES __attribute__((aligned(64)))
 
 #define BF16 __attribute__((target("arch=x86-64-v4,avx512bf16")))
 
@@ -45,7 +47,6 @@ struct job {
 	float *y;
 	bool add;
 	size_t groups, per;	/* of panels: pieces of a block */
-	uint32_t *space;	/* of each thread, SPACE or STRIPE STRIDE pairs */
 };
 
 /*
@@ -175,8 +176,7 @@ static void do_block(void *arg, size_t piece)
 	size_t first = piece % j->groups * j->per * COLUMNS;
 	size_t end = RM_MIN(first + j->per * COLUMNS, j->n);
 	size_t rows = RM_MIN(BLOCK, j->m - row);
-	uint32_t *x = j->space + rm_thread_index() * SPACE;
-	uint32_t *w = x + PAIRS * BLOCK;
+	uint32_t x[PAIRS * BLOCK] LINES, w[PAIRS * COLUMNS] LINES;
 
 	for (size_t c = 0; c < j->k; c += DEPTH) {
 		size_t run = RM_MIN(DEPTH, j->k - c), pairs = (run + 1) / 2;
@@ -194,31 +194,26 @@ static void do_block(void *arg, size_t piece)
 	}
 }
 
-/* All pieces, of so many pairs of space a thread. */
-static int share(struct job *j, void (*fn)(void *arg, size_t piece),
-		 size_t block, size_t want, size_t space)
+static void share(struct job *j, void (*fn)(void *arg, size_t piece),
+		  size_t block, size_t want)
 {
-	size_t blocks = (j->m + block - 1) / block, threads = rm_threads();
+	size_t blocks = (j->m + block - 1) / block;
 	size_t panels = (j->n + COLUMNS - 1) / COLUMNS;
 
-	rm_gemm_pieces(blocks, panels, want * threads, &j->groups, &j->per);
-	j->space = rm_calloc_aligned(threads * space, sizeof(*j->space));
-	if (!j->space)
-		return -1;
+	rm_gemm_pieces(blocks, panels, want * rm_threads(), &j->groups,
+		       &j->per);
 	rm_parallel(blocks * j->groups, fn, j);
-	free(j->space);
-	return 0;
 }
 
-int rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
-		  const rm_real *w, size_t ldw, rm_real *y)
+void rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
+		   const rm_real *w, size_t ldw, rm_real *y)
 {
 	struct job j = {
 		.m = m, .n = n, .k = k, .x = x, .w = w, .ldx = ldx,
 		.ldw = ldw, .y = y
 	};
 
-	return share(&j, do_block, BLOCK, 4, SPACE);
+	share(&j, do_block, BLOCK, 4);
 }
 
 /* ---- y = x w' ---- */
@@ -274,7 +269,7 @@ static void do_stripe(void *arg, size_t piece)
 	size_t panels = (j->n + COLUMNS - 1) / COLUMNS;
 	size_t end = RM_MIN(first + j->per, panels);
 	size_t rows = RM_MIN(STRIPE, j->m - row);
-	uint32_t *x = j->space + rm_thread_index() * STRIPE * STRIDE;
+	uint32_t x[STRIPE * STRIDE] LINES;
 
 	for (size_t c = 0; c < j->k; c += DEPTH) {
 		size_t run = RM_MIN(DEPTH, j->k - c);
@@ -289,15 +284,15 @@ static void do_stripe(void *arg, size_t piece)
 	}
 }
 
-int rm_pairs_product(size_t m, size_t n, size_t k, const rm_real *x,
-		     const uint32_t *w, rm_real *y, bool add)
+void rm_pairs_product(size_t m, size_t n, size_t k, const rm_real *x,
+		      const uint32_t *w, rm_real *y, bool add)
 {
 	struct job j = {
 		.m = m, .n = n, .k = k, .x = x, .packed = w, .y = y,
 		.add = add
 	};
 
-	return share(&j, do_stripe, STRIPE, 2, STRIPE * STRIDE);
+	share(&j, do_stripe, STRIPE, 2);
 }
 
 bool rm_pairs_here(void)
@@ -312,12 +307,11 @@ bool rm_pairs_here(void)
 	return false;
 }
 
-int rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
-		  const rm_real *w, size_t ldw, rm_real *y)
+void rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
+		   const rm_real *w, size_t ldw, rm_real *y)
 {
 	(void)m, (void)n, (void)k, (void)x, (void)ldx, (void)w, (void)ldw;
 	(void)y;
-	return rm_fail("built without products of pairs");
 }
 
 size_t rm_pairs_packed(size_t n, size_t k)
@@ -331,11 +325,10 @@ void rm_pairs_pack(uint32_t *to, size_t n, size_t k, size_t c, size_t p,
 	(void)to, (void)n, (void)k, (void)c, (void)p, (void)from;
 }
 
-int rm_pairs_product(size_t m, size_t n, size_t k, const rm_real *x,
-		     const uint32_t *w, rm_real *y, bool add)
+void rm_pairs_product(size_t m, size_t n, size_t k, const rm_real *x,
+		      const uint32_t *w, rm_real *y, bool add)
 {
 	(void)m, (void)n, (void)k, (void)x, (void)w, (void)y, (void)add;
-	return rm_fail("built without products of pairs");
 }
 
 #endif

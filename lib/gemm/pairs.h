@@ -27,11 +27,9 @@ static inline enum rm_bf16_by rm_bf16_by(void)
 	return units == RM_BF16_NO_UNITS ? RM_BY_ROUNDING : RM_BY_ONEDNN;
 }
 
-/*
- * y[m, n] += x[k, m]' w[k, n] as rm_gemm_tn has it.  -1 on memory.
- */
-int rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
-		  const rm_real *w, size_t ldw, rm_real *y);
+/* y[m, n] += x[k, m]' w[k, n] as rm_gemm_tn has it. */
+void rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
+		   const rm_real *w, size_t ldw, rm_real *y);
 
 /* ---- weights [n, k] that are used again and again ---- */
 
@@ -49,9 +47,9 @@ void rm_pairs_pack(uint32_t *to, size_t n, size_t k, size_t c, size_t p,
 		   const rm_real *from);
 /*
  * y[m, n] = x[m, k] w', or added to it.  A row is summed in one order whatever
- * stands beside it.  -1 on memory.
+ * stands beside it.
  */
-int rm_pairs_product(size_t m, size_t n, size_t k, const rm_real *x,
-		     const uint32_t *w, rm_real *y, bool add);
+void rm_pairs_product(size_t m, size_t n, size_t k, const rm_real *x,
+		      const uint32_t *w, rm_real *y, bool add);
 
 #endif

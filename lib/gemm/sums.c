@@ -360,8 +360,10 @@ int rm_gemm_tn(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 
 	if (m == 0 || n == 0 || k == 0)
 		return 0;
-	if (j.bf16 && rm_bf16_by() == RM_BY_PAIRS)
-		return rm_pairs_sums(m, n, k, x, ldx, w, ldw, y);
+	if (j.bf16 && rm_bf16_by() == RM_BY_PAIRS) {
+		rm_pairs_sums(m, n, k, x, ldx, w, ldw, y);
+		return 0;
+	}
 	if (j.bf16 && rm_bf16_by() == RM_BY_ONEDNN)
 		return rm_onednn_sums(m, n, k, x, ldx, w, ldw, y, true);
 	rm_gemm_pieces(blocks, panels, 4 * threads, &j.groups, &j.per);
