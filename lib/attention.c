@@ -7,35 +7,11 @@
 
 /* ---- softmax, carried along ---- */
 
-/* The greatest of a vector's numbers. */
-RM_INLINE rm_real greatest(const rm_wide *x)
-{
-	rm_real lane[WIDE];
-
-	memcpy(lane, x, sizeof(lane));
-	for (size_t n = WIDE / 2; n > 0; n /= 2)
-		for (size_t j = 0; j < n; j++)
-			lane[j] = lane[j + n] > lane[j] ? lane[j + n] :
-							  lane[j];
-	return lane[0];
-}
-
-/* Their sum: of the halves' numbers, then as rm_lanes_total. */
-RM_INLINE rm_real total(const rm_wide *x)
-{
-	rm_real lane[WIDE];
-
-	memcpy(lane, x, sizeof(lane));
-	for (size_t j = 0; j < LANES; j++)
-		lane[j] += lane[j + LANES];
-	return rm_lanes_total(lane);
-}
-
 /*
  * n scores of a row into weights exp(s - max), 0 where s is -inf; sums and
  * o[W], which stand for an earlier maximum, are brought to the new one.
  */
-RM_INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_real *sum,
+RM_INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_wide *sum,
 		   rm_real *o, size_t W)
 {
 	rm_real most, by;
@@ -46,7 +22,7 @@ RM_INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_real *sum,
 		memcpy(&x, s + i, sizeof(x));
 		rm_wide_max(&all, &x);
 	}
-	most = greatest(&all);
+	most = rm_wide_greatest(&all);
 	most = most > *max ? most : *max;
 	/* No key of this block, nor of those before. */
 	if (most == -INFINITY) {
@@ -69,7 +45,7 @@ RM_INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_real *sum,
 		for (size_t c = 0; c < W; c++)
 			o[c] *= by;
 	}
-	*sum += total(&all);
+	*sum += all;
 	*max = most;
 }
 
@@ -84,8 +60,7 @@ RM_INLINE void load_keys(const struct pair *p)
 	if (p->n_k < p->wide || D < W)
 		memset(p->s->v, 0, p->wide * W * sizeof(rm_real));
 	for (size_t j = 0; j < p->n_k; j++)
-		memcpy(p->s->v + j * W, key_of(p, j, c->v),
-		       D * sizeof(rm_real));
+		copy_head(p->s->v + j * W, key_of(p, j, c->v), D);
 	if (!by_position(c->a))
 		return;
 	load_key_rows(p, p->s->k);
@@ -123,13 +98,17 @@ RM_INLINE void put_out(const struct pair *p)
 	for (size_t r = 0; r < p->n_q; r++) {
 		size_t row = p->text->row + first + r;
 		rm_real *y = c->y + row * c->ldy + p->head * D;
-		rm_real by = 1 / p->s->sum[r];
+		rm_real lane[WIDE], sum, by;
+
+		memcpy(lane, &p->s->sum[r], sizeof(lane));
+		sum = rm_lanes_total(lane) + rm_lanes_total(lane + LANES);
+		by = 1 / sum;
 
 		for (size_t d = 0; d < D; d++)
 			y[d] = p->s->o[r * c->W + d] * by;
 		if (c->lse)
 			c->lse[row * c->a->heads + p->head] = p->s->max[r] +
-				(rm_real)log((double)p->s->sum[r]);
+				(rm_real)log((double)sum);
 	}
 }
 
@@ -143,7 +122,7 @@ RM_INLINE void attend_by(const bool wide, struct pair *p)
 	memset(p->s->o, 0, BLOCK * p->c->W * sizeof(rm_real));
 	for (size_t r = 0; r < BLOCK; r++) {
 		p->s->max[r] = -INFINITY;
-		p->s->sum[r] = 0;
+		p->s->sum[r] = (rm_wide){0};
 	}
 	seen(a, p->i0, n_keys, &from, &unused);
 	seen(a, p->i0 + p->n_q - 1, n_keys, &unused, &to);

@@ -85,6 +85,26 @@ RM_INLINE void rm_turn_eight(rm_vec *v)
 	}
 }
 
+/* The greatest of a vector's numbers. */
+RM_INLINE rm_real rm_wide_greatest(const rm_wide *x)
+{
+	rm_vec half[2], v;
+	rm_ivec more;
+
+	memcpy(half, x, sizeof(half));
+	more = half[0] > half[1];
+	v = (rm_vec)(((rm_ivec)half[0] & more) | ((rm_ivec)half[1] & ~more));
+#define FOLD(...)							\
+	half[0] = RM_SHUFFLE(v, v, __VA_ARGS__);			\
+	more = half[0] > v;						\
+	v = (rm_vec)(((rm_ivec)half[0] & more) | ((rm_ivec)v & ~more))
+	FOLD(4, 5, 6, 7, 0, 1, 2, 3);
+	FOLD(2, 3, 0, 1, 6, 7, 4, 5);
+	FOLD(1, 0, 3, 2, 5, 4, 7, 6);
+#undef FOLD
+	return v[0];
+}
+
 /* x where mask, a comparison's result, is -1, y where it is 0. */
 #define RM_PICK(mask, x, y) \
 	((rm_wide)(((rm_iwide)(x) & (mask)) | ((rm_iwide)(y) & ~(mask))))

@@ -53,6 +53,14 @@ RM_INLINE void load_block(const struct pair *p, const struct back *b,
 	}
 }
 
+/* to[n] += from[n] */
+RM_INLINE void add_row(rm_real *restrict to, const rm_real *restrict from,
+		       size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] += from[i];
+}
+
 RM_INLINE void store_block(const struct pair *p, const struct back *b,
 			   const struct rows *rows)
 {
@@ -63,8 +71,7 @@ RM_INLINE void store_block(const struct pair *p, const struct back *b,
 		rm_real *to = b->grad->q + (first + r) * c->q.row +
 			p->head * c->q.head;
 
-		for (size_t d = 0; d < c->a->dim; d++)
-			to[d] += rows->dq[r * c->W + d];
+		add_row(to, rows->dq + r * c->W, c->a->dim);
 	}
 }
 
@@ -196,10 +203,8 @@ RM_INLINE void store_keys(const struct pair *p, const struct back *b,
 		rm_real *v = b->grad->v + row * c->v.row +
 			p->group * c->v.head;
 
-		for (size_t d = 0; d < c->a->dim; d++) {
-			k[d] += rows->dk[j * c->W + d];
-			v[d] += rows->dv[j * c->W + d];
-		}
+		add_row(k, rows->dk + j * c->W, c->a->dim);
+		add_row(v, rows->dv + j * c->W, c->a->dim);
 	}
 }
 

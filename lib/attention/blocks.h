@@ -29,7 +29,8 @@ struct scratch {
 	rm_real *k;		/* [BLOCK, W] keys */
 	rm_real *pos;		/* [D, SPREAD] rows of positions, turned */
 	rm_real *c2p, *p2c;	/* [BLOCK, SPREAD] by distance */
-	rm_real max[BLOCK], sum[BLOCK];
+	rm_real max[BLOCK];
+	rm_wide sum[BLOCK];	/* of each lane */
 	struct rm_mask mask[BLOCK];
 };
 
@@ -234,6 +235,18 @@ RM_INLINE void add_values_by(const bool wide, rm_real *o, const rm_real *p,
 	add_values(o, p, v, W, n);
 }
 
+/* A head of a row: too short to call for. */
+RM_INLINE void copy_head(rm_real *restrict to, const rm_real *restrict from,
+			 size_t n)
+{
+	size_t i = 0;
+
+	for (; i + LANES <= n; i += LANES)
+		memcpy(to + i, from + i, LANES * sizeof(*to));
+	for (; i < n; i++)
+		to[i] = from[i];
+}
+
 /* to[BLOCK, W]: this block's rows of a head, filled up with zeros. */
 RM_INLINE void load_rows(const struct pair *p, rm_real *to,
 			     struct rm_heads from, size_t head)
@@ -244,8 +257,8 @@ RM_INLINE void load_rows(const struct pair *p, rm_real *to,
 	if (p->n_q < BLOCK || D < W)
 		memset(to, 0, BLOCK * W * sizeof(*to));
 	for (size_t r = 0; r < p->n_q; r++)
-		memcpy(to + r * W, from.data + (first + r) * from.row +
-		       head * from.head, D * sizeof(*to));
+		copy_head(to + r * W, from.data + (first + r) * from.row +
+			  head * from.head, D);
 }
 
 /* Key j of the block, of x's heads. */
@@ -261,9 +274,10 @@ RM_INLINE void load_key_rows(const struct pair *p, rm_real *to)
 {
 	size_t D = p->c->a->dim, W = p->c->W;
 
-	memset(to, 0, BLOCK * W * sizeof(*to));
+	if (p->n_k < BLOCK || D < W)
+		memset(to, 0, BLOCK * W * sizeof(*to));
 	for (size_t j = 0; j < p->n_k; j++)
-		memcpy(to + j * W, key_of(p, j, p->c->k), D * sizeof(*to));
+		copy_head(to + j * W, key_of(p, j, p->c->k), D);
 }
 
 /* to[D, BLOCK]: the block's keys, or values, turned. */

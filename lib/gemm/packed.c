@@ -78,10 +78,35 @@ struct packing {
 	enum rm_way way;
 };
 
+/* to[i * width + o] = what b has of n outputs and `inputs` inputs. */
+RM_INLINE void copy_block(rm_real *to, size_t width, const struct block *b,
+			  size_t inputs, size_t n)
+{
+	size_t i = 0, all = b->in == 1 ? n - n % RM_LANES : 0;
+
+	/* Eight inputs of eight outputs at a time, turned. */
+	for (; all && i + RM_LANES <= inputs; i += RM_LANES)
+		for (size_t o = 0; o < all; o += RM_LANES) {
+			rm_vec v[RM_LANES];
+
+			for (size_t k = 0; k < RM_LANES; k++)
+				memcpy(&v[k], b->at + i + (o + k) * b->out,
+				       sizeof(*v));
+			rm_turn_eight(v);
+			for (size_t k = 0; k < RM_LANES; k++)
+				memcpy(to + (i + k) * width + o, &v[k],
+				       sizeof(*v));
+		}
+	for (size_t r = 0; r < inputs; r++)
+		for (size_t o = r < i ? all : 0; o < n; o++)
+			to[r * width + o] = b->at[r * b->in + o * b->out];
+}
+
 /*
  * Outputs [from, to) of inputs [first, first + run): input i at
  * at[i * width].
  */
+RM_VECTOR
 static void pack_run(const struct packing *j, size_t from, size_t to,
 		     size_t first, size_t run, rm_real *at, size_t width)
 {
@@ -92,10 +117,7 @@ static void pack_run(const struct packing *j, size_t from, size_t to,
 			b = block_of(j->w, j->way, o, first + c);
 			n = RM_MIN(b.outputs, to - o);
 			some = RM_MIN(b.inputs, run - c);
-			for (size_t i = 0; i < some; i++)
-				for (size_t k = 0; k < n; k++)
-					at[(c + i) * width + k] =
-						b.at[i * b.in + k * b.out];
+			copy_block(at + c * width, width, &b, some, n);
 		}
 }
 

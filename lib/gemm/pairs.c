@@ -34,6 +34,8 @@
 #define STRIPE (8 * ROWS)
 #define STRIDE (PAIRS + LANES)
 
+/* Rows that are asked for before they are read. */
+#define AHEAD ((size_t)8)
 /* Whole cache lines. */
 #define LINES __attribute__((aligned(64)))
 
@@ -137,7 +139,9 @@ static void copy_pairs(uint32_t *to, size_t width, const float *from,
 		31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
 		23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
 
-	for (size_t i = 0; i < run; i += 2, to += width, from += 2 * ld)
+	for (size_t i = 0; i < run; i += 2, to += width, from += 2 * ld) {
+		const float *later = from + (i + AHEAD < run ? AHEAD * ld : 0);
+
 		for (size_t c = 0; c < width; c += LANES) {
 			size_t some = c < n ? RM_MIN(n - c, LANES) : 0;
 			__mmask16 in = (__mmask16)((1U << some) - 1);
@@ -146,9 +150,14 @@ static void copy_pairs(uint32_t *to, size_t width, const float *from,
 				i + 1 < run ? in : 0, from + ld + c);
 			__m512i both = (__m512i)_mm512_cvtne2ps_pbh(b, a);
 
+			_mm_prefetch((const char *)(later + c), _MM_HINT_T0);
+			if (i + AHEAD + 1 < run)
+				_mm_prefetch((const char *)(later + ld + c),
+					     _MM_HINT_T0);
 			_mm512_storeu_si512(to + c,
 				_mm512_permutexvar_epi16(order, both));
 		}
+	}
 }
 
 /* A block of `rows` rows of x, `step` pairs apart, with one panel of w. */
