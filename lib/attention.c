@@ -1,7 +1,7 @@
 /* Multiplications and additions in one instruction, where there is one. */
 #pragma GCC optimize("fp-contract=fast")
 
-#include "attention/blocks.h"
+#include "attention/pairs.h"
 
 #include <stdlib.h>
 
@@ -51,42 +51,82 @@ RM_INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_wide *sum,
 
 /* ---- a pair of blocks ---- */
 
-RM_INLINE void load_keys(const struct pair *p)
+/* v[wide, W]: the block's rows of x. */
+RM_INLINE void load_values(const struct pair *p, struct rm_heads x)
 {
-	const struct call *c = p->c;
-	size_t D = c->a->dim, W = c->W;
+	size_t D = p->c->a->dim, W = p->c->W;
 
-	load_turned(p, p->s->kt, c->k);
 	if (p->n_k < p->wide || D < W)
 		memset(p->s->v, 0, p->wide * W * sizeof(rm_real));
 	for (size_t j = 0; j < p->n_k; j++)
-		copy_head(p->s->v + j * W, key_of(p, j, c->v), D);
+		copy_head(p->s->v + j * W, key_of(p, j, x), D);
+}
+
+RM_INLINE void load_keys(const struct pair *p)
+{
+	const struct call *c = p->c;
+
+	load_turned(p, p->s->kt, c->k);
+	load_values(p, c->v);
 	if (!by_position(c->a))
 		return;
-	load_key_rows(p, p->s->k);
+	load_key_rows(p, p->s->k, c->k);
 	disentangle(p);
+}
+
+/* Scores of rows [r, r + n) into weights. */
+RM_INLINE void weigh(const struct pair *p, size_t r, size_t n)
+{
+	struct scratch *s = p->s;
+	size_t W = p->c->W;
+
+	for (size_t i = 0; i < n; i++) {
+		finish_scores(p, r + i, s->p + i * BLOCK);
+		soften(s->p + i * BLOCK, p->wide, &s->max[r + i],
+		       &s->sum[r + i], s->o + (r + i) * W, W);
+		/* The sum is that of all weights. */
+		if (p->c->a->dropout.p > 0)
+			drop(p, r + i, s->p + i * BLOCK);
+	}
 }
 
 RM_INLINE void meet(const bool wide, const struct pair *p)
 {
 	struct scratch *s = p->s;
 	size_t D = p->c->a->dim, W = p->c->W;
-	bool drops = p->c->a->dropout.p > 0;
 
+	load_keys(p);
 	for (size_t r = 0; r < p->n_q; r += ROWS) {
 		scores_by(wide, s->p, BLOCK, s->q + r * W, W, D, s->kt, BLOCK,
 			  p->wide);
-		for (size_t i = 0; i < ROWS; i++) {
-			finish_scores(p, r + i, s->p + i * BLOCK);
-			soften(s->p + i * BLOCK, p->wide, &s->max[r + i],
-			       &s->sum[r + i], s->o + (r + i) * W, W);
-			/* The sum is that of all weights. */
-			if (drops)
-				drop(p, r + i, s->p + i * BLOCK);
-		}
+		weigh(p, r, ROWS);
 		add_values_by(wide, s->o + r * W, s->p, s->v, W, p->wide);
 	}
 }
+
+#ifdef RM_PAIRS
+RM_PAIRS RM_INLINE
+void meet_by_pairs(const struct pair *p)
+{
+	struct scratch *s = p->s;
+	const struct paired *b = &s->paired;
+	size_t W = p->c->W;
+
+	/* Keys as values are, in the place of those. */
+	load_values(p, p->c->k);
+	pair_along(b->k, s->v, W, p->wide);
+	pair_turn(b->kt, b->k, W, p->wide);
+	load_values(p, p->c->v);
+	pair_across(b->v, s->v, W, p->wide);
+	for (size_t r = 0; r < p->n_q; r += PAIR_ROWS) {
+		pair_scores(s->p, b->q + r * W / 2, b->kt, W, p->wide);
+		weigh(p, r, PAIR_ROWS);
+		pair_along(b->row, s->p, BLOCK, PAIR_ROWS);
+		pair_values(s->o + r * W, b->row, BLOCK / 2, 1, b->v, W,
+			    p->wide);
+	}
+}
+#endif
 
 /* ---- one block of queries of one head ---- */
 
@@ -112,11 +152,8 @@ RM_INLINE void put_out(const struct pair *p)
 	}
 }
 
-RM_INLINE void attend_by(const bool wide, struct pair *p)
+RM_INLINE void start(const struct pair *p)
 {
-	const struct rm_attention *a = p->c->a;
-	size_t n_keys = p->text->n_before + p->text->n, from, to, unused;
-
 	load_rows(p, p->s->q, p->c->q, p->head);
 	load_masks(p);
 	memset(p->s->o, 0, BLOCK * p->c->W * sizeof(rm_real));
@@ -124,15 +161,35 @@ RM_INLINE void attend_by(const bool wide, struct pair *p)
 		p->s->max[r] = -INFINITY;
 		p->s->sum[r] = (rm_wide){0};
 	}
-	seen(a, p->i0, n_keys, &from, &unused);
-	seen(a, p->i0 + p->n_q - 1, n_keys, &unused, &to);
-	for (size_t j = from / BLOCK * BLOCK; j < to; j += BLOCK) {
-		p->j0 = j;
-		p->n_k = RM_MIN(BLOCK, n_keys - j);
-		p->wide = (p->n_k + WIDE - 1) / WIDE * WIDE;
-		load_keys(p);
+}
+
+/* The next block of keys, from j on; false: there is none. */
+RM_INLINE bool next_keys(struct pair *p, size_t j)
+{
+	size_t n_keys = p->text->n_before + p->text->n, to, unused;
+
+	seen(p->c->a, p->i0 + p->n_q - 1, n_keys, &unused, &to);
+	if (j >= to)
+		return false;
+	p->j0 = j;
+	p->n_k = RM_MIN(BLOCK, n_keys - j);
+	p->wide = (p->n_k + WIDE - 1) / WIDE * WIDE;
+	return true;
+}
+
+RM_INLINE size_t first_keys(const struct pair *p)
+{
+	size_t from, unused;
+
+	seen(p->c->a, p->i0, p->text->n_before + p->text->n, &from, &unused);
+	return from / BLOCK * BLOCK;
+}
+
+RM_INLINE void attend_by(const bool wide, struct pair *p)
+{
+	start(p);
+	for (size_t j = first_keys(p); next_keys(p, j); j += BLOCK)
 		meet(wide, p);
-	}
 	put_out(p);
 }
 
@@ -150,8 +207,26 @@ static void attend_wide(struct pair *p)
 }
 #endif
 
+#ifdef RM_PAIRS
+RM_PAIRS
+static void attend_by_pairs(struct pair *p)
+{
+	start(p);
+	pair_along(p->s->paired.q, p->s->q, p->c->W, BLOCK);
+	for (size_t j = first_keys(p); next_keys(p, j); j += BLOCK)
+		meet_by_pairs(p);
+	put_out(p);
+}
+#endif
+
 static void attend(struct pair *p)
 {
+#ifdef RM_PAIRS
+	if (by_pairs(p->c->a)) {
+		attend_by_pairs(p);
+		return;
+	}
+#endif
 #ifdef RM_WIDE
 	if (rm_has_wide()) {
 		attend_wide(p);
@@ -171,10 +246,11 @@ static void set_scratch(struct scratch *s, const struct call *c)
 	s->v = s->kt + BLOCK * D;
 	s->o = s->v + BLOCK * W;
 	s->p = s->o + BLOCK * W;
-	s->k = s->p + ROWS * BLOCK;
+	s->k = s->p + 2 * ROWS * BLOCK;
 	s->pos = s->k + BLOCK * W;
 	s->c2p = s->pos + big * D;
 	s->p2c = s->c2p + big * BLOCK;
+	s->paired = set_paired((uint32_t *)(void *)(s->p2c + big * BLOCK), W);
 }
 
 /* Piece i is head i % H of text i / H. */
@@ -212,8 +288,8 @@ int rm_attention_forward(rm_real *y, size_t ldy, rm_real *lse,
 	};
 	size_t big = by_position(a) ? SPREAD : 0;
 
-	c.per_thread = BLOCK * (a->dim + 4 * c.W + ROWS + 2 * big) +
-		big * a->dim;
+	c.per_thread = BLOCK * (a->dim + 4 * c.W + 2 * ROWS + 2 * big) +
+		big * a->dim + (by_pairs(a) ? paired_size(c.W) : 0);
 	c.space = rm_calloc_aligned(rm_threads() * c.per_thread,
 				    sizeof(rm_real));
 	if (!c.space)

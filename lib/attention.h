@@ -20,6 +20,7 @@
 #ifndef RM_ATTENTION_H
 #define RM_ATTENTION_H
 
+#include "gemm.h"
 #include "nn.h"
 
 /* Head h of row t: D numbers at data + t * row + h * head. */
@@ -53,6 +54,12 @@ struct rm_attention {
 	 * in its text.
 	 */
 	struct rm_dropout dropout;
+	/*
+	 * RM_BF16: products of pairs of bf16 where the processor has vectors
+	 * for them, sums and softmax in fp32; else, and where positions are
+	 * disentangled, fp32.
+	 */
+	enum rm_precision precision;
 };
 
 /*

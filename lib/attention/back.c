@@ -9,7 +9,7 @@
  */
 #pragma GCC optimize("fp-contract=fast")
 
-#include "attention/blocks.h"
+#include "attention/pairs.h"
 
 #include <stdlib.h>
 
@@ -104,6 +104,18 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 	}
 	for (size_t j = 0; j < capped; j++)
 		ds[j] *= slope[j];
+}
+
+/* The same, with what is dropped. */
+RM_INLINE void weigh_back(const struct pair *p, struct rows *rows, size_t r)
+{
+	bool drops = p->c->a->dropout.p > 0;
+
+	if (drops)
+		drop(p, r, rows->ds + r * BLOCK);
+	row_back(p, rows, r);
+	if (drops)
+		drop(p, r, rows->p + r * BLOCK);
 }
 
 /* o[n_k, W] += p[n_q, BLOCK]' v[n_q, W] */
@@ -214,7 +226,7 @@ RM_INLINE void load_keys(const struct pair *p, struct rows *rows)
 
 	load_turned(p, p->s->kt, p->c->k);
 	load_turned(p, p->s->v, p->c->v);
-	load_key_rows(p, p->s->k);
+	load_key_rows(p, p->s->k, p->c->k);
 	memset(rows->dk, 0, size);
 	memset(rows->dv, 0, size);
 }
@@ -224,7 +236,6 @@ RM_INLINE void meet(const bool wide, const struct pair *p,
 {
 	struct scratch *s = p->s;
 	size_t D = p->c->a->dim, W = p->c->W;
-	bool drops = p->c->a->dropout.p > 0;
 
 	if (by_position(p->c->a))
 		disentangle(p);
@@ -233,13 +244,8 @@ RM_INLINE void meet(const bool wide, const struct pair *p,
 			  D, s->kt, BLOCK, p->wide);
 		scores_by(wide, rows->ds + r * BLOCK, BLOCK, rows->dy + r * W,
 			  W, D, s->v, BLOCK, p->wide);
-		for (size_t i = r; i < r + ROWS; i++) {
-			if (drops)
-				drop(p, i, rows->ds + i * BLOCK);
-			row_back(p, rows, i);
-			if (drops)
-				drop(p, i, rows->p + i * BLOCK);
-		}
+		for (size_t i = r; i < r + ROWS; i++)
+			weigh_back(p, rows, i);
 		add_values_by(wide, rows->dq + r * W, rows->ds + r * BLOCK,
 			      s->k, W, p->wide);
 	}
@@ -248,6 +254,62 @@ RM_INLINE void meet(const bool wide, const struct pair *p,
 	if (by_position(p->c->a))
 		positions_back(p, b, rows);
 }
+
+#ifdef RM_PAIRS
+
+RM_PAIRS RM_INLINE
+void load_keys_by_pairs(const struct pair *p, struct rows *rows)
+{
+	const struct paired *b = &p->s->paired;
+	size_t W = p->c->W, size = BLOCK * W * sizeof(rm_real);
+
+	/* dk has them in fp32 until it is begun. */
+	load_key_rows(p, rows->dk, p->c->v);
+	pair_along(b->v, rows->dk, W, p->wide);
+	pair_turn(b->vt, b->v, W, p->wide);
+	load_key_rows(p, rows->dk, p->c->k);
+	pair_along(b->v, rows->dk, W, p->wide);
+	pair_turn(b->kt, b->v, W, p->wide);
+	pair_across(b->k, rows->dk, W, p->wide);
+	memset(rows->dk, 0, size);
+	memset(rows->dv, 0, size);
+}
+
+RM_PAIRS RM_INLINE
+void meet_by_pairs(const struct pair *p, struct rows *rows)
+{
+	struct scratch *s = p->s;
+	const struct paired *b = &s->paired;
+	size_t W = p->c->W, n = (p->n_q + PAIR_ROWS - 1) / PAIR_ROWS *
+		PAIR_ROWS;
+
+	pair_along(b->q, s->q, W, n);
+	pair_along(b->dy, rows->dy, W, n);
+	pair_across(b->q2, s->q, W, n);
+	pair_across(b->dy2, rows->dy, W, n);
+	for (size_t r = 0; r < n; r += PAIR_ROWS) {
+		rm_real *weights = rows->p + r * BLOCK;
+		rm_real *ds = rows->ds + r * BLOCK;
+
+		pair_scores(weights, b->q + r * W / 2, b->kt, W, p->wide);
+		pair_scores(ds, b->dy + r * W / 2, b->vt, W, p->wide);
+		for (size_t i = r; i < r + PAIR_ROWS; i++)
+			weigh_back(p, rows, i);
+		pair_along(b->row, ds, BLOCK, PAIR_ROWS);
+		pair_values(rows->dq + r * W, b->row, BLOCK / 2, 1, b->k, W,
+			    p->wide);
+	}
+	pair_across(b->p, rows->p, BLOCK, n);
+	pair_across(b->ds, rows->ds, BLOCK, n);
+	for (size_t j = 0; j < p->n_k; j += PAIR_ROWS) {
+		pair_values(rows->dv + j * W, b->p + j, 1, BLOCK, b->dy2, W,
+			    n);
+		pair_values(rows->dk + j * W, b->ds + j, 1, BLOCK, b->q2, W,
+			    n);
+	}
+}
+
+#endif
 
 /* ---- a head of a text ---- */
 
@@ -262,33 +324,40 @@ RM_INLINE bool meets(const struct pair *p, size_t j, size_t n_keys)
 	return j < to && j + BLOCK > from;
 }
 
+/* The text's block of queries at row r, if it sees the block of keys. */
+RM_INLINE bool find_block(struct pair *p, size_t r)
+{
+	const struct rm_attention_text *t = p->text;
+
+	p->i0 = t->n_before + r;
+	p->n_q = RM_MIN(BLOCK, t->n - t->rest - r);
+	return meets(p, p->j0, t->n_before + t->n);
+}
+
+RM_INLINE void find_keys(struct pair *p, size_t j)
+{
+	p->j0 = j;
+	p->n_k = RM_MIN(BLOCK, p->text->n_before + p->text->n - j);
+	p->wide = (p->n_k + WIDE - 1) / WIDE * WIDE;
+}
+
 /* Blocks of keys, each with all queries, so that it is turned once. */
 RM_INLINE void text_back_by(const bool wide, struct pair *p,
 			    const struct back *b, struct rows *rows)
 {
 	const struct rm_attention_text *t = p->text;
-	size_t n_keys = t->n_before + t->n;
 
-	for (size_t j = 0; j < n_keys; j += BLOCK) {
-		bool any = false;
-
-		p->j0 = j;
-		p->n_k = RM_MIN(BLOCK, n_keys - j);
-		p->wide = (p->n_k + WIDE - 1) / WIDE * WIDE;
+	for (size_t j = 0; j < t->n_before + t->n; j += BLOCK) {
+		find_keys(p, j);
+		load_keys(p, rows);
 		for (size_t r = t->skip; r + t->rest < t->n; r += BLOCK) {
-			p->i0 = t->n_before + r;
-			p->n_q = RM_MIN(BLOCK, t->n - t->rest - r);
-			if (!meets(p, j, n_keys))
+			if (!find_block(p, r))
 				continue;
-			if (!any)
-				load_keys(p, rows);
-			any = true;
 			load_block(p, b, rows);
 			meet(wide, p, b, rows);
 			store_block(p, b, rows);
 		}
-		if (any)
-			store_keys(p, b, rows);
+		store_keys(p, b, rows);
 	}
 }
 
@@ -308,9 +377,37 @@ static void text_back_wide(struct pair *p, const struct back *b,
 }
 #endif
 
+#ifdef RM_PAIRS
+RM_PAIRS
+static void text_back_by_pairs(struct pair *p, const struct back *b,
+			       struct rows *rows)
+{
+	const struct rm_attention_text *t = p->text;
+
+	for (size_t j = 0; j < t->n_before + t->n; j += BLOCK) {
+		find_keys(p, j);
+		load_keys_by_pairs(p, rows);
+		for (size_t r = t->skip; r + t->rest < t->n; r += BLOCK) {
+			if (!find_block(p, r))
+				continue;
+			load_block(p, b, rows);
+			meet_by_pairs(p, rows);
+			store_block(p, b, rows);
+		}
+		store_keys(p, b, rows);
+	}
+}
+#endif
+
 static void text_back(struct pair *p, const struct back *b,
 		      struct rows *rows)
 {
+#ifdef RM_PAIRS
+	if (by_pairs(p->c->a)) {
+		text_back_by_pairs(p, b, rows);
+		return;
+	}
+#endif
 #ifdef RM_WIDE
 	if (rm_has_wide()) {
 		text_back_wide(p, b, rows);
@@ -331,7 +428,8 @@ static size_t space_of(const struct call *c)
 {
 	size_t D = c->a->dim, big = big_of(c->a);
 
-	return BLOCK * (2 * D + 6 * c->W + 2 * BLOCK + 2 * big) + big * D;
+	return BLOCK * (2 * D + 6 * c->W + 2 * BLOCK + 2 * big) + big * D +
+		(by_pairs(c->a) ? paired_size(c->W) : 0);
 }
 
 static void set_space(const struct call *c, struct scratch *s,
@@ -352,6 +450,7 @@ static void set_space(const struct call *c, struct scratch *s,
 	s->c2p = rows->ds + BLOCK * BLOCK;
 	s->p2c = s->c2p + BLOCK * big;
 	s->pos = s->p2c + BLOCK * big;
+	s->paired = set_paired((uint32_t *)(void *)(s->pos + big * D), c->W);
 }
 
 /* Texts [from, to) by the queries that share head `group` of keys. */

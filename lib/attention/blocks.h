@@ -6,8 +6,8 @@
 #define RM_ATTENTION_BLOCKS_H
 
 #include "attention.h"
+#include "bf16.h"
 #include "op.h"
-#include "vector.h"
 
 #include <string.h>
 
@@ -19,19 +19,33 @@
 /* Distances i - j within a pair of blocks, and one. */
 #define SPREAD (2 * BLOCK)
 
+/*
+ * What products of pairs read.  W / 2 pairs are those of a row, BLOCK / 2 rows
+ * of pairs those of neighbouring rows.
+ */
+struct paired {
+	uint32_t *q, *dy;	/* [BLOCK, W / 2] */
+	uint32_t *kt, *vt;	/* [W / 2, BLOCK] turned */
+	uint32_t *k, *v;	/* [BLOCK / 2, W], or as q */
+	uint32_t *q2, *dy2;	/* [BLOCK / 2, W] */
+	uint32_t *row;		/* [2 ROWS, BLOCK / 2] weights */
+	uint32_t *p, *ds;	/* [BLOCK / 2, BLOCK] weights of two rows */
+};
+
 /* What a thread computes in; [BLOCK] is one block of queries or keys. */
 struct scratch {
 	rm_real *q;		/* [BLOCK, W], W: D rounded up to WIDE */
 	rm_real *kt;		/* [D, BLOCK] keys, turned */
 	rm_real *v;		/* [BLOCK, W]; the way back: [D, BLOCK] */
 	rm_real *o;		/* [BLOCK, W] sums so far */
-	rm_real *p;		/* [ROWS, BLOCK] scores, then weights */
+	rm_real *p;		/* [2 ROWS, BLOCK] scores, then weights */
 	rm_real *k;		/* [BLOCK, W] keys */
 	rm_real *pos;		/* [D, SPREAD] rows of positions, turned */
 	rm_real *c2p, *p2c;	/* [BLOCK, SPREAD] by distance */
 	rm_real max[BLOCK];
 	rm_wide sum[BLOCK];	/* of each lane */
 	struct rm_mask mask[BLOCK];
+	struct paired paired;
 };
 
 struct call {
@@ -269,15 +283,16 @@ RM_INLINE const rm_real *key_of(const struct pair *p, size_t j,
 		p->group * x.head;
 }
 
-/* to[BLOCK, W]: the block's keys, row by row. */
-RM_INLINE void load_key_rows(const struct pair *p, rm_real *to)
+/* to[BLOCK, W]: the block's keys, or values, row by row. */
+RM_INLINE void load_key_rows(const struct pair *p, rm_real *to,
+			     struct rm_heads x)
 {
 	size_t D = p->c->a->dim, W = p->c->W;
 
 	if (p->n_k < BLOCK || D < W)
 		memset(to, 0, BLOCK * W * sizeof(*to));
 	for (size_t j = 0; j < p->n_k; j++)
-		copy_head(to + j * W, key_of(p, j, p->c->k), D);
+		copy_head(to + j * W, key_of(p, j, x), D);
 }
 
 /* to[D, BLOCK]: the block's keys, or values, turned. */
@@ -399,12 +414,12 @@ RM_INLINE void finish_scores(const struct pair *p, size_t r, rm_real *s)
 
 /* ---- dropout ---- */
 
-/* The masks of the block's queries, and of what fills up the last ROWS. */
+/* The masks of the block's queries, and of what fills up the last rows. */
 RM_INLINE void load_masks(const struct pair *p)
 {
 	const struct rm_dropout *d = &p->c->a->dropout;
 	size_t first = p->text->row + p->i0 - p->text->n_before;
-	size_t n = (p->n_q + ROWS - 1) / ROWS * ROWS;
+	size_t n = (p->n_q + 2 * ROWS - 1) / (2 * ROWS) * (2 * ROWS);
 
 	for (size_t r = 0; d->p > 0 && r < n; r++)
 		p->s->mask[r] = rm_dropout_mask(d, (d->first_row + first + r) *

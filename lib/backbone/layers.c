@@ -472,7 +472,8 @@ struct rm_attention rm_transformer_attention(const struct rm_run *r,
 		.softcap = (rm_real)a->softcap,
 		.causal = a->causal,
 		.window = a->sliding[i] ? a->window : 0,
-		.dropout = rm_transformer_dropout(r->p, i, RM_DROP_ATTENTION)
+		.dropout = rm_transformer_dropout(r->p, i, RM_DROP_ATTENTION),
+		.precision = t->precision
 	};
 
 	if (l->pos_key)

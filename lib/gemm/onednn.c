@@ -2,9 +2,11 @@
  * The C interface of oneDNN, of versions 2 and 3, which differ in whether
  * descriptions of memory are values or objects.
  */
+#include "bf16.h"
 #include "gemm/onednn.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #if defined(RM_ONEDNN) && !defined(RM_DOUBLE)
 

@@ -11,8 +11,6 @@
 
 #include "tensor.h"
 
-#include <string.h>
-
 #define RM_ONEDNN_TILE ((size_t)64)
 
 enum rm_bf16_units {
@@ -46,26 +44,5 @@ int rm_onednn_product(size_t m, const rm_real *x, const struct rm_onednn *w,
  */
 int rm_onednn_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 		   const rm_real *w, size_t ldw, rm_real *y, bool bf16);
-
-/* To the nearest number with 8 bits of mantissa, ties to even: its bits. */
-static inline uint16_t rm_to_bf16(float x)
-{
-	uint32_t bits;
-
-	memcpy(&bits, &x, sizeof(bits));
-	/* NaN stays one, whatever its lower bits. */
-	bits = (bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 :
-		bits + 0x7fff + (bits >> 16 & 1);
-	return (uint16_t)(bits >> 16);
-}
-
-static inline float rm_of_bf16(uint16_t b)
-{
-	uint32_t bits = (uint32_t)b << 16;
-	float x;
-
-	memcpy(&x, &bits, sizeof(x));
-	return x;
-}
 
 #endif

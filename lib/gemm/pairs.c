@@ -1,27 +1,20 @@
 /*
- * Products in bf16.  The instruction multiplies two numbers of one with two
- * of the other and adds both products to a sum.  In every product here
- * COLUMNS of one matrix, a panel, stand as pairs that follow each other in
- * what is summed over, DEPTH at a time, so that the panel stays in the first
- * cache; every ROWS of the other meet it in registers.
+ * Products in bf16.  COLUMNS of one matrix, a panel, stand as pairs that
+ * follow each other in what is summed over, DEPTH at a time, so that the panel
+ * stays in the first cache; every ROWS of the other meet it in registers.
  *
  * y = x w': panels are packed beforehand.  A piece is STRIPE rows of x with
  * some panels; its rows are rounded, which is what makes pairs of them, into
  * the second cache.
  *
- * y += x' w: the two are those of neighbouring rows, so nothing is turned: two
+ * y += x' w: pairs are those of neighbouring rows, so nothing is turned: two
  * rows are rounded and put one between the other.  A piece is BLOCK columns
  * of x, which are rows of y, with some panels of w.
  */
 #include "gemm/pairs.h"
 #include "gemm/pieces.h"
-#include "vector.h"
 
-#if defined(RM_WIDE) && defined(__GNUC__) && \
-	(defined(__clang__) || __GNUC__ >= 10)
-
-#include <immintrin.h>
-#include <stdlib.h>
+#ifdef RM_PAIRS
 
 #define ROWS ((size_t)12)
 #define LANES ((size_t)RM_WIDE_LANES)
@@ -39,8 +32,6 @@
 /* Whole cache lines. */
 #define LINES __attribute__((aligned(64)))
 
-#define BF16 __attribute__((target("arch=x86-64-v4,avx512bf16")))
-
 struct job {
 	size_t m, n, k;
 	const float *x, *w;
@@ -51,67 +42,32 @@ struct job {
 	size_t groups, per;	/* of panels: pieces of a block */
 };
 
-/*
- * y[ROWS, COLUMNS] = (add ? y : 0) + products of x and w[pairs, COLUMNS]; the
- * pair of row r at step c is x[r * row + c * step].
- */
-BF16 RM_INLINE
-void kernel(float *y, size_t ldy, const uint32_t *x, const size_t row,
-	    const size_t step, const uint32_t *w, size_t pairs, const bool add)
-{
-	__m512 s[ROWS][2];
-
-#pragma GCC unroll 12
-	for (size_t r = 0; r < ROWS; r++) {
-		s[r][0] = add ? _mm512_loadu_ps(y + r * ldy) :
-				_mm512_setzero_ps();
-		s[r][1] = add ? _mm512_loadu_ps(y + r * ldy + LANES) :
-				_mm512_setzero_ps();
-	}
-	for (size_t c = 0; c < pairs; c++) {
-		const uint32_t *at = w + c * COLUMNS;
-		__m512bh a = (__m512bh)_mm512_loadu_si512(at);
-		__m512bh b = (__m512bh)_mm512_loadu_si512(at + LANES);
-
-#pragma GCC unroll 12
-		for (size_t r = 0; r < ROWS; r++) {
-			int two = (int)x[r * row + c * step];
-			__m512bh v = (__m512bh)_mm512_set1_epi32(two);
-
-			s[r][0] = _mm512_dpbf16_ps(s[r][0], v, a);
-			s[r][1] = _mm512_dpbf16_ps(s[r][1], v, b);
-		}
-	}
-#pragma GCC unroll 12
-	for (size_t r = 0; r < ROWS; r++) {
-		_mm512_storeu_ps(y + r * ldy, s[r][0]);
-		_mm512_storeu_ps(y + r * ldy + LANES, s[r][1]);
-	}
-}
-
 typedef void kernel_fn(float *y, size_t ldy, const uint32_t *x,
 		       const uint32_t *w, size_t pairs);
 
 /* Of columns that stand BLOCK apart, and of rows that stand STRIDE apart. */
-BF16
+RM_PAIRS
 static void add_columns(float *y, size_t ldy, const uint32_t *x,
 			const uint32_t *w, size_t pairs)
 {
-	kernel(y, ldy, x, 1, BLOCK, w, pairs, true);
+	rm_pairs_kernel(y, ldy, x, 1, BLOCK, w, COLUMNS, pairs, ROWS, 2,
+			true);
 }
 
-BF16
+RM_PAIRS
 static void add_rows(float *y, size_t ldy, const uint32_t *x,
 		     const uint32_t *w, size_t pairs)
 {
-	kernel(y, ldy, x, STRIDE, 1, w, pairs, true);
+	rm_pairs_kernel(y, ldy, x, STRIDE, 1, w, COLUMNS, pairs, ROWS, 2,
+			true);
 }
 
-BF16
+RM_PAIRS
 static void put_rows(float *y, size_t ldy, const uint32_t *x,
 		     const uint32_t *w, size_t pairs)
 {
-	kernel(y, ldy, x, STRIDE, 1, w, pairs, false);
+	rm_pairs_kernel(y, ldy, x, STRIDE, 1, w, COLUMNS, pairs, ROWS, 2,
+			false);
 }
 
 /* A tile at the lower or right edge goes through memory of its own. */
@@ -131,31 +87,24 @@ static void edge(kernel_fn *fn, float *y, size_t ldy, const uint32_t *x,
  * to[(run + 1) / 2, width] = columns [0, n) of `run` rows, in pairs: of the
  * earlier row the lower half; zeros from n on.
  */
-BF16
+RM_PAIRS
 static void copy_pairs(uint32_t *to, size_t width, const float *from,
 		       size_t ld, size_t n, size_t run)
 {
-	const __m512i order = _mm512_set_epi16(
-		31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
-		23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-
 	for (size_t i = 0; i < run; i += 2, to += width, from += 2 * ld) {
 		const float *later = from + (i + AHEAD < run ? AHEAD * ld : 0);
+		const float *next = from + (i + 1 < run ? ld : 0);
 
 		for (size_t c = 0; c < width; c += LANES) {
-			size_t some = c < n ? RM_MIN(n - c, LANES) : 0;
-			__mmask16 in = (__mmask16)((1U << some) - 1);
-			__m512 a = _mm512_maskz_loadu_ps(in, from + c);
-			__m512 b = _mm512_maskz_loadu_ps(
-				i + 1 < run ? in : 0, from + ld + c);
-			__m512i both = (__m512i)_mm512_cvtne2ps_pbh(b, a);
+			size_t some = c < n ? n - c : 0;
 
 			_mm_prefetch((const char *)(later + c), _MM_HINT_T0);
 			if (i + AHEAD + 1 < run)
 				_mm_prefetch((const char *)(later + ld + c),
 					     _MM_HINT_T0);
-			_mm512_storeu_si512(to + c,
-				_mm512_permutexvar_epi16(order, both));
+			rm_pairs_across(to + c, rm_pairs_load(from + c, some),
+					rm_pairs_load(next + c, next > from ?
+						      some : 0));
 		}
 	}
 }
@@ -249,7 +198,7 @@ void rm_pairs_pack(uint32_t *to, size_t n, size_t k, size_t c, size_t p,
 }
 
 /* to[., STRIDE] = rows of x, and zero rows up to a multiple of ROWS. */
-BF16
+RM_PAIRS
 static void round_rows(uint32_t *to, const float *x, size_t ld, size_t rows,
 		       size_t run)
 {
@@ -257,15 +206,13 @@ static void round_rows(uint32_t *to, const float *x, size_t ld, size_t rows,
 
 	for (size_t r = 0; r < rows; r++)
 		for (size_t c = 0; c < run; c += 2 * LANES) {
-			size_t some = RM_MIN(run - c, 2 * LANES);
-			__mmask32 in = (__mmask32)((1ULL << some) - 1);
+			size_t some = run - c;
 			const float *at = x + r * ld + c;
-			__m512 a = _mm512_maskz_loadu_ps((__mmask16)in, at);
-			__m512 b = _mm512_maskz_loadu_ps(
-				(__mmask16)(in >> LANES), at + LANES);
+			size_t more = some > LANES ? some - LANES : 0;
 
-			_mm512_storeu_si512(to + r * STRIDE + c / 2,
-				(__m512i)_mm512_cvtne2ps_pbh(b, a));
+			rm_pairs_along(to + r * STRIDE + c / 2,
+				       rm_pairs_load(at, some),
+				       rm_pairs_load(at + LANES, more));
 		}
 	memset(to + rows * STRIDE, 0, (all - rows) * STRIDE * sizeof(*to));
 }
@@ -304,17 +251,7 @@ void rm_pairs_product(size_t m, size_t n, size_t k, const rm_real *x,
 	share(&j, do_stripe, STRIPE, 2);
 }
 
-bool rm_pairs_here(void)
-{
-	return rm_has_wide() && __builtin_cpu_supports("avx512bf16");
-}
-
 #else
-
-bool rm_pairs_here(void)
-{
-	return false;
-}
 
 void rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 		   const rm_real *w, size_t ldw, rm_real *y)

@@ -1,17 +1,12 @@
 /*
- * pairs: products in bf16 by AVX-512's instruction for pairs of numbers.  Used
- * by packed.c and sums.c alone.  Errors as in base.h.
- *
- * What is multiplied is rounded to bf16, numbers too small for fp32's usual
- * form to 0.  Everything here only where rm_pairs_here().
+ * pairs: products of large matrices by pairs of bf16 (see bf16.h).  Used by
+ * packed.c and sums.c alone, where rm_has_pairs().
  */
 #ifndef RM_GEMM_PAIRS_H
 #define RM_GEMM_PAIRS_H
 
+#include "bf16.h"
 #include "gemm/onednn.h"
-
-/* Has this processor the instruction, and this build the function? */
-bool rm_pairs_here(void);
 
 /* Who multiplies in bf16 here; rounded numbers in fp32 where nobody does. */
 enum rm_bf16_by { RM_BY_ROUNDING, RM_BY_PAIRS, RM_BY_ONEDNN };
@@ -22,7 +17,7 @@ static inline enum rm_bf16_by rm_bf16_by(void)
 
 	if (units == RM_BF16_TILES)
 		return RM_BY_ONEDNN;
-	if (rm_pairs_here())
+	if (rm_has_pairs())
 		return RM_BY_PAIRS;
 	return units == RM_BF16_NO_UNITS ? RM_BY_ROUNDING : RM_BY_ONEDNN;
 }

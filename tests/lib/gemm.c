@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "bf16.h"
 #include "gemm.h"
 #include "gemm/onednn.h"
 
