@@ -125,6 +125,7 @@ RM_INLINE void turned_values(const bool wide, const struct pair *p,
 {
 	size_t W = p->c->W;
 
+	(void)wide;
 #ifdef RM_WIDE
 	if (wide) {
 		for (size_t j = 0; j < p->n_k; j += ROWS) {

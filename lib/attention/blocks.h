@@ -219,6 +219,7 @@ RM_INLINE void scores_by(const bool wide, rm_real *y, size_t ldy,
 {
 	size_t c = 0;
 
+	(void)wide;
 #ifdef RM_WIDE
 	for (; wide && c + 4 * WIDE <= n; c += 4 * WIDE)
 		wide_scores(y + c, ldy, x, ldx, D, kt + c, ld, 4);
@@ -233,6 +234,7 @@ RM_INLINE void scores_by(const bool wide, rm_real *y, size_t ldy,
 RM_INLINE void add_values_by(const bool wide, rm_real *o, const rm_real *p,
 			     const rm_real *v, size_t W, size_t n)
 {
+	(void)wide;
 #ifdef RM_WIDE
 	if (wide) {
 		size_t c = 0;

@@ -338,15 +338,14 @@ static void test_mean_of_dropout(void **state)
 }
 
 /* Alone and among others, by one to three threads. */
-static void test_same_bits(void **state)
+static void check_same_bits(enum rm_precision precision)
 {
 	struct rm_attention a = { .heads = 2, .kv_heads = 2, .dim = 32,
-				  .scale = .2f };
+				  .scale = .2f, .precision = precision };
 	struct rm_attention_text texts[8];
 	size_t row = 0, HD = 64;
 	struct input in, one;
 
-	(void)state;
 	for (size_t i = 0; i < RM_COUNT(texts); i++) {
 		texts[i] = (struct rm_attention_text){ .row = row,
 						       .n = 13 * i };
@@ -365,6 +364,13 @@ static void test_same_bits(void **state)
 	rm_threads_set(1);
 	end(&in);
 	end(&one);
+}
+
+static void test_same_bits(void **state)
+{
+	(void)state;
+	check_same_bits(RM_FP32);
+	check_same_bits(RM_BF16);
 }
 
 /* Scores of ten thousands are softened without overflow. */
@@ -508,15 +514,15 @@ static void test_back_of_positions(void **state)
 	}
 }
 
-static void test_back_has_the_same_bits(void **state)
+static void check_back_bits(enum rm_precision precision)
 {
 	struct rm_attention a = { .heads = 4, .kv_heads = 2, .dim = 8,
-				  .scale = .2f, .causal = true };
+				  .scale = .2f, .causal = true,
+				  .precision = precision };
 	rm_real *grad[3], *c;
 	struct input in;
 	size_t n;
 
-	(void)state;
 	start(&in, a, FOREST_ROWS);
 	n = in.rows * in.ld;
 	c = rm_calloc(in.rows * 32, sizeof(*c));
@@ -536,6 +542,80 @@ static void test_back_has_the_same_bits(void **state)
 	end(&in);
 }
 
+static void test_back_has_the_same_bits(void **state)
+{
+	(void)state;
+	check_back_bits(RM_FP32);
+	check_back_bits(RM_BF16);
+}
+
+/* ---- bf16 ---- */
+
+/* How far x is from y, by the length of y. */
+static double distance(const rm_real *x, const rm_real *y, size_t n)
+{
+	double far = 0, all = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double d = (double)x[i] - (double)y[i];
+
+		far += d * d;
+		all += (double)y[i] * (double)y[i];
+	}
+	return sqrt(far / all);
+}
+
+/* y and gradients, laid out as qkv. */
+static void both_ways(struct rm_attention a, rm_real *y, rm_real *grad)
+{
+	size_t HD = a.heads * a.dim;
+	struct input in;
+	rm_real *c;
+
+	start(&in, a, FOREST_ROWS);
+	c = rm_calloc(in.rows * HD, sizeof(*c));
+	fill(c, in.rows * HD, 7);
+	run(&in, forest, RM_COUNT(forest));
+	memcpy(y, in.y, in.rows * HD * sizeof(*y));
+	back(&in, c, grad, 0);
+	free(c);
+	end(&in);
+}
+
+/* Of numbers rounded at 2^-9 all is within a few of these. */
+static void test_bf16_is_near(void **state)
+{
+	static const size_t dims[] = { 8, 20, 32, 48, 64, 128 };
+	enum { MOST = FOREST_ROWS * 3 * 4 * 128 };
+	rm_real *y[2], *grad[2];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		y[i] = rm_calloc(MOST, sizeof(**y));
+		grad[i] = rm_calloc(MOST, sizeof(**grad));
+		assert_true(y[i] && grad[i]);
+	}
+	for (size_t k = 0; k < RM_COUNT(kinds); k++)
+		for (size_t d = 0; d < RM_COUNT(dims); d++) {
+			struct rm_attention a = kinds[k];
+			size_t n;
+
+			a.dim = dims[d];
+			a.scale = (rm_real)(1 / sqrt((double)a.dim));
+			both_ways(a, y[0], grad[0]);
+			a.precision = RM_BF16;
+			both_ways(a, y[1], grad[1]);
+			n = FOREST_ROWS * a.dim;
+			assert_true(distance(y[1], y[0], n * a.heads) < .01);
+			assert_true(distance(grad[1], grad[0], n * (a.heads +
+				2 * a.kv_heads)) < .01);
+		}
+	for (size_t i = 0; i < 2; i++) {
+		free(y[i]);
+		free(grad[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -549,6 +629,7 @@ int main(void)
 		cmocka_unit_test(test_back),
 		cmocka_unit_test(test_back_of_positions),
 		cmocka_unit_test(test_back_has_the_same_bits),
+		cmocka_unit_test(test_bf16_is_near),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
