@@ -8,7 +8,7 @@
 #include <omp.h>
 
 const char *const rm_encode_overlongs[] = {
-	"left", "right", "drop", "error", NULL
+	"left", "right", "middle", "drop", "error", NULL
 };
 
 struct payload {

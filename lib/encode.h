@@ -53,7 +53,7 @@ struct rm_encode_options {
 	 * the model's own policy made is to match it.
 	 */
 	size_t model_limit;
-	const char *overlong;	/* left (or NULL), right, drop, error */
+	const char *overlong;	/* left (or NULL), right, middle, drop, error */
 	bool keep_text;
 	/* What is done to responses before all else, borrowed; NULL: nothing.
 	 * Ids and keys are those of the texts as they were. */

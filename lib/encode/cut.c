@@ -23,25 +23,48 @@ static void move(int32_t *to, const int32_t *from, size_t n)
 		memmove(to, from, n * sizeof(*to));
 }
 
+/* A response's own front, so that n tokens remain. */
+static void cut_start(struct rm_encode_group *x, size_t i, size_t n)
+{
+	int32_t *ids = x->w->ids;
+	size_t cut = x->n[i] - n;
+
+	move(ids + x->from[i] + cut, ids + x->from[i], x->first[i]);
+	x->from[i] += cut;
+	x->n[i] = n;
+}
+
+/* Its middle: what remains are n tokens of its start and its end, as many. */
+static void cut_middle(struct rm_encode_group *x, size_t i, size_t n)
+{
+	int32_t *r = x->w->ids + x->from[i];
+	size_t text = n - x->first[i] - x->last[i];
+	size_t end = x->last[i] + text / 2;
+
+	move(r + n - end, r + x->n[i] - end, end);
+	x->n[i] = n;
+}
+
 /* From the front of the prompt, as much for all k; a response that does not
- * fit alone loses its own front. */
-static void cut_left(struct rm_encode_group *x, size_t longest)
+ * fit alone loses its own front, or its middle. */
+static void cut_front(struct rm_encode_group *x, size_t longest)
 {
 	size_t max = x->recipe->max_length;
 	size_t text = x->n_prompt - x->prompt_first - x->prompt_last;
+	bool middle = x->recipe->overlong == RM_OVERLONG_MIDDLE;
 	int32_t *ids = x->w->ids;
 
 	x->skip = RM_MIN(text, longest - max);
 	move(ids + x->skip, ids, x->prompt_first);
 	for (size_t i = 0; i < x->g->k; i++) {
-		size_t have = x->n_prompt - x->skip + x->n[i], cut;
+		size_t room = max - (x->n_prompt - x->skip);
 
-		if (have <= max)
+		if (x->n[i] <= room)
 			continue;
-		cut = have - max;
-		move(ids + x->from[i] + cut, ids + x->from[i], x->first[i]);
-		x->from[i] += cut;
-		x->n[i] -= cut;
+		if (middle)
+			cut_middle(x, i, room);
+		else
+			cut_start(x, i, room);
 	}
 }
 
@@ -112,7 +135,7 @@ static int cut(struct rm_encode_group *x, size_t longest)
 	if (x->recipe->overlong == RM_OVERLONG_RIGHT)
 		cut_right(x);
 	else
-		cut_left(x, longest);
+		cut_front(x, longest);
 	for (size_t i = 0; i < k; i++)
 		mark[i].after = hash_of(x, i);
 	x->w->counts.cut++;

@@ -9,8 +9,8 @@
 #include "template.h"
 
 enum rm_overlong {	/* as in rm_encode_overlongs */
-	RM_OVERLONG_LEFT, RM_OVERLONG_RIGHT, RM_OVERLONG_DROP,
-	RM_OVERLONG_ERROR
+	RM_OVERLONG_LEFT, RM_OVERLONG_RIGHT, RM_OVERLONG_MIDDLE,
+	RM_OVERLONG_DROP, RM_OVERLONG_ERROR
 };
 
 /* What all groups share. */

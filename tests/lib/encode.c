@@ -342,6 +342,32 @@ static void test_right(void **state)
 	done();
 }
 
+/* The prompt as left cuts it; of responses start and end remain. */
+static void test_middle(void **state)
+{
+	struct rm_encode_options o = { .max_length = 8, .overlong = "middle" };
+
+	(void)state;
+	open_text(row, bytes, &o);
+	assert_int_equal(next(), 1);
+	reads(0, "6789abcd", 4);
+	reads(1, "6789xy", 4);
+	done();
+	o.max_length = 3;
+	open_text(row, bytes, &o);
+	assert_int_equal(next(), 1);
+	reads(0, "abd", 0);
+	reads(1, "xy", 0);
+	assert_int_equal(rm_record_i32_at(&rec, field("n_tokens"), 0), 3);
+	assert_int_equal(rm_encode_counts(encode)->cut, 1);
+	done();
+	o.max_length = 1;
+	open_text(row, bytes, &o);
+	assert_int_equal(next(), 1);
+	reads(0, "a", 0);
+	done();
+}
+
 static void test_drop(void **state)
 {
 	struct rm_encode_options o = { .max_length = 13, .overlong = "drop" };
@@ -360,9 +386,10 @@ static void test_drop(void **state)
 	assert_non_null(strstr(rm_error(), "line 1: 14 tokens, the limit is "
 			       "13"));
 	rm_encode_close(encode);
-	o.overlong = "middle";
+	o.overlong = "nowhere";
 	assert_null(rm_encode_open(NULL, 0, bytes, &o));
-	assert_non_null(strstr(rm_error(), "left, right, drop, error"));
+	assert_non_null(strstr(rm_error(), "left, right, middle, drop, "
+			       "error"));
 }
 
 /* ---- the header ---- */
@@ -529,6 +556,7 @@ int main(void)
 		cmocka_unit_test(test_real),
 		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_right),
+		cmocka_unit_test(test_middle),
 		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_policy),

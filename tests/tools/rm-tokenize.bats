@@ -328,6 +328,10 @@ texts() {
 	assert_output '["at?",["This.","That."]]
 ["",["","Because."]]
 rm-tokenize: 2 kept, 2 cut, 0 dropped, 1 empty response'
+	run bash -c "rm-tokenize -l 4 --overlong middle two.jsonl 2> err |
+		rm-view --text | jq -c '[.prompt_text, .response_texts]'"
+	assert_output '["",["Ths.","Tht."]]
+["",["","Bee."]]'
 	run bash -c "rm-tokenize -l 10 --overlong drop two.jsonl 2>&1 > x"
 	assert_output 'rm-tokenize: 1 kept, 0 cut, 1 dropped, 0 empty responses'
 	run rm-tokenize -l 10 --overlong error two.jsonl -o x.rms
@@ -449,7 +453,7 @@ rm-tokenize: 2 kept, 2 cut, 0 dropped, 1 empty response'
 	run rm-tokenize -f xml two.jsonl
 	assert_failure 2
 	assert_output --partial "auto, csv, tsv, jsonl, json"
-	run rm-tokenize --overlong middle two.jsonl
+	run rm-tokenize --overlong nowhere two.jsonl
 	assert_failure 2
 	run rm-tokenize -@ 0 two.jsonl
 	assert_failure 2
