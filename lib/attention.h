@@ -85,7 +85,10 @@ int rm_attention_forward(rm_real *y, size_t ldy, rm_real *lse,
 			 const struct rm_attention_text *text,
 			 size_t n_texts);
 
-/* Where gradients are added, laid out as q, k, v and positions are. */
+/*
+ * Where gradients go, laid out as q, k, v and positions are: into the rows of
+ * the texts, and added to those of positions.
+ */
 struct rm_attention_grad {
 	rm_real *q, *k, *v, *pos_key, *pos_query;
 };

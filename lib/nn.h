@@ -65,12 +65,13 @@ struct rm_norm {
 void rm_norm_forward(rm_real *y, const rm_real *x, const struct rm_norm *n,
 		     size_t T, size_t C);
 /*
- * dx[T, C] += the gradient of x from dy, and to dg[C], db[C], sums over rows
- * in fp64; any of the three may be NULL.  -1 on memory.
+ * dx[T, C] = the gradient of x from dy, or with `add` dx += it; to dg[C] and
+ * db[C] are added sums over rows, in fp64.  Any of the three may be NULL; dx
+ * may be dy.  -1 on memory.
  */
 int rm_norm_backward(rm_real *dx, rm_real *dg, rm_real *db,
 		     const rm_real *dy, const rm_real *x,
-		     const struct rm_norm *n, size_t T, size_t C);
+		     const struct rm_norm *n, size_t T, size_t C, bool add);
 /*
  * In place, each of H heads of D numbers, head h of row t at
  * x + t * ld + h * stride.

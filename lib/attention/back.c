@@ -454,6 +454,25 @@ static void set_space(const struct call *c, struct scratch *s,
 	s->paired = set_paired((uint32_t *)(void *)(s->pos + big * D), c->W);
 }
 
+/* Gradients of a text begin at 0, in the cache of whoever adds to them. */
+static void clear(const struct back *b, const struct rm_attention_text *t,
+		  size_t group)
+{
+	const struct rm_attention_grad *g = b->grad;
+	const struct call *c = &b->c;
+	size_t D = c->a->dim, share = c->a->heads / c->a->kv_heads;
+
+	for (size_t r = t->row; r < t->row + t->n; r++) {
+		for (size_t h = group * share; h < (group + 1) * share; h++)
+			memset(g->q + r * c->q.row + h * c->q.head, 0,
+			       D * sizeof(*g->q));
+		memset(g->k + r * c->k.row + group * c->k.head, 0,
+		       D * sizeof(*g->k));
+		memset(g->v + r * c->v.row + group * c->v.head, 0,
+		       D * sizeof(*g->v));
+	}
+}
+
 /* Texts [from, to) by the queries that share head `group` of keys. */
 static void texts_back(const struct back *b, size_t from, size_t to,
 		       size_t group)
@@ -464,7 +483,8 @@ static void texts_back(const struct back *b, size_t from, size_t to,
 	struct rows rows;
 
 	set_space(&b->c, &s, &rows);
-	for (size_t i = from; i < to; i++)
+	for (size_t i = from; i < to; i++) {
+		clear(b, &b->c.text[i], group);
 		for (size_t h = 0; h < share; h++) {
 			struct pair p = {
 				.c = &b->c, .s = &s, .text = &b->c.text[i],
@@ -473,6 +493,7 @@ static void texts_back(const struct back *b, size_t from, size_t to,
 
 			text_back(&p, b, &rows);
 		}
+	}
 }
 
 static void tree_piece(void *arg, size_t i)

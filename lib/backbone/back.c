@@ -78,26 +78,31 @@ static int product_back(const struct rm_run *r, const struct rm_product *p,
 	return dx ? rm_gemm_packed(r->rows, dy, p->back, dx, add) : 0;
 }
 
-/* dx[rows, C] += what dy says of the x that was normed. */
-static int norm_back(const struct rm_run *r, rm_real *dx, const rm_real *dy,
-		     const rm_real *x, const struct rm_layer *l,
-		     enum rm_slot slot)
+/* dx[rows, C] = what dy says of the x that was normed, or is added to it. */
+static int norm_back_by(const struct rm_run *r, rm_real *dx,
+			const rm_real *dy, const rm_real *x,
+			const struct rm_layer *l, enum rm_slot slot, bool add)
 {
 	const struct rm_backbone *b = r->p->b;
 	struct rm_norm n = rm_transformer_norm(b, l, slot);
 
 	return rm_norm_backward(dx, rm_gradient(b, l->weight[slot]),
 				rm_gradient(b, l->bias[slot]), dy, x, &n,
-				r->rows, r->p->t->arch.hidden);
+				r->rows, r->p->t->arch.hidden, add);
 }
 
-/* The same, in dx's place. */
+static int norm_back(const struct rm_run *r, rm_real *dx, const rm_real *dy,
+		     const rm_real *x, const struct rm_layer *l,
+		     enum rm_slot slot)
+{
+	return norm_back_by(r, dx, dy, x, l, slot, true);
+}
+
 static int norm_back_set(const struct rm_run *r, rm_real *dx,
 			 const rm_real *dy, const rm_real *x,
 			 const struct rm_layer *l, enum rm_slot slot)
 {
-	memset(dx, 0, r->rows * r->p->t->arch.hidden * sizeof(*dx));
-	return norm_back(r, dx, dy, x, l, slot);
+	return norm_back_by(r, dx, dy, x, l, slot, false);
 }
 
 /* ---- halves of a layer ---- */
@@ -250,7 +255,6 @@ static int attention_back(const struct rm_run *r, size_t i, const rm_real *da)
 		.pos_query = l->d_pos_query
 	};
 
-	memset(r->s->dqkv, 0, r->rows * W * sizeof(*r->s->dqkv));
 	if (l->d_pos_key)
 		memset(l->d_pos_key, 0, n * sizeof(*l->d_pos_key));
 	if (l->d_pos_query)
@@ -540,7 +544,7 @@ static int relative_rows_back(const struct rm_run *r)
 			rm_gradient(b, o->weight[RM_RELATIVE_NORM]),
 			rm_gradient(b, o->bias[RM_RELATIVE_NORM]),
 			t->d_relative, rm_value(b, o->weight[RM_RELATIVE]),
-			&n, rows, C);
+			&n, rows, C, true);
 	}
 	for (size_t i = 0; d && i < rows * C; i++)
 		d[i] += t->d_relative[i];

@@ -191,16 +191,12 @@ static int inner_backward(struct rm_head *h, const struct rm_batch *batch,
 	struct rm_dropout out = dropout_of(h, batch, RM_DROP_HEAD_OUT);
 
 	rm_dropout_forward(n->dh, n->dh, T, C, &out);
+	if (n->weight[RM_HEAD_NORM] >= 0 &&
+	    rm_norm_backward(n->dh, gradient(h, n->weight[RM_HEAD_NORM]),
+			     gradient(h, n->bias[RM_HEAD_NORM]), n->dh, n->f,
+			     &norm, T, C, false) < 0)
+		return -1;
 	memset(n->df, 0, T * C * sizeof(*n->df));
-	if (n->weight[RM_HEAD_NORM] >= 0) {
-		if (rm_norm_backward(n->df,
-				     gradient(h, n->weight[RM_HEAD_NORM]),
-				     gradient(h, n->bias[RM_HEAD_NORM]),
-				     n->dh, n->f, &norm, T, C) < 0)
-			return -1;
-		memcpy(n->dh, n->df, T * C * sizeof(*n->dh));
-		memset(n->df, 0, T * C * sizeof(*n->df));
-	}
 	rm_activations[n->arch.head_activation].backward(n->df, n->dh, n->u,
 							 T * C);
 	/* From here on dh is the gradient of x. */

@@ -253,12 +253,12 @@ static int norm_backward(struct norm_back *b)
 
 int rm_norm_backward(rm_real *dx, rm_real *dg, rm_real *db,
 		     const rm_real *dy, const rm_real *x,
-		     const struct rm_norm *n, size_t T, size_t C)
+		     const struct rm_norm *n, size_t T, size_t C, bool add)
 {
 	struct job j = { .x = x, .norm = n, .T = T, .C = C, .ld = C,
 			 .heads = 1 };
 	struct norm_back b = { .j = &j, .dx = dx, .dg = dg, .db = db,
-			       .dy = dy, .add = true };
+			       .dy = dy, .add = add };
 
 	return norm_backward(&b);
 }
