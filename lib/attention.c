@@ -246,7 +246,7 @@ static void set_scratch(struct scratch *s, const struct call *c)
 	s->v = s->kt + BLOCK * D;
 	s->o = s->v + BLOCK * W;
 	s->p = s->o + BLOCK * W;
-	s->k = s->p + 2 * ROWS * BLOCK;
+	s->k = s->p + PAIR_ROWS * BLOCK;
 	s->pos = s->k + BLOCK * W;
 	s->c2p = s->pos + big * D;
 	s->p2c = s->c2p + big * BLOCK;
@@ -288,7 +288,7 @@ int rm_attention_forward(rm_real *y, size_t ldy, rm_real *lse,
 	};
 	size_t big = by_position(a) ? SPREAD : 0;
 
-	c.per_thread = BLOCK * (a->dim + 4 * c.W + 2 * ROWS + 2 * big) +
+	c.per_thread = BLOCK * (a->dim + 4 * c.W + PAIR_ROWS + 2 * big) +
 		big * a->dim + (by_pairs(a) ? paired_size(c.W) : 0);
 	c.space = rm_calloc_aligned(rm_threads() * c.per_thread,
 				    sizeof(rm_real));

@@ -14,6 +14,8 @@
 /* Queries and keys of a block, rows of a small product, numbers a vector. */
 #define BLOCK ((size_t)64)
 #define ROWS ((size_t)4)
+/* The same where products are of pairs. */
+#define PAIR_ROWS (2 * ROWS)
 #define LANES ((size_t)RM_LANES)
 #define WIDE ((size_t)RM_WIDE_LANES)
 /* Distances i - j within a pair of blocks, and one. */
@@ -28,7 +30,7 @@ struct paired {
 	uint32_t *kt, *vt;	/* [W / 2, BLOCK] turned */
 	uint32_t *k, *v;	/* [BLOCK / 2, W], or as q */
 	uint32_t *q2, *dy2;	/* [BLOCK / 2, W] */
-	uint32_t *row;		/* [2 ROWS, BLOCK / 2] weights */
+	uint32_t *row;		/* [PAIR_ROWS, BLOCK / 2] weights */
 	uint32_t *p, *ds;	/* [BLOCK / 2, BLOCK] weights of two rows */
 };
 
@@ -38,7 +40,7 @@ struct scratch {
 	rm_real *kt;		/* [D, BLOCK] keys, turned */
 	rm_real *v;		/* [BLOCK, W]; the way back: [D, BLOCK] */
 	rm_real *o;		/* [BLOCK, W] sums so far */
-	rm_real *p;		/* [2 ROWS, BLOCK] scores, then weights */
+	rm_real *p;		/* [PAIR_ROWS, BLOCK] scores, then weights */
 	rm_real *k;		/* [BLOCK, W] keys */
 	rm_real *pos;		/* [D, SPREAD] rows of positions, turned */
 	rm_real *c2p, *p2c;	/* [BLOCK, SPREAD] by distance */
@@ -421,7 +423,7 @@ RM_INLINE void load_masks(const struct pair *p)
 {
 	const struct rm_dropout *d = &p->c->a->dropout;
 	size_t first = p->text->row + p->i0 - p->text->n_before;
-	size_t n = (p->n_q + 2 * ROWS - 1) / (2 * ROWS) * (2 * ROWS);
+	size_t n = (p->n_q + PAIR_ROWS - 1) / PAIR_ROWS * PAIR_ROWS;
 
 	for (size_t r = 0; d->p > 0 && r < n; r++)
 		p->s->mask[r] = rm_dropout_mask(d, (d->first_row + first + r) *

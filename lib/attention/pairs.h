@@ -7,9 +7,6 @@
 
 #include "attention/blocks.h"
 
-/* Rows that are computed together: a whole number of them is a BLOCK. */
-#define PAIR_ROWS (2 * ROWS)
-
 /* Numbers of a thread's space that struct paired takes. */
 static inline size_t paired_size(size_t W)
 {

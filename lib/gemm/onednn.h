@@ -15,7 +15,7 @@
 
 enum rm_bf16_units {
 	RM_BF16_NO_UNITS,	/* or built without oneDNN */
-	RM_BF16_VECTORS,	/* AVX-512 with bf16: twice as fast; pairs.c if it can */
+	RM_BF16_VECTORS,	/* AVX-512 with bf16; pairs.c if it can */
 	RM_BF16_TILES		/* AMX: many times as fast */
 };
 

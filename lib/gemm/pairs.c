@@ -36,7 +36,7 @@ struct job {
 	size_t m, n, k;
 	const float *x, *w;
 	size_t ldx, ldw;
-	const uint32_t *packed;	/* in w's place: [runs][panels][run / 2, COLUMNS] */
+	const uint32_t *packed;	/* in w's place, as panel_at says */
 	float *y;
 	bool add;
 	size_t groups, per;	/* of panels: pieces of a block */
@@ -181,7 +181,7 @@ size_t rm_pairs_packed(size_t n, size_t k)
 	return (k + 1) / 2 * ((n + COLUMNS - 1) / COLUMNS * COLUMNS);
 }
 
-/* Where the run from input c on has panel p. */
+/* [runs][panels][run / 2, COLUMNS]: where the run from c on has panel p. */
 static size_t panel_at(size_t n, size_t k, size_t c, size_t p)
 {
 	size_t panels = (n + COLUMNS - 1) / COLUMNS;
