@@ -185,6 +185,8 @@ static void log_step(struct monitor *m, const struct rm_train_report *r)
 	put_number(&b, "grad_norm", r->grad_norm);
 	put_number(&b, "tokens_per_s", took > 0 ? round(
 		   (double)m->window.tokens / took) : 0);
+	put_number(&b, "tokens", m->tokens);
+	put_number(&b, "seconds", now - m->start);
 	rm_buf_puts(&b, "}\n");
 	write_log(m, &b);
 	rm_buf_fini(&b);

@@ -220,6 +220,11 @@ accuracy() {
 		has("epoch") and has("accuracy") and has("lr") and
 		has("grad_norm") and has("tokens_per_s"))' log
 	assert_success
+	# Tokens add up to both passes over all texts, and time goes on.
+	run jq -es 'map(select(has("loss"))) | .[-1].tokens as $all |
+		(length / 2) as $one | $all == 2 * .[$one - 1].tokens and
+		(map(.seconds) | . == sort and .[0] > 0)' log
+	assert_success
 	# The first step of zero rewards has a loss of ln 2.
 	run jq -s '.[0].loss | . > .693 and . < .6932' log
 	assert_output true
