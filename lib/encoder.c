@@ -6,7 +6,7 @@
 #include "encoder/internal.h"
 
 const char *const rm_encoding_names[] = {
-	"concat", "separate", "cross", NULL
+	"concat", "separate", "cross", "response", NULL
 };
 
 const char *const rm_pool_names[] = {
@@ -26,6 +26,9 @@ int rm_encoder_check(const struct rm_encoder_options *o,
 {
 	const char *name = kind->spec.name;
 
+	if (o->gate && o->kind == RM_RESPONSE)
+		return rm_fail("the gate reads the prompt, and "
+			       "encoding=response does not");
 	if (kind->tokens)
 		return 0;
 	if (o->pool != 0)
@@ -81,7 +84,8 @@ static void set_shape(struct rm_encoder *e)
 	const struct rm_backbone *b = e->backbone;
 	bool concat = e->o.kind == RM_CONCAT;
 
-	e->prompt = concat ? b->prompt : RM_PROMPT_APART;
+	e->prompt = concat ? b->prompt : e->o.kind == RM_RESPONSE ?
+		RM_PROMPT_NONE : RM_PROMPT_APART;
 	e->least = concat ? b->least : 0;
 	e->most = b->most;
 	e->part = b->dim * (e->o.kind == RM_SEPARATE ? 4 : 1);

@@ -9,6 +9,7 @@
  *	cross		the response's rows, each plus what its heads of
  *			attention find in the prompt's (Vaswani et al.,
  *			Attention Is All You Need, 2017), pooled
+ *	response	the response alone, pooled: the prompt is not read
  *
  * A prompt that stands apart is encoded once for all its responses.  A text
  * without tokens has a row of zeros.  Pooling takes the first row, the last
@@ -33,7 +34,7 @@
 
 #include "backbone.h"
 
-enum rm_encoder_kind { RM_CONCAT, RM_SEPARATE, RM_CROSS };
+enum rm_encoder_kind { RM_CONCAT, RM_SEPARATE, RM_CROSS, RM_RESPONSE };
 
 /* Their names in that order; "auto", then those of enum rm_pooling in an
  * order of their own.  Both end in NULL. */

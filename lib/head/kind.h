@@ -21,8 +21,9 @@
 	RM_KEY_CHOICE("encoding", struct rm_head_options, encoding.kind, \
 		      rm_encoding_names, "concat", "prompt and response in " \
 		      "one sequence; each in its own, fused as [p, r, " \
-		      "|p - r|, p r] (Conneau et al. 2017); or the " \
-		      "response's attends to the prompt's"), \
+		      "|p - r|, p r] (Conneau et al. 2017); the " \
+		      "response's attends to the prompt's; or the response " \
+		      "alone"), \
 	RM_KEY_CHOICE("pool", struct rm_head_options, encoding.pool, \
 		      rm_pool_names, "auto", "rows of tokens into one: the " \
 		      "backbone's own way; the mean, the last, the first, " \

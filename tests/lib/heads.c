@@ -172,7 +172,8 @@ static void check_model(const char *under, const char *spec, bool save)
 	char what[300];
 
 	if (!m) {
-		assert_non_null(strstr(rm_error(), "backbone bag"));
+		assert_true(strstr(rm_error(), "backbone bag") ||
+			    strstr(rm_error(), "gate reads the prompt"));
 		return;
 	}
 	snprintf(what, sizeof(what), "%s, %s", under, spec);
@@ -346,7 +347,7 @@ static void test_reference(void **state)
 	assert_non_null(all);
 	json_array_foreach(json_object_get(all, "cases"), i, c)
 		check_case(json_object_get(all, "groups"), c);
-	assert_int_equal(i, 6);
+	assert_int_equal(i, 7);
 	json_decref(all);
 }
 

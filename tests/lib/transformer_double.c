@@ -330,6 +330,9 @@ static void each_encoding(const char *dir, const char *head)
 
 	for (size_t e = 0; rm_encoding_names[e]; e++)
 		for (size_t p = 0; rm_pool_names[p]; p++) {
+			/* A gate needs the prompt. */
+			if (e == RM_RESPONSE && strstr(head, "gated"))
+				continue;
 			snprintf(spec, sizeof(spec), "%s%sencoding=%s,pool=%s",
 				 head, strchr(head, ':') ? "," : ":",
 				 rm_encoding_names[e], rm_pool_names[p]);

@@ -94,6 +94,8 @@ def main():
         "linear:encoding=separate,pool=mean": lambda p, r:
             affine("score", features(pool("mean", rows(p)),
                                      pool("mean", rows(r))), 1),
+        "linear:encoding=response,pool=mean": lambda p, r:
+            affine("score", pool("mean", rows(r)), 1),
         "linear:encoding=cross,pool=attention,heads=4": lambda p, r:
             affine("score", pool("attention",
                                  cross(rows(r), rows(p), 4)), 1),

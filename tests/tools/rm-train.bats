@@ -791,6 +791,7 @@ small=layers=2,hidden=32,heads=4
 	bag native head native does not stand on backbone bag
 	bag linear:pool=mean head linear: pool=mean needs a row of each token
 	bag mlp:encoding=cross head mlp: encoding=cross needs a row of each token
+	bag gated:encoding=response the gate reads the prompt, and encoding=response
 	bag hierarchical head hierarchical: levels are runs of a text's tokens
 	bag gated the gate reads the prompt, and backbone bag reads responses alone
 	bag multi:objectives=a,a objectives has a twice
