@@ -172,8 +172,10 @@ static void check_model(const char *under, const char *spec, bool save)
 	char what[300];
 
 	if (!m) {
-		assert_true(strstr(rm_error(), "backbone bag") ||
-			    strstr(rm_error(), "gate reads the prompt"));
+		assert_non_null(strstr(rm_error(), strstr(spec, "gated:") &&
+				       strstr(spec, "=response") ?
+				       "gate reads the prompt" :
+				       "backbone bag"));
 		return;
 	}
 	snprintf(what, sizeof(what), "%s, %s", under, spec);
