@@ -8,11 +8,11 @@
 /* ---- softmax, carried along ---- */
 
 /*
- * n scores of a row into weights exp(s - max), 0 where s is -inf; sums and
- * o[W], which stand for an earlier maximum, are brought to the new one.
+ * n scores of a row into weights exp(scale s - max), 0 where s is -inf; sums
+ * and o[W], which stand for an earlier maximum, are brought to the new one.
  */
-RM_INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_wide *sum,
-		   rm_real *o, size_t W)
+RM_INLINE void soften(rm_real *s, size_t n, rm_real scale, rm_real *max,
+		      rm_wide *sum, rm_real *o, size_t W)
 {
 	rm_real most, by;
 	rm_wide x, all;
@@ -22,7 +22,7 @@ RM_INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_wide *sum,
 		memcpy(&x, s + i, sizeof(x));
 		rm_wide_max(&all, &x);
 	}
-	most = rm_wide_greatest(&all);
+	most = rm_wide_greatest(&all) * scale;
 	most = most > *max ? most : *max;
 	/* No key of this block, nor of those before. */
 	if (most == -INFINITY) {
@@ -32,7 +32,7 @@ RM_INLINE void soften(rm_real *s, size_t n, rm_real *max, rm_wide *sum,
 	all = (rm_wide){0};
 	for (size_t i = 0; i < n; i += WIDE) {
 		memcpy(&x, s + i, sizeof(x));
-		x -= most;
+		x = x * scale - most;
 		rm_wide_exp(&x);
 		all += x;
 		memcpy(s + i, &x, sizeof(x));
@@ -81,12 +81,14 @@ RM_INLINE void weigh(const struct pair *p, size_t r, size_t n)
 	size_t W = p->c->W;
 
 	for (size_t i = 0; i < n; i++) {
-		finish_scores(p, r + i, s->p + i * BLOCK);
-		soften(s->p + i * BLOCK, p->wide, &s->max[r + i],
-		       &s->sum[r + i], s->o + (r + i) * W, W);
+		rm_real *x = s->p + i * BLOCK;
+		rm_real scale = finish_scores(p, r + i, x);
+
+		soften(x, p->wide, scale, &s->max[r + i], &s->sum[r + i],
+		       s->o + (r + i) * W, W);
 		/* The sum is that of all weights. */
 		if (p->c->a->dropout.p > 0)
-			drop(p, r + i, s->p + i * BLOCK);
+			drop(p, r + i, x);
 	}
 }
 
@@ -118,7 +120,10 @@ void meet_by_pairs(const struct pair *p)
 	pair_turn(b->kt, b->k, W, p->wide);
 	load_values(p, p->c->v);
 	pair_across(b->v, s->v, W, p->wide);
-	for (size_t r = 0; r < p->n_q; r += PAIR_ROWS) {
+	for (size_t r = 0; r < BLOCK; r += PAIR_ROWS) {
+		fetch_next(p, r);
+		if (r >= p->n_q)
+			continue;
 		pair_scores(s->p, b->q + r * W / 2, b->kt, W, p->wide);
 		weigh(p, r, PAIR_ROWS);
 		pair_along(b->row, s->p, BLOCK, PAIR_ROWS);
@@ -175,14 +180,6 @@ RM_INLINE bool next_keys(struct pair *p, size_t j)
 	p->n_k = RM_MIN(BLOCK, n_keys - j);
 	p->wide = (p->n_k + WIDE - 1) / WIDE * WIDE;
 	return true;
-}
-
-RM_INLINE size_t first_keys(const struct pair *p)
-{
-	size_t from, unused;
-
-	seen(p->c->a, p->i0, p->text->n_before + p->text->n, &from, &unused);
-	return from / BLOCK * BLOCK;
 }
 
 RM_INLINE void attend_by(const bool wide, struct pair *p)
@@ -253,24 +250,39 @@ static void set_scratch(struct scratch *s, const struct call *c)
 	s->paired = set_paired((uint32_t *)(void *)(s->p2c + big * BLOCK), W);
 }
 
-/* Piece i is head i % H of text i / H. */
+static void attend_head(struct pair *p)
+{
+	const struct rm_attention_text *t = p->text;
+
+	for (size_t r = t->skip; r + t->rest < t->n; r += BLOCK) {
+		p->i0 = t->n_before + r;
+		p->n_q = RM_MIN(BLOCK, t->n - t->rest - r);
+		attend(p);
+	}
+}
+
+/* Piece i is some of the runs of heads of text i / runs. */
 static void do_piece(void *arg, size_t i)
 {
 	const struct call *c = arg;
 	const struct rm_attention *a = c->a;
+	size_t head = i % c->runs * c->run, share = a->heads / a->kv_heads;
+	size_t end = RM_MIN(head + c->run, a->heads);
 	struct scratch s;
-	struct pair p = {
-		.c = c, .s = &s, .text = &c->text[i / a->heads],
-		.head = i % a->heads,
-		.group = i % a->heads / (a->heads / a->kv_heads)
-	};
 
 	set_scratch(&s, c);
-	for (size_t r = p.text->skip; r + p.text->rest < p.text->n;
-	     r += BLOCK) {
-		p.i0 = p.text->n_before + r;
-		p.n_q = RM_MIN(BLOCK, p.text->n - p.text->rest - r);
-		attend(&p);
+	for (; head < end; head++) {
+		bool more = head + 1 < end;
+		size_t group = head / share;
+		struct pair p = {
+			.c = c, .s = &s, .text = &c->text[i / c->runs],
+			.head = head, .group = group,
+			.next_q = more ? c->q.head : 0,
+			.next_k = more && (head + 1) / share > group ?
+				c->k.head : 0
+		};
+
+		attend_head(&p);
 	}
 }
 
@@ -294,7 +306,8 @@ int rm_attention_forward(rm_real *y, size_t ldy, rm_real *lse,
 				    sizeof(rm_real));
 	if (!c.space)
 		return -1;
-	rm_parallel(n_texts * a->heads, do_piece, &c);
+	cut_heads(&c, n_texts, a->heads);
+	rm_parallel(n_texts * c.runs, do_piece, &c);
 	free(c.space);
 	return 0;
 }

@@ -40,7 +40,7 @@ static inline float rm_of_bf16(uint16_t b)
 
 #include <immintrin.h>
 
-#define RM_PAIRS __attribute__((target("arch=x86-64-v4,avx512bf16")))
+#define RM_PAIRS __attribute__((target("arch=x86-64-v4,avx512bf16,prfchw")))
 
 static inline bool rm_has_pairs(void)
 {

@@ -61,6 +61,15 @@ RM_INLINE void add_row(rm_real *restrict to, const rm_real *restrict from,
 		to[i] += from[i];
 }
 
+/* The first that is said of a row takes the place of what stood there. */
+RM_INLINE void put_row(rm_real *to, const rm_real *from, size_t n, bool first)
+{
+	if (first)
+		copy_head(to, from, n);
+	else
+		add_row(to, from, n);
+}
+
 RM_INLINE void store_block(const struct pair *p, const struct back *b,
 			   const struct rows *rows)
 {
@@ -71,7 +80,8 @@ RM_INLINE void store_block(const struct pair *p, const struct back *b,
 		rm_real *to = b->grad->q + (first + r) * c->q.row +
 			p->head * c->q.head;
 
-		add_row(to, rows->dq + r * c->W, c->a->dim);
+		put_row(to, rows->dq + r * c->W, c->a->dim,
+			p->j0 == first_keys(p));
 	}
 }
 
@@ -85,7 +95,8 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 	const size_t wide = p->wide, capped = a->softcap > 0 ? wide : 0;
 	rm_real slope[BLOCK];
 
-	finish_scores(p, r, s);
+	const rm_real scale = finish_scores(p, r, s);
+
 	for (size_t j = 0; j < capped; j++) {
 		rm_real t = s[j] > -INFINITY ? s[j] / a->softcap : 0;
 
@@ -95,7 +106,7 @@ RM_INLINE void row_back(const struct pair *p, struct rows *rows, size_t r)
 		rm_wide x, d;
 
 		memcpy(&x, s + j, sizeof(x));
-		x -= rows->lse[r];
+		x = x * scale - rows->lse[r];
 		rm_wide_exp(&x);
 		memcpy(s + j, &x, sizeof(x));
 		memcpy(&d, ds + j, sizeof(d));
@@ -209,15 +220,18 @@ RM_INLINE void store_keys(const struct pair *p, const struct back *b,
 {
 	const struct call *c = &b->c;
 
+	bool leads = p->head * c->a->kv_heads == p->group * c->a->heads;
+
 	for (size_t j = 0; j < p->n_k; j++) {
 		size_t row = key_row(p->text, p->j0 + j);
 		rm_real *k = b->grad->k + row * c->k.row +
 			p->group * c->k.head;
 		rm_real *v = b->grad->v + row * c->v.row +
 			p->group * c->v.head;
+		bool first = leads && p->j0 + j >= p->text->n_before;
 
-		add_row(k, rows->dk + j * c->W, c->a->dim);
-		add_row(v, rows->dv + j * c->W, c->a->dim);
+		put_row(k, rows->dk + j * c->W, c->a->dim, first);
+		put_row(v, rows->dv + j * c->W, c->a->dim, first);
 	}
 }
 
@@ -258,6 +272,35 @@ RM_INLINE void meet(const bool wide, const struct pair *p,
 
 #ifdef RM_PAIRS
 
+/* fetch_next, and what dy is of the next head; where this one's go. */
+RM_INLINE void fetch_back(const struct pair *p, const struct back *b, size_t r)
+{
+	const struct call *c = p->c;
+	const struct rm_attention_grad *to = b->grad;
+	size_t D = c->a->dim, first = p->text->row + p->i0 - p->text->n_before;
+
+	fetch_next(p, r);
+	if (p->j0 == first_keys(p))
+		for (size_t i = r; i < RM_MIN(r + PAIR_ROWS, p->n_q); i++) {
+			size_t row = first + i;
+
+			fetch_head(to->q + row * c->q.row + p->head *
+				   c->q.head, D, true);
+			if (p->next_q)
+				fetch_head(b->dy + row * c->ldy +
+					   (p->head + 1) * D, D, false);
+		}
+	if (p->i0 == p->text->n_before + p->text->skip)
+		for (size_t j = r; j < RM_MIN(r + PAIR_ROWS, p->n_k); j++) {
+			size_t row = key_row(p->text, p->j0 + j);
+
+			fetch_head(to->k + row * c->k.row + p->group *
+				   c->k.head, D, true);
+			fetch_head(to->v + row * c->v.row + p->group *
+				   c->v.head, D, true);
+		}
+}
+
 RM_PAIRS RM_INLINE
 void load_keys_by_pairs(const struct pair *p, struct rows *rows)
 {
@@ -277,35 +320,39 @@ void load_keys_by_pairs(const struct pair *p, struct rows *rows)
 }
 
 RM_PAIRS RM_INLINE
-void meet_by_pairs(const struct pair *p, struct rows *rows)
+void meet_by_pairs(const struct pair *p, const struct back *b,
+		   struct rows *rows)
 {
 	struct scratch *s = p->s;
-	const struct paired *b = &s->paired;
+	const struct paired *x = &s->paired;
 	size_t W = p->c->W, n = (p->n_q + PAIR_ROWS - 1) / PAIR_ROWS *
 		PAIR_ROWS;
 
-	pair_along(b->q, s->q, W, n);
-	pair_along(b->dy, rows->dy, W, n);
-	pair_across(b->q2, s->q, W, n);
-	pair_across(b->dy2, rows->dy, W, n);
-	for (size_t r = 0; r < n; r += PAIR_ROWS) {
+	pair_along(x->q, s->q, W, n);
+	pair_along(x->dy, rows->dy, W, n);
+	pair_across(x->q2, s->q, W, n);
+	pair_across(x->dy2, rows->dy, W, n);
+	for (size_t r = 0; r < BLOCK; r += PAIR_ROWS) {
 		rm_real *weights = rows->p + r * BLOCK;
 		rm_real *ds = rows->ds + r * BLOCK;
 
-		pair_scores(weights, b->q + r * W / 2, b->kt, W, p->wide);
-		pair_scores(ds, b->dy + r * W / 2, b->vt, W, p->wide);
+		fetch_back(p, b, r);
+		if (r >= n)
+			continue;
+		pair_scores(weights, x->q + r * W / 2, x->kt, W, p->wide);
+		pair_scores(ds, x->dy + r * W / 2, x->vt, W, p->wide);
 		for (size_t i = r; i < r + PAIR_ROWS; i++)
 			weigh_back(p, rows, i);
-		pair_along(b->row, ds, BLOCK, PAIR_ROWS);
-		pair_values(rows->dq + r * W, b->row, BLOCK / 2, 1, b->k, W,
+		pair_along(x->row, ds, BLOCK, PAIR_ROWS);
+		pair_values(rows->dq + r * W, x->row, BLOCK / 2, 1, x->k, W,
 			    p->wide);
 	}
-	pair_across(b->p, rows->p, BLOCK, n);
-	pair_across(b->ds, rows->ds, BLOCK, n);
+	pair_across(x->p, rows->p, BLOCK, n);
+	pair_across(x->ds, rows->ds, BLOCK, n);
 	for (size_t j = 0; j < p->n_k; j += PAIR_ROWS) {
-		pair_values(rows->dv + j * W, b->p + j, 1, BLOCK, b->dy2, W,
+		pair_values(rows->dv + j * W, x->p + j, 1, BLOCK, x->dy2, W,
 			    n);
-		pair_values(rows->dk + j * W, b->ds + j, 1, BLOCK, b->q2, W,
+		pair_values(rows->dk + j * W, x->ds + j, 1, BLOCK, x->q2, W,
 			    n);
 	}
 }
@@ -392,7 +439,7 @@ static void text_back_by_pairs(struct pair *p, const struct back *b,
 			if (!find_block(p, r))
 				continue;
 			load_block(p, b, rows);
-			meet_by_pairs(p, rows);
+			meet_by_pairs(p, b, rows);
 			store_block(p, b, rows);
 		}
 		store_keys(p, b, rows);
@@ -454,28 +501,22 @@ static void set_space(const struct call *c, struct scratch *s,
 	s->paired = set_paired((uint32_t *)(void *)(s->pos + big * D), c->W);
 }
 
-/* Gradients of a text begin at 0, in the cache of whoever adds to them. */
-static void clear(const struct back *b, const struct rm_attention_text *t,
-		  size_t group)
+/* Rows that ask nothing have no gradient as queries. */
+static void clear(const struct pair *p, const struct back *b)
 {
-	const struct rm_attention_grad *g = b->grad;
 	const struct call *c = &b->c;
-	size_t D = c->a->dim, share = c->a->heads / c->a->kv_heads;
+	const struct rm_attention_text *t = p->text;
 
-	for (size_t r = t->row; r < t->row + t->n; r++) {
-		for (size_t h = group * share; h < (group + 1) * share; h++)
-			memset(g->q + r * c->q.row + h * c->q.head, 0,
-			       D * sizeof(*g->q));
-		memset(g->k + r * c->k.row + group * c->k.head, 0,
-		       D * sizeof(*g->k));
-		memset(g->v + r * c->v.row + group * c->v.head, 0,
-		       D * sizeof(*g->v));
-	}
+	for (size_t r = 0; r < t->n; r++)
+		if (r < t->skip || r + t->rest >= t->n)
+			memset(b->grad->q + (t->row + r) * c->q.row +
+			       p->head * c->q.head, 0,
+			       c->a->dim * sizeof(*b->grad->q));
 }
 
-/* Texts [from, to) by the queries that share head `group` of keys. */
+/* Texts [from, to) by the queries that share heads [group, end) of keys. */
 static void texts_back(const struct back *b, size_t from, size_t to,
-		       size_t group)
+		       size_t group, size_t end)
 {
 	const struct rm_attention *a = b->c.a;
 	size_t share = a->heads / a->kv_heads;
@@ -483,25 +524,29 @@ static void texts_back(const struct back *b, size_t from, size_t to,
 	struct rows rows;
 
 	set_space(&b->c, &s, &rows);
-	for (size_t i = from; i < to; i++) {
-		clear(b, &b->c.text[i], group);
-		for (size_t h = 0; h < share; h++) {
+	for (size_t i = from; i < to; i++)
+		for (size_t h = group * share; h < end * share; h++) {
+			bool more = h + 1 < end * share;
 			struct pair p = {
 				.c = &b->c, .s = &s, .text = &b->c.text[i],
-				.head = group * share + h, .group = group
+				.head = h, .group = h / share,
+				.next_q = more ? b->c.q.head : 0,
+				.next_k = more && (h + 1) % share == 0 ?
+					b->c.k.head : 0
 			};
 
+			clear(&p, b);
 			text_back(&p, b, &rows);
 		}
-	}
 }
 
 static void tree_piece(void *arg, size_t i)
 {
 	const struct back *b = arg;
-	size_t G = b->c.a->kv_heads;
+	size_t tree = i / b->c.runs, group = i % b->c.runs * b->c.run;
 
-	texts_back(b, b->tree[i / G], b->tree[i / G + 1], i % G);
+	texts_back(b, b->tree[tree], b->tree[tree + 1], group,
+		   RM_MIN(group + b->c.run, b->c.a->kv_heads));
 }
 
 /* Rows of positions are everybody's. */
@@ -509,7 +554,7 @@ static void group_piece(void *arg, size_t i)
 {
 	const struct back *b = arg;
 
-	texts_back(b, 0, b->n_texts, i);
+	texts_back(b, 0, b->n_texts, i, i + 1);
 }
 
 /* Texts' own rows. */
@@ -579,11 +624,12 @@ int rm_attention_backward(const struct rm_attention_grad *grad,
 	}
 	b.tree = tree;
 	b.n_trees = find_trees(tree, text, n_texts);
+	cut_heads(&b.c, b.n_trees, a->kv_heads);
 	rm_parallel(n_texts, find_delta, &b);
 	if (by_position(a))
 		rm_parallel(a->kv_heads, group_piece, &b);
 	else
-		rm_parallel(b.n_trees * a->kv_heads, tree_piece, &b);
+		rm_parallel(b.n_trees * b.c.runs, tree_piece, &b);
 	free(tree);
 	free(b.delta);
 	free(b.c.space);

@@ -59,9 +59,24 @@ struct call {
 	const struct rm_attention_text *text;
 	const struct rm_activation *tanh;
 	size_t W;
+	size_t run, runs;	/* heads of a piece, and such of a text */
 	rm_real *space;
 	size_t per_thread;
 };
+
+/*
+ * One thread takes a run of heads, so that it can ask for the next while it
+ * computes one; there are enough of them for all threads.
+ */
+static inline void cut_heads(struct call *c, size_t texts, size_t heads)
+{
+	size_t want = 24 * rm_threads();
+
+	c->runs = RM_MIN(heads, (want + texts - 1) / RM_MAX(texts, 1));
+	c->runs = RM_MAX(c->runs, 1);
+	c->run = (heads + c->runs - 1) / c->runs;
+	c->runs = (heads + c->run - 1) / c->run;
+}
 
 /* A block of queries at position i0, and one of keys at j0. */
 struct pair {
@@ -69,6 +84,8 @@ struct pair {
 	const struct rm_attention_text *text;
 	struct scratch *s;
 	size_t head, group;	/* of queries, of keys */
+	/* How far off those are that come next; 0: nobody asks for them. */
+	size_t next_q, next_k;
 	size_t i0, n_q;		/* n_q <= BLOCK */
 	size_t j0, n_k, wide;	/* n_k <= BLOCK; rounded up to WIDE */
 };
@@ -100,6 +117,15 @@ static inline void seen(const struct rm_attention *a, size_t i, size_t n_keys,
 		*from = i > w ? i - w : 0;
 		*to = RM_MIN(n_keys, i + w + 1);
 	}
+}
+
+/* The first block of keys that the block of queries meets. */
+static inline size_t first_keys(const struct pair *p)
+{
+	size_t from, unused;
+
+	seen(p->c->a, p->i0, p->text->n_before + p->text->n, &from, &unused);
+	return from / BLOCK * BLOCK;
 }
 
 /* ---- small products ---- */
@@ -287,6 +313,37 @@ RM_INLINE const rm_real *key_of(const struct pair *p, size_t j,
 		p->group * x.head;
 }
 
+/* Rows of heads stand far apart, where no processor looks ahead by itself. */
+RM_INLINE void fetch_head(const rm_real *x, size_t D, const bool write)
+{
+	for (size_t d = 0; d < D; d += WIDE) {
+		if (write)
+			__builtin_prefetch(x + d, 1, 2);
+		else
+			__builtin_prefetch(x + d, 0, 2);
+	}
+}
+
+/*
+ * What the next head reads of queries and keys r to r + PAIR_ROWS of the
+ * blocks, of each block once.
+ */
+RM_INLINE void fetch_next(const struct pair *p, size_t r)
+{
+	const struct call *c = p->c;
+	size_t D = c->a->dim, first = p->text->row + p->i0 - p->text->n_before;
+
+	if (p->next_q && p->j0 == first_keys(p))
+		for (size_t i = r; i < RM_MIN(r + PAIR_ROWS, p->n_q); i++)
+			fetch_head(c->q.data + (first + i) * c->q.row +
+				   p->head * c->q.head + p->next_q, D, false);
+	if (p->next_k && p->i0 == p->text->n_before + p->text->skip)
+		for (size_t j = r; j < RM_MIN(r + PAIR_ROWS, p->n_k); j++) {
+			fetch_head(key_of(p, j, c->k) + p->next_k, D, false);
+			fetch_head(key_of(p, j, c->v) + p->next_k, D, false);
+		}
+}
+
 /* to[BLOCK, W]: the block's keys, or values, row by row. */
 RM_INLINE void load_key_rows(const struct pair *p, rm_real *to,
 			     struct rm_heads x)
@@ -392,19 +449,17 @@ RM_INLINE void add_positions(const struct pair *p, size_t r, rm_real *s)
 	}
 }
 
-/* Scale, cap and mask the scores of query r. */
-RM_INLINE void finish_scores(const struct pair *p, size_t r, rm_real *s)
+/* Cap and mask the scores of query r; returns what is to scale them yet. */
+RM_INLINE rm_real finish_scores(const struct pair *p, size_t r, rm_real *s)
 {
 	const struct rm_attention *a = p->c->a;
 	size_t from, to;
 
 	if (by_position(a))
 		add_positions(p, r, s);
-	for (size_t j = 0; j < p->wide; j++)
-		s[j] *= a->scale;
 	if (a->softcap > 0) {
 		for (size_t j = 0; j < p->wide; j++)
-			s[j] /= a->softcap;
+			s[j] = s[j] * a->scale / a->softcap;
 		p->c->tanh->forward(s, s, p->wide);
 		for (size_t j = 0; j < p->wide; j++)
 			s[j] *= a->softcap;
@@ -414,6 +469,7 @@ RM_INLINE void finish_scores(const struct pair *p, size_t r, rm_real *s)
 		s[j] = -INFINITY;
 	for (size_t j = to > p->j0 ? to - p->j0 : 0; j < p->wide; j++)
 		s[j] = -INFINITY;
+	return a->softcap > 0 ? 1 : a->scale;
 }
 
 /* ---- dropout ---- */

@@ -21,8 +21,9 @@
 #define COLUMNS ((size_t)RM_PAIRS_COLUMNS)
 #define DEPTH ((size_t)RM_PAIRS_DEPTH)
 #define PAIRS (DEPTH / 2)
-/* A multiple of ROWS and of LANES. */
-#define BLOCK (16 * ROWS)
+/* A multiple of ROWS and of LANES; from one to the next no power of two. */
+#define BLOCK (32 * ROWS)
+#define BESIDE (BLOCK + LANES)
 /* Rows of a piece, and pairs from one to the next: not a power of two. */
 #define STRIPE (8 * ROWS)
 #define STRIDE (PAIRS + LANES)
@@ -45,12 +46,12 @@ struct job {
 typedef void kernel_fn(float *y, size_t ldy, const uint32_t *x,
 		       const uint32_t *w, size_t pairs);
 
-/* Of columns that stand BLOCK apart, and of rows that stand STRIDE apart. */
+/* Of columns that stand BESIDE apart, and of rows that stand STRIDE apart. */
 RM_PAIRS
 static void add_columns(float *y, size_t ldy, const uint32_t *x,
 			const uint32_t *w, size_t pairs)
 {
-	rm_pairs_kernel(y, ldy, x, 1, BLOCK, w, COLUMNS, pairs, ROWS, 2,
+	rm_pairs_kernel(y, ldy, x, 1, BESIDE, w, COLUMNS, pairs, ROWS, 2,
 			true);
 }
 
@@ -134,12 +135,12 @@ static void do_block(void *arg, size_t piece)
 	size_t first = piece % j->groups * j->per * COLUMNS;
 	size_t end = RM_MIN(first + j->per * COLUMNS, j->n);
 	size_t rows = RM_MIN(BLOCK, j->m - row);
-	uint32_t x[PAIRS * BLOCK] LINES, w[PAIRS * COLUMNS] LINES;
+	uint32_t x[PAIRS * BESIDE] LINES, w[PAIRS * COLUMNS] LINES;
 
 	for (size_t c = 0; c < j->k; c += DEPTH) {
 		size_t run = RM_MIN(DEPTH, j->k - c), pairs = (run + 1) / 2;
 
-		copy_pairs(x, BLOCK, j->x + c * j->ldx + row, j->ldx, rows,
+		copy_pairs(x, BESIDE, j->x + c * j->ldx + row, j->ldx, rows,
 			   run);
 		for (size_t p = first; p < end; p += COLUMNS) {
 			size_t n = RM_MIN(COLUMNS, j->n - p);
@@ -171,7 +172,7 @@ void rm_pairs_sums(size_t m, size_t n, size_t k, const rm_real *x, size_t ldx,
 		.ldw = ldw, .y = y
 	};
 
-	share(&j, do_block, BLOCK, 4);
+	share(&j, do_block, BLOCK, 1);
 }
 
 /* ---- y = x w' ---- */
