@@ -2,12 +2,9 @@
  * gemm: products of matrices; the only module that knows a BLAS.
  *
  * Matrices are row-major and dense.  A row of a product has the same bits in
- * any batch and for any number of threads: rows are cut into tiles of a
- * fixed size, the last filled up with zero rows, each computed by one call
- * of one thread.  Where a row's bits depend on its place within a tile, the
- * backend states the alignment at which they do not, and every row is put
- * there.  Backends are drop-in files in lib/gemm/, one chosen at the first use.
- * Errors as in base.h.
+ * any batch and for any number of threads, but where it is said otherwise.
+ * What has to go by the row is computed by our own kernel (gemm/packed.c); the
+ * rest by a backend, a drop-in file in lib/gemm/.  Errors as in base.h.
  *
  *	rm_gemm_nt(T, O, I, x, w, y)	y = x w'
  *	rm_gemm_nn(T, I, O, dy, w, dx, false)		dx += dy w
@@ -20,25 +17,18 @@
 
 struct rm_gemm_kind {
 	const char *name;
-	/* Called once; sets tile (a multiple of align) and align. */
-	void (*start)(size_t *tile, size_t *align);
+	/* Called once, before any product. */
+	void (*start)(void);
 	/*
-	 * c[m, n] = a[m, k] op(b)[k, n] + beta c, op being transposition
-	 * where tb says so; all dense.  One thread, and safe to call from
-	 * several at once.
+	 * c[m, n] += a[m, k] b[k, n], all dense.  One thread, and safe to
+	 * call from several at once.
 	 */
-	void (*product)(bool tb, size_t m, size_t n, size_t k,
-			const rm_real *a, const rm_real *b, rm_real beta,
-			rm_real *c);
+	void (*product)(size_t m, size_t n, size_t k, const rm_real *a,
+			const rm_real *b, rm_real *c);
 };
 
-/* The backend in use, its rows a tile and its row alignment. */
-struct rm_gemm {
-	const struct rm_gemm_kind *kind;
-	size_t tile, align;
-};
-
-const struct rm_gemm *rm_gemm(void);
+/* The backend in use. */
+const struct rm_gemm_kind *rm_gemm(void);
 
 /* y[m, n] = x[m, k] w[n, k]'.  -1 on memory. */
 int rm_gemm_nt(size_t m, size_t n, size_t k, const rm_real *x,
@@ -46,7 +36,7 @@ int rm_gemm_nt(size_t m, size_t n, size_t k, const rm_real *x,
 /*
  * y[m, n] += x[m, k] w[k, n].  Where no gradient is summed over rows, a row
  * can be asked to have the same bits wherever it stands (by_row); else it is
- * for any number of threads that bits are the same, and this is faster.
+ * for any number of threads that bits are the same, and w is not packed.
  */
 int rm_gemm_nn(size_t m, size_t n, size_t k, const rm_real *x,
 	       const rm_real *w, rm_real *y, bool by_row);

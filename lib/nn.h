@@ -102,11 +102,13 @@ void rm_bias_activation_forward(rm_real *y, const rm_real *x,
 				const rm_real *bias,
 				const struct rm_activation *f, size_t T,
 				size_t O);
-/* dx[T, O] = dy f'(x + bias); dx may be dy. */
-void rm_bias_activation_backward(rm_real *dx, const rm_real *dy,
-				 const rm_real *x, const rm_real *bias,
-				 const struct rm_activation *f, size_t T,
-				 size_t O);
+/* The same, and slope[T, O] = f'(x + bias) for the way back, in x's place. */
+void rm_bias_activation_slope(rm_real *y, rm_real *x, const rm_real *bias,
+			      const struct rm_activation *f, size_t T,
+			      size_t O);
+/* dx[T, O] = dy slope; dx may be dy. */
+void rm_slope_backward(rm_real *dx, const rm_real *dy, const rm_real *slope,
+		       size_t T, size_t O);
 /*
  * y[T, I] = f(x + bias) (x' + bias'), x being the first I of a row's 2 I
  * numbers and x' the others; bias [2 I] may be NULL.  Shazeer, GLU Variants

@@ -22,6 +22,8 @@ struct rm_activation {
 	void (*forward)(rm_real *y, const rm_real *x, size_t n);
 	void (*backward)(rm_real *dx, const rm_real *dy, const rm_real *x,
 			 size_t n);
+	/* y = f(x), slope = f'(x); either may be x. */
+	void (*both)(rm_real *y, rm_real *slope, const rm_real *x, size_t n);
 };
 
 /* identity, relu, gelu (exact), silu, tanh, gelu_tanh, quick_gelu; ends in a

@@ -119,9 +119,10 @@ static inline rm_real root(rm_real x)
 #endif
 }
 
+/* Gradients that were used are 0 again. */
 RM_VECTOR
 static void adamw_chunk(const struct adamw *a, rm_real *restrict w,
-			const rm_real *restrict grad, rm_real *restrict m,
+			rm_real *restrict grad, rm_real *restrict m,
 			rm_real *restrict v, size_t n)
 {
 	const struct adamw s = *a;
@@ -132,6 +133,7 @@ static void adamw_chunk(const struct adamw *a, rm_real *restrict w,
 		v[i] = s.b2 * v[i] + s.not_b2 * g * g;
 		w[i] = s.shrink * w[i] - s.rate * m[i] /
 			(root(v[i] * s.unbias2) + s.epsilon);
+		grad[i] = 0;
 	}
 }
 
@@ -206,6 +208,7 @@ static void by_row_step(struct rm_optim *o, struct rm_param *p, double lr,
 	};
 
 	rm_parallel((p->shape[0] + j.per - 1) / j.per, by_row_chunk, &j);
+	memset(p->touched, 0, p->shape[0]);
 }
 
 /* ---- sparse ---- */
@@ -274,6 +277,7 @@ static void sparse_step(struct rm_optim *o, struct rm_param *p, double lr,
 	double rate = lr * (p->rate > 0 ? p->rate : 1) * clip / p->scale;
 	struct rows_job j = { p, (rm_real)rate };
 	rm_parallel(RM_SPARSE_PARTS, rows_part, &j);
+	rm_sparse_clear(p->rows);
 }
 
 /* `seen` goes on behind the parameter's rows. */
@@ -306,7 +310,6 @@ int rm_optim_step(struct rm_optim *o, double lr, double *norm)
 	o->step++;
 	for (size_t i = 0; i < o->params->n; i++)
 		step_one(o, &o->params->param[i], lr, clip, &seen);
-	rm_params_zero_grad(o->params);
 	return 0;
 }
 

@@ -183,30 +183,28 @@ RM_INLINE void rm_wide_exp(rm_wide *x)
 }
 
 /*
- * x = erfc(x) for x >= 0, relative error below 1e-6: t exp(-x^2 + P(t)),
- * t = 1 / (1 + x / 2), with the polynomial of W. Press et al., Numerical
- * Recipes, section 6.2.
+ * x = erfc(x) for x >= 0, e being exp(-x^2): t Q(t) e, t = 1 / (1 + x / 2),
+ * relative error of t Q(t) below 3e-7 where e is not 0.  Q is a polynomial
+ * that was fitted to exp(x^2) erfc(x) / t for x <= 9.4, minimax.
  */
-RM_INLINE void rm_wide_erfc(rm_wide *x)
+RM_INLINE void rm_wide_erfc(rm_wide *x, const rm_wide *e)
 {
 #ifdef RM_DOUBLE
+	(void)e;
 	for (size_t i = 0; i < RM_WIDE_LANES; i++)
 		(*x)[i] = erfc((*x)[i]);
 #else
-	rm_wide t = 1.f / (1.f + .5f * *x), p;
+	rm_wide t = 1.f / (1.f + .5f * *x), q;
 
-	p = t * .17087277f - .82215223f;
-	p = p * t + 1.48851587f;
-	p = p * t - 1.13520398f;
-	p = p * t + .27886807f;
-	p = p * t - .18628806f;
-	p = p * t + .09678418f;
-	p = p * t + .37409196f;
-	p = p * t + 1.00002368f;
-	p = p * t - 1.26551223f;
-	p = p - *x * *x;
-	rm_wide_exp(&p);
-	*x = t * p;
+	q = t * -.0588482022f + .283492863f;
+	q = q * t - .484947443f;
+	q = q * t + .275474697f;
+	q = q * t - .0248273388f;
+	q = q * t + .201919854f;
+	q = q * t + .24329944f;
+	q = q * t + .282348126f;
+	q = q * t + .282087982f;
+	*x = q * t * *e;
 #endif
 }
 

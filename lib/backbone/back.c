@@ -140,8 +140,7 @@ static int feed_back(struct rm_run *r, size_t i, const rm_real *dt,
 		rm_gate_backward(s->df, s->dg, k->f, l->up.all_bias, f,
 				 r->rows, I);
 	else
-		rm_bias_activation_backward(s->df, s->dg, k->f,
-					    l->up.all_bias, f, r->rows, I);
+		rm_slope_backward(s->df, s->dg, k->f, r->rows, I);
 	return product_back(r, &l->up, s->df, h, dh, add);
 }
 

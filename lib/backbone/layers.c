@@ -377,6 +377,9 @@ static int feed(const struct part *p, const rm_real *h, const rm_real **bias)
 	if (t->gated)
 		rm_gate_forward(k->g, k->f, up->all_bias, f, p->rows,
 				t->arch.ffn);
+	else if (p->r->s->train)
+		rm_bias_activation_slope(k->g, k->f, up->all_bias, f, p->rows,
+					 t->inner);
 	else
 		rm_bias_activation_forward(k->g, k->f, up->all_bias, f,
 					   p->rows, t->inner);

@@ -54,7 +54,8 @@ struct rm_tape {
 	rm_real *s1;			/* [R, C] what the next norm reads */
 	rm_real *mid;			/* [R, C] after attention */
 	rm_real *h2;			/* [R, C] what the second half reads */
-	rm_real *f;			/* [R, I] or [R, 2 I] */
+	/* [R, 2 I] if gated; else [R, I], in training of slopes at last. */
+	rm_real *f;
 	rm_real *g;			/* [R, I] what DOWN reads */
 	rm_real *s2;			/* [R, C] as s1, at the end */
 	rm_real *y;			/* [R, C] the next layer's x */

@@ -74,7 +74,7 @@ RM_INLINE void norm_row(rm_real *y, const rm_real *x,
 /* ---- blocks of rows ---- */
 
 struct job {
-	rm_real *y, *sum;
+	rm_real *y, *sum, *slope;
 	const rm_real *x, *a, *bias, *dy;
 	const struct rm_norm *norm;
 	const struct rm_activation *f;
@@ -394,41 +394,50 @@ void rm_bias_activation_forward(rm_real *y, const rm_real *x,
 		memcpy(y, x, T * O * sizeof(*y));
 }
 
-/* Some numbers of a row at a time, so that x + bias has a place. */
-#define PART ((size_t)256)
-
 RM_VECTOR_FMA
-static void activation_back_block(void *arg, size_t i)
+static void slope_block(void *arg, size_t i)
 {
 	const struct job *j = arg;
-	rm_real sum[PART], dy[PART];
+	size_t C = j->C;
 
-	for (size_t t = i * BLOCK; t < end_of(j, i); t++)
-		for (size_t c = 0; c < j->C; c += PART) {
-			size_t n = RM_MIN(PART, j->C - c);
-			size_t at = t * j->C + c;
-			const rm_real *x = j->x + at;
+	for (size_t t = i * BLOCK; t < end_of(j, i); t++) {
+		rm_real *y = j->y + t * C, *x = j->slope + t * C;
 
-			if (j->bias) {
-				biased(sum, x, j->bias + c, n);
-				x = sum;
-			}
-			memcpy(dy, j->dy + at, n * sizeof(*dy));
-			memset(j->y + at, 0, n * sizeof(*j->y));
-			j->f->backward(j->y + at, dy, x, n);
-		}
+		if (j->bias)
+			biased(x, x, j->bias, C);
+		j->f->both(y, x, x, C);
+	}
 }
 
-void rm_bias_activation_backward(rm_real *dx, const rm_real *dy,
-				 const rm_real *x, const rm_real *bias,
-				 const struct rm_activation *f, size_t T,
-				 size_t O)
+void rm_bias_activation_slope(rm_real *y, rm_real *x, const rm_real *bias,
+			      const struct rm_activation *f, size_t T,
+			      size_t O)
 {
-	struct job j = { .y = dx, .dy = dy, .x = x, .bias = bias, .f = f,
-			 .T = T, .C = O };
+	struct job j = { .y = y, .slope = x, .bias = bias, .f = f, .T = T,
+			 .C = O };
 
-	share(&j, activation_back_block);
+	share(&j, slope_block);
 }
+
+RM_VECTOR_FMA
+static void slope_back_block(void *arg, size_t i)
+{
+	const struct job *j = arg;
+
+	for (size_t k = i * BLOCK * j->C; k < end_of(j, i) * j->C; k++)
+		j->y[k] = j->dy[k] * j->x[k];
+}
+
+void rm_slope_backward(rm_real *dx, const rm_real *dy, const rm_real *slope,
+		       size_t T, size_t O)
+{
+	struct job j = { .y = dx, .dy = dy, .x = slope, .T = T, .C = O };
+
+	share(&j, slope_back_block);
+}
+
+/* Some numbers of a row at a time, so that x + bias has a place. */
+#define PART ((size_t)256)
 
 /* What stands on both sides of a gate, biased: numbers [c, c + n) of I. */
 RM_INLINE void sides(const struct job *j, size_t t, size_t c, size_t n,

@@ -228,9 +228,7 @@ static void test_tn_threads(void **state)
 static void test_backend(void **state)
 {
 	(void)state;
-	assert_non_null(rm_gemm()->kind->name);
-	assert_true(rm_gemm()->align >= 1);
-	assert_int_equal(rm_gemm()->tile % rm_gemm()->align, 0);
+	assert_non_null(rm_gemm()->name);
 }
 
 /* ---- packed weights ---- */
