@@ -151,8 +151,8 @@ RM_INLINE void rm_wide_max(rm_wide *x, const rm_wide *y)
 /*
  * x = exp(x) for x <= 88, relative error below 3e-7; exactly 0 below -88,
  * where it is no normal number; NaN stays.  x = n ln 2 + r, |r| <= ln 2 / 2,
- * and a polynomial in r whose coefficients are those of S. Moshier's Cephes
- * library.
+ * ln 2 in two parts, and a polynomial in r that was fitted, minimax, with
+ * exp(0) = 1.
  */
 RM_INLINE void rm_wide_exp(rm_wide *x)
 {
@@ -161,7 +161,8 @@ RM_INLINE void rm_wide_exp(rm_wide *x)
 		(*x)[i] = exp((*x)[i]);
 #else
 	const rm_wide least = (rm_wide){0} - 88.f;
-	const float shift = 12582912;	/* 1.5 * 2^23: rounds to whole */
+	/* 1.5 * 2^23 rounds to whole numbers; 127 is n = 0 as an exponent. */
+	const float shift = 12582912 + 127;
 	rm_wide v, t, n, r, p, two_n;
 	rm_iwide low = *x < least, bits;
 
@@ -169,14 +170,13 @@ RM_INLINE void rm_wide_exp(rm_wide *x)
 	t = v * 1.44269504f + shift;
 	n = t - shift;
 	r = v - n * .693359375f - n * -2.12194440e-4f;
-	p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-	p = p * r + 8.3334519073e-3f;
-	p = p * r + 4.1665795894e-2f;
-	p = p * r + 1.6666665459e-1f;
-	p = p * r + 5.0000001201e-1f;
-	p = p * r * r + r + 1.f;
+	p = r * .008290303871f + .04189797491f;
+	p = p * r + .1666763723f;
+	p = p * r + .4999915063f;
+	p = p * r + .999999702f;
+	p = p * r + 1.f;
 	memcpy(&bits, &t, sizeof(bits));
-	bits = (bits - 0x4b400000 + 127) << 23;
+	bits = bits << 23;
 	memcpy(&two_n, &bits, sizeof(two_n));
 	*x = p * two_n;
 #endif
