@@ -21,6 +21,7 @@
 /* Of products and sums, and of what goes number by number. */
 typedef rm_real rm_vec
 	__attribute__((vector_size(RM_LANES * sizeof(rm_real))));
+typedef double rm_dvec __attribute__((vector_size(RM_LANES * sizeof(double))));
 typedef rm_real rm_wide
 	__attribute__((vector_size(RM_WIDE_LANES * sizeof(rm_real))));
 

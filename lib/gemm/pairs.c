@@ -198,6 +198,13 @@ void rm_pairs_pack(uint32_t *to, size_t n, size_t k, size_t c, size_t p,
 		   RM_MIN(DEPTH, k - c));
 }
 
+/* Two lines from x on. */
+RM_INLINE void prefetch_two(const float *x)
+{
+	__builtin_prefetch(x);
+	__builtin_prefetch(x + LANES);
+}
+
 /* to[., STRIDE] = rows of x, and zero rows up to a multiple of ROWS. */
 RM_PAIRS
 static void round_rows(uint32_t *to, const float *x, size_t ld, size_t rows,
@@ -211,6 +218,8 @@ static void round_rows(uint32_t *to, const float *x, size_t ld, size_t rows,
 			const float *at = x + r * ld + c;
 			size_t more = some > LANES ? some - LANES : 0;
 
+			if (r + AHEAD / 2 < rows)
+				prefetch_two(at + AHEAD / 2 * ld);
 			rm_pairs_along(to + r * STRIDE + c / 2,
 				       rm_pairs_load(at, some),
 				       rm_pairs_load(at + LANES, more));

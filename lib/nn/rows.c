@@ -10,27 +10,39 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BLOCK ((size_t)32)
 
 /* ---- norms ---- */
 
+RM_INLINE void add_part(rm_vec *sum, const rm_real *x, rm_real shift,
+			bool square)
+{
+	rm_vec v;
+
+	memcpy(&v, x, sizeof(v));
+	v -= shift;
+	*sum += square ? v * v : v;
+}
+
 /* Sum of x - shift, or of its squares. */
 RM_INLINE rm_real sum_of(const rm_real *x, size_t n, rm_real shift,
 			 bool square)
 {
-	rm_real lane[RM_LANES] = {0};
-	rm_vec sum = {0};
+	enum { SIDE = 4 };	/* sums that do not wait for each other */
+	rm_real lane[RM_LANES];
+	rm_vec sum[SIDE] = {0};
 	size_t i = 0;
 
-	for (; i + RM_LANES <= n; i += RM_LANES) {
-		rm_vec v;
-
-		memcpy(&v, x + i, sizeof(v));
-		v -= shift;
-		sum += square ? v * v : v;
-	}
-	memcpy(lane, &sum, sizeof(lane));
+	for (; i + SIDE * RM_LANES <= n; i += SIDE * RM_LANES)
+#pragma GCC unroll 4
+		for (size_t k = 0; k < SIDE; k++)
+			add_part(&sum[k], x + i + k * RM_LANES, shift, square);
+	for (; i + RM_LANES <= n; i += RM_LANES)
+		add_part(sum, x + i, shift, square);
+	sum[0] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+	memcpy(lane, sum, sizeof(lane));
 	for (; i < n; i++) {
 		rm_real v = x[i] - shift;
 
@@ -134,6 +146,46 @@ void rm_norm_heads_forward(rm_real *x, size_t ld, size_t H, size_t stride,
 	share(&j, heads_block);
 }
 
+RM_INLINE rm_real weighted(const rm_real *dy, const struct rm_norm *n,
+			   size_t c)
+{
+	return n->g ? dy[c] * (n->g[c] + n->offset) : dy[c];
+}
+
+/* Sums of h and of h xh over a row's C numbers. */
+RM_INLINE void sums_back(const rm_real *dy, const rm_real *x,
+			 const struct rm_norm *n, struct moments m, size_t C,
+			 double *sum, double *sum_x)
+{
+	rm_dvec all = {0}, all_x = {0};
+	size_t i = 0;
+
+	for (; i + RM_LANES <= C; i += RM_LANES) {
+		rm_vec h, g, v;
+
+		memcpy(&h, dy + i, sizeof(h));
+		memcpy(&v, x + i, sizeof(v));
+		if (n->g) {
+			memcpy(&g, n->g + i, sizeof(g));
+			h *= g + n->offset;
+		}
+		all += __builtin_convertvector(h, rm_dvec);
+		v = h * ((v - m.mean) * m.by);
+		all_x += __builtin_convertvector(v, rm_dvec);
+	}
+	*sum = *sum_x = 0;
+	for (size_t k = 0; k < RM_LANES; k++) {
+		*sum += all[k];
+		*sum_x += all_x[k];
+	}
+	for (; i < C; i++) {
+		rm_real h = weighted(dy, n, i);
+
+		*sum += (double)h;
+		*sum_x += (double)(h * ((x[i] - m.mean) * m.by));
+	}
+}
+
 /*
  * With xh = (x - mean) by and h = dy (g + offset):
  * dx += by (h - mean(h) - xh mean(h xh)), the mean of h where x's is taken.
@@ -142,20 +194,15 @@ RM_INLINE void norm_row_back(rm_real *dx, const rm_real *dy, const rm_real *x,
 			     const struct rm_norm *n, struct moments m,
 			     bool add, size_t C)
 {
-	double sum = 0, sum_x = 0;
+	double sum, sum_x;
 	rm_real mean = 0, mean_x;
 
-	for (size_t c = 0; c < C; c++) {
-		rm_real h = dy[c] * (n->g ? n->g[c] + n->offset : 1);
-
-		sum += (double)h;
-		sum_x += (double)(h * ((x[c] - m.mean) * m.by));
-	}
+	sums_back(dy, x, n, m, C, &sum, &sum_x);
 	if (n->kind == RM_NORM_LAYER)
 		mean = (rm_real)(sum / (double)C);
 	mean_x = (rm_real)(sum_x / (double)C);
 	for (size_t c = 0; c < C; c++) {
-		rm_real h = dy[c] * (n->g ? n->g[c] + n->offset : 1);
+		rm_real h = weighted(dy, n, c);
 		rm_real d = m.by * (h - mean - (x[c] - m.mean) * m.by *
 				    mean_x);
 
@@ -205,6 +252,14 @@ static void norm_back_block(void *arg, size_t i)
 
 /* Columns summed over all rows by one thread, in order. */
 #define SUMMED ((size_t)64)
+
+/* Rows stand far apart: what is to be read soon is asked for. */
+RM_INLINE void fetch_columns(const rm_real *x, size_t n)
+{
+	for (size_t c = 0; c < n; c += RM_WIDE_LANES)
+		__builtin_prefetch(x + c);
+}
+#define SOON ((size_t)16)
 
 RM_VECTOR
 static void norm_back_columns(void *arg, size_t i)
@@ -337,9 +392,14 @@ static void bias_columns(void *arg, size_t i)
 	size_t from = i * SUMMED, n = RM_MIN(SUMMED, j->C - from);
 	double s[SUMMED] = {0};
 
-	for (size_t t = 0; t < j->T; t++)
+	for (size_t t = 0; t < j->T; t++) {
+		const rm_real *dy = j->dy + t * j->C + from;
+
+		if (t + SOON < j->T)
+			fetch_columns(dy + SOON * j->C, n);
 		for (size_t c = 0; c < n; c++)
-			s[c] += (double)j->dy[t * j->C + from + c];
+			s[c] += (double)dy[c];
+	}
 	for (size_t c = 0; c < n; c++)
 		j->y[from + c] += (rm_real)s[c];
 }
