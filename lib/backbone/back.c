@@ -24,8 +24,8 @@ static void exchange(struct rm_space *s)
 
 /* ---- parameters ---- */
 
-static void bias_back(const struct rm_run *r, const struct rm_product *p,
-		      const rm_real *dy)
+void rm_product_bias_back(const struct rm_run *r, const struct rm_product *p,
+			  const rm_real *dy, size_t rows)
 {
 	const struct rm_backbone *b = r->p->b;
 	bool wanted = false;
@@ -35,7 +35,7 @@ static void bias_back(const struct rm_run *r, const struct rm_product *p,
 	if (!wanted)
 		return;
 	memset(p->d_bias, 0, p->n * sizeof(*p->d_bias));
-	rm_bias_backward(p->d_bias, dy, r->rows, p->n);
+	rm_bias_backward(p->d_bias, dy, rows, p->n);
 	for (size_t i = 0, at = 0; i < p->parts; at += p->rows[i++]) {
 		rm_real *to = rm_gradient(b, p->bias[i]);
 
@@ -46,36 +46,41 @@ static void bias_back(const struct rm_run *r, const struct rm_product *p,
 
 /* What dy, rows of p->n numbers, and x[rows, k] say of part i of w. */
 static int matrix_back(const struct rm_run *r, const struct rm_product *p,
-		       size_t i, const rm_real *dy, const rm_real *x)
+		       size_t i, const rm_real *dy, const rm_real *x,
+		       size_t rows)
 {
 	struct rm_params *params = r->p->b->params;
 	const struct rm_param *w = &params->param[p->weight[i]];
 	enum rm_precision how = r->p->t->precision;
 
 	if (w->lora)
-		return rm_lora_backward(params, (size_t)p->weight[i], r->rows,
+		return rm_lora_backward(params, (size_t)p->weight[i], rows,
 					dy, p->n, x, how);
 	if (!w->grad)
 		return 0;
-	return p->turned ? rm_gemm_tn(p->k, p->rows[i], r->rows, x, p->k, dy,
+	return p->turned ? rm_gemm_tn(p->k, p->rows[i], rows, x, p->k, dy,
 				      p->n, w->grad, how) :
-			   rm_gemm_tn(p->rows[i], p->k, r->rows, dy, p->n, x,
+			   rm_gemm_tn(p->rows[i], p->k, rows, dy, p->n, x,
 				      p->k, w->grad, how);
 }
 
-/*
- * y = x w' + bias: what dy[rows, n] says of w, of bias and of x[rows, k], the
- * last into dx (NULL: not wanted), or added to it.
- */
+int rm_product_back(const struct rm_run *r, const struct rm_product *p,
+		    const rm_real *dy, const rm_real *x, size_t rows,
+		    rm_real *dx, bool add)
+{
+	for (size_t i = 0, at = 0; i < p->parts; at += p->rows[i++])
+		if (matrix_back(r, p, i, dy + at, x, rows) < 0)
+			return -1;
+	return dx ? rm_gemm_packed(rows, dy, p->back, dx, add) : 0;
+}
+
+/* Both, of the run's rows. */
 static int product_back(const struct rm_run *r, const struct rm_product *p,
 			const rm_real *dy, const rm_real *x, rm_real *dx,
 			bool add)
 {
-	bias_back(r, p, dy);
-	for (size_t i = 0, at = 0; i < p->parts; at += p->rows[i++])
-		if (matrix_back(r, p, i, dy + at, x) < 0)
-			return -1;
-	return dx ? rm_gemm_packed(r->rows, dy, p->back, dx, add) : 0;
+	rm_product_bias_back(r, p, dy, r->rows);
+	return rm_product_back(r, p, dy, x, r->rows, dx, add);
 }
 
 /* dx[rows, C] = what dy says of the x that was normed, or is added to it. */
@@ -288,12 +293,18 @@ static int attend_back(struct rm_run *r, size_t i, const rm_real *dt,
 			 picked ? s->dqkv : da, false) < 0)
 		return -1;
 	if (picked) {
-		unpick(r, da, s->dqkv, HD);
 		unpick(r, s->spare, s->d, a->hidden);
 		exchange(s);
 		r->rows = r->c->rows;
 		r->row = NULL;
 	}
+	if (rm_last_takes(r, i)) {
+		if (dh)
+			memset(dh, 0, r->rows * a->hidden * sizeof(*dh));
+		return rm_last_backward(r, s->dqkv, h, dh ? dh : s->d);
+	}
+	if (picked)
+		unpick(r, da, s->dqkv, HD);
 	if (attention_back(r, i, da) < 0 || turn_back(r, i) < 0)
 		return -1;
 	/* Below the last layer all rows ask. */

@@ -317,17 +317,29 @@ static void turn(const struct part *p)
 			p->position, rope->cos, rope->sin, p->rows);
 }
 
+/* Whether attention of a layer reads x through a norm. */
+static bool norms_first(const struct rm_transformer *t,
+			const struct rm_layer *l)
+{
+	return t->arch.order != RM_NORM_AFTER &&
+		l->weight[RM_ATTENTION_NORM] >= 0;
+}
+
+/* h = norm(x) */
+static int norm_first(struct part *p)
+{
+	norm_part(p, p->k.h, p->k.x, RM_ATTENTION_NORM);
+	return 0;
+}
+
 /* Queries, keys and values of x, through the first norm if it is before. */
 static int ask(struct part *p)
 {
-	const rm_real *h = p->k.x;
+	bool norms = norms_first(p->r->p->t, p->l);
 
-	if (p->r->p->t->arch.order != RM_NORM_AFTER &&
-	    p->l->weight[RM_ATTENTION_NORM] >= 0) {
-		norm_part(p, p->k.h, h, RM_ATTENTION_NORM);
-		h = p->k.h;
-	}
-	if (apply(p, &p->l->qkv, h, p->k.qkv) < 0)
+	if (norms)
+		norm_first(p);
+	if (apply(p, &p->l->qkv, norms ? p->k.h : p->k.x, p->k.qkv) < 0)
 		return -1;
 	rm_bias_activation_forward(p->k.qkv, p->k.qkv, p->l->qkv.all_bias,
 				   NULL, p->rows, p->r->p->t->qkv_width);
@@ -511,15 +523,38 @@ static void ask_little(const struct rm_run *r)
 	}
 }
 
-static void pick(const struct rm_run *r, rm_real *to, const rm_real *from,
-		 size_t width)
+void rm_transformer_pick(const struct rm_run *r, rm_real *to,
+			 const rm_real *from, size_t width)
 {
 	for (size_t k = 0; k < r->n_pick; k++)
 		memcpy(to + k * width, from + r->s->pick[k] * width,
 		       width * sizeof(*to));
 }
 
-/* a = attention of all rows; rows that are asked for go on. */
+/* Rows that are asked for go on. */
+static void go_on(struct rm_run *r, const rm_real *x)
+{
+	rm_transformer_pick(r, r->s->px, x, r->p->t->arch.hidden);
+	r->rows = r->n_pick;
+	r->row = r->s->pick;
+}
+
+/* Attention of the last layer's rows that are asked for. */
+static int attend_last(struct rm_run *r, size_t i)
+{
+	const struct rm_transformer *t = r->p->t;
+	const struct rm_tape *k = &r->s->tape[i];
+	bool norms = norms_first(t, &t->layer[i]);
+
+	if (norms && by_rows(r, i, norm_first) < 0)
+		return -1;
+	if (rm_last_forward(r, norms ? k->h : k->x) < 0)
+		return -1;
+	go_on(r, k->x);
+	return 0;
+}
+
+/* a = attention of all rows; those that are asked for go on. */
 static int attend(struct rm_run *r, size_t i)
 {
 	const struct rm_transformer *t = r->p->t;
@@ -537,10 +572,8 @@ static int attend(struct rm_run *r, size_t i)
 		r->s->text, r->n_texts) < 0)
 		return -1;
 	if (i + 1 == a->layers && r->n_pick) {
-		pick(r, r->s->pa, k->a, HD);
-		pick(r, r->s->px, k->x, a->hidden);
-		r->rows = r->n_pick;
-		r->row = r->s->pick;
+		rm_transformer_pick(r, r->s->pa, k->a, HD);
+		go_on(r, k->x);
 	}
 	return 0;
 }
@@ -552,7 +585,8 @@ int rm_transformer_layer(struct rm_run *r, size_t i)
 		[RM_NORM_AROUND] = around, [RM_NORM_PARALLEL] = parallel
 	};
 
-	if (by_rows(r, i, ask) < 0 || attend(r, i) < 0)
+	if (rm_last_takes(r, i) ? attend_last(r, i) < 0 :
+	    by_rows(r, i, ask) < 0 || attend(r, i) < 0)
 		return -1;
 	return by_rows(r, i, rest[r->p->t->arch.order]);
 }

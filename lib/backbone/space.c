@@ -180,6 +180,7 @@ int rm_transformer_space(struct rm_run *r, bool train)
 
 void rm_transformer_space_fini(struct rm_space *s)
 {
+	rm_last_fini(&s->last);
 	free(s->arena);
 	free(s->tape);
 	free(s->position);

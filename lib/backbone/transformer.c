@@ -124,6 +124,8 @@ static void set_product(const struct rm_transformer *t, struct rm_product *p,
 
 static void set_products(struct rm_transformer *t)
 {
+	static const enum rm_slot query[] = { RM_Q }, key[] = { RM_K };
+	static const enum rm_slot value[] = { RM_V };
 	static const enum rm_slot whole[] = { RM_QKV };
 	static const enum rm_slot parts[] = { RM_Q, RM_K, RM_V };
 	static const enum rm_slot out[] = { RM_ATTENTION_OUT };
@@ -141,6 +143,13 @@ static void set_products(struct rm_transformer *t)
 		set_product(t, &l->out, l, out, 1);
 		set_product(t, &l->up, l, up, 3);
 		set_product(t, &l->down, l, down, 1);
+	}
+	if (rm_last_fits(t)) {
+		struct rm_layer *l = &t->layer[t->arch.layers - 1];
+
+		set_product(t, &l->query, l, query, 1);
+		set_product(t, &l->key, l, key, 1);
+		set_product(t, &l->value, l, value, 1);
 	}
 	set_product(t, &t->in, t->outer, in, 1);
 	set_product(t, &t->last, t->outer, last, 1);
@@ -216,6 +225,9 @@ static void transformer_fini(struct rm_backbone *b)
 		product_fini(&l->out);
 		product_fini(&l->up);
 		product_fini(&l->down);
+		product_fini(&l->query);
+		product_fini(&l->key);
+		product_fini(&l->value);
 		free(l->pos_key);
 		free(l->pos_query);
 		free(l->d_pos_key);
@@ -425,7 +437,10 @@ static int transformer_ready(struct rm_backbone *b,
 		if (pack(b, &l->qkv, precision, back) < 0 ||
 		    pack(b, &l->out, precision, back) < 0 ||
 		    pack(b, &l->up, precision, back) < 0 ||
-		    pack(b, &l->down, precision, back) < 0)
+		    pack(b, &l->down, precision, back) < 0 ||
+		    pack(b, &l->query, precision, back) < 0 ||
+		    pack(b, &l->key, precision, true) < 0 ||
+		    pack(b, &l->value, precision, back) < 0)
 			return -1;
 	}
 	if (pack(b, &t->in, precision, t->trains_embeddings) < 0 ||

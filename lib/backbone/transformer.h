@@ -1,7 +1,8 @@
 /*
  * What the files of the transformer share: transformer.c sets it up and packs
  * its weights, chunks.c cuts batches, space.c lays out memory,
- * layers.c computes, back.c takes gradients back.
+ * layers.c computes, last.c attention of the last layer where little is asked
+ * for, back.c takes gradients back.
  *
  * T rows of a chunk, C channels, H heads of D numbers, G heads of keys and
  * values, I channels inside the feed-forward part, L layers.
@@ -33,6 +34,8 @@ struct rm_product {
 struct rm_layer {
 	int weight[RM_SLOTS], bias[RM_SLOTS];	/* parameters, -1: none */
 	struct rm_product qkv, out, up, down;
+	/* Of the last layer, apart, where last.c fits; else without parts. */
+	struct rm_product query, key, value;
 	/* Rows of relative positions as keys and queries; NULL: none. */
 	rm_real *pos_key, *pos_query;	/* [2 span, H D] */
 	rm_real *d_pos_key, *d_pos_query;
@@ -61,6 +64,24 @@ struct rm_tape {
 	rm_real *y;			/* [R, C] the next layer's x */
 };
 
+/* A row that asks: its text, and where its weights are. */
+struct rm_asking {
+	size_t row, n, weights;
+};
+
+/* What last.c keeps of R rows that ask; [R, H ...] is a row a head. */
+struct rm_last {
+	struct rm_asking *asking;	/* [R] */
+	size_t n, cap_asking, cap_space;
+	rm_real *space;			/* that holds all that follows */
+	rm_real *h, *q;			/* [R, C], [R, H D] */
+	rm_real *spread;		/* [R, H, H D] scale q */
+	rm_real *u, *z;			/* [R, H, C] */
+	rm_real *p, *ds;		/* [R, H, n] n: rounded up */
+	rm_real *side;			/* [R, H, H D] scratch */
+	rm_real *dh, *dq, *du, *dz;	/* gradients */
+};
+
 /* What one chunk needs. */
 struct rm_space {
 	size_t rows, picks;		/* that there is room for */
@@ -86,6 +107,7 @@ struct rm_space {
 	size_t cap_text;
 	size_t *pick;			/* rows that are asked for */
 	size_t cap_pick;
+	struct rm_last last;
 };
 
 /* Segments [first, end) of a batch, and where each starts. */
@@ -219,6 +241,9 @@ struct rm_norm rm_transformer_norm(const struct rm_backbone *b,
 int rm_transformer_run(struct rm_run *r, const rm_real **y);
 /* layers.c: one layer again, from its tape's x. */
 int rm_transformer_layer(struct rm_run *r, size_t i);
+/* layers.c: to[R, width] = rows of from[T, width] that are asked for. */
+void rm_transformer_pick(const struct rm_run *r, rm_real *to,
+			 const rm_real *from, size_t width);
 /* layers.c: attention of layer i. */
 struct rm_attention rm_transformer_attention(const struct rm_run *r,
 					     size_t i);
@@ -253,6 +278,30 @@ void rm_transformer_chunks_fini(struct rm_transformer *t);
 /* chunks.c: gradients of hidden rows into d[R, dim] of the last run. */
 void rm_transformer_take_grad(const struct rm_run *r, rm_real *d);
 
+/* last.c: whether a model's last layer can be computed so. */
+bool rm_last_fits(const struct rm_transformer *t);
+/* last.c: whether layer i of the run is. */
+bool rm_last_takes(const struct rm_run *r, size_t i);
+/* last.c: attention's part of rows that ask into s->pa, h[T, C] read by it. */
+int rm_last_forward(struct rm_run *r, const rm_real *h);
+/*
+ * last.c: from dy[R, H D], gradients of the last layer's matrices, and what is
+ * to add to dh[T, C].
+ */
+int rm_last_backward(struct rm_run *r, const rm_real *dy, const rm_real *h,
+		     rm_real *dh);
+void rm_last_fini(struct rm_last *x);
+
+/* back.c: of y = x w' + bias, what dy[rows, n] says of bias. */
+void rm_product_bias_back(const struct rm_run *r, const struct rm_product *p,
+			  const rm_real *dy, size_t rows);
+/*
+ * back.c: what it says of w, and of x[rows, k] into dx (NULL: not wanted), or
+ * added to it.
+ */
+int rm_product_back(const struct rm_run *r, const struct rm_product *p,
+		    const rm_real *dy, const rm_real *x, size_t rows,
+		    rm_real *dx, bool add);
 /* back.c: see backbone.h. */
 int rm_transformer_backward(struct rm_backbone *b,
 			    const struct rm_batch *batch);
