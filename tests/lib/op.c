@@ -62,6 +62,33 @@ static void test_activations(void **state)
 	}
 }
 
+/* Value and slope in one go are those of both ways, in place too. */
+static void test_both(void **state)
+{
+	enum { N = 37 };
+
+	(void)state;
+	for (size_t f = 0; rm_activations[f].name; f++) {
+		rm_real x[N], y[N], slope[N], forward[N], back[N], one[N];
+
+		for (size_t i = 0; i < N; i++) {
+			x[i] = (rm_real)(((double)i - N / 2) * .75);
+			one[i] = 1;
+			back[i] = 0;
+		}
+		rm_activations[f].forward(forward, x, N);
+		rm_activations[f].backward(back, one, x, N);
+		rm_activations[f].both(y, slope, x, N);
+		assert_memory_equal(y, forward, sizeof(y));
+		rm_activations[f].both(y, x, x, N);
+		assert_memory_equal(y, forward, sizeof(y));
+		for (size_t i = 0; i < N; i++) {
+			assert_near((double)slope[i], (double)back[i], 1e-6);
+			assert_near((double)x[i], (double)back[i], 1e-6);
+		}
+	}
+}
+
 /* Every activation has a reference, and its name stands in the choices. */
 static void test_table(void **state)
 {
@@ -82,6 +109,7 @@ int main(void)
 		cmocka_unit_test(test_log_sigmoid),
 		cmocka_unit_test(test_sigmoid),
 		cmocka_unit_test(test_activations),
+		cmocka_unit_test(test_both),
 		cmocka_unit_test(test_table),
 	};
 

@@ -4,6 +4,7 @@
  */
 #include "made.h"
 
+#include "backbone/transformer.h"
 #include "family.h"
 #include "head.h"
 #include "model/internal.h"
@@ -485,6 +486,60 @@ static void test_same_bits(void **state)
 	each_stored(same_bits);
 }
 
+static size_t families_by_last;
+
+/* Rows that are asked for are those that all rows have among them. */
+static void asked_rows(const char *dir, const json_t *cases)
+{
+	struct rm_batch batch = {0};
+	size_t ask[128], n_ask = 0, C;
+	double worst = 0, all_worst = 0;
+	struct net n = {0};
+	rm_real *some;
+
+	open_net(&n, dir, false, RM_FP32);
+	for (size_t i = 0; i < json_array_size(cases); i++)
+		if (!json_object_get(json_array_get(cases, i), "prompt"))
+			add_text(&n, &batch, json_array_get(cases, i));
+	for (size_t i = 0; i < batch.n_segments && n_ask + 3 < 128; i++) {
+		size_t first = batch.segment[i].start;
+
+		/* One of them twice, and not in order. */
+		ask[n_ask++] = first + batch.segment[i].length - 1;
+		ask[n_ask++] = first;
+		ask[n_ask++] = first;
+	}
+	C = n.b->dim;
+	batch.ask = ask;
+	batch.n_ask = n_ask;
+	some = rm_malloc(n_ask * C, sizeof(*some));
+	assert_non_null(some);
+	memcpy(some, forward(&n, &batch, 2), n_ask * C * sizeof(*some));
+	batch.ask = NULL;
+	batch.n_ask = 0;
+	const rm_real *all = forward(&n, &batch, 1);
+	for (size_t k = 0; k < n_ask; k++)
+		for (size_t c = 0; c < C; c++) {
+			far(&worst, (double)some[k * C + c],
+			    (double)all[ask[k] * C + c]);
+			far(&all_worst, (double)all[ask[k] * C + c], 0);
+		}
+	assert_true(n_ask > 0 && all_worst > 0);
+	if (worst > 1e-5)
+		fail_msg("%s: %g", dir, worst);
+	families_by_last += rm_last_fits(n.b->self);
+	free(some);
+	rm_batch_fini(&batch);
+	close_net(&n);
+}
+
+static void test_asked_rows(void **state)
+{
+	(void)state;
+	each_stored(asked_rows);
+	assert_true(families_by_last > 2);
+}
+
 /* A prompt that is shared gives what a copy before each response gives. */
 static void shared_prompt(const char *dir, const json_t *cases)
 {
@@ -760,6 +815,7 @@ int main(void)
 		cmocka_unit_test(test_gradients),
 		cmocka_unit_test(test_gradients_have_the_same_bits),
 		cmocka_unit_test(test_same_bits),
+		cmocka_unit_test(test_asked_rows),
 		cmocka_unit_test(test_shared_prompt),
 		cmocka_unit_test(test_bf16),
 		cmocka_unit_test(test_round_trip),
