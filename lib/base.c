@@ -128,7 +128,7 @@ static void *huge_alloc(size_t bytes)
 	return p;
 }
 
-void *rm_calloc_aligned(size_t n, size_t size)
+void *rm_malloc_aligned(size_t n, size_t size)
 {
 	size_t bytes;
 	void *p;
@@ -137,9 +137,14 @@ void *rm_calloc_aligned(size_t n, size_t size)
 		return rm_fail_null("out of memory: %zu x %zu bytes", n, size);
 	bytes = RM_MAX((bytes + 63) & ~(size_t)63, 64);
 	p = bytes < HUGE_BYTES ? aligned_alloc(64, bytes) : huge_alloc(bytes);
-	if (!p)
-		return rm_fail_null("out of memory: %zu bytes", bytes);
-	return memset(p, 0, bytes);
+	return p ? p : rm_fail_null("out of memory: %zu bytes", bytes);
+}
+
+void *rm_calloc_aligned(size_t n, size_t size)
+{
+	void *p = rm_malloc_aligned(n, size);
+
+	return p ? memset(p, 0, n * size) : NULL;
 }
 
 int rm_grow(void *p, size_t *cap, size_t need, size_t size)

@@ -78,7 +78,9 @@ char *rm_strndup(const char *s, size_t n);
  */
 void rm_keep_freed(void);
 
-/* n objects aligned to 64 bytes, zeroed; free with free(). */
+/* n objects aligned to 64 bytes; free with free(). */
+void *rm_malloc_aligned(size_t n, size_t size);
+/* The same, zeroed. */
 void *rm_calloc_aligned(size_t n, size_t size);
 
 /*

@@ -168,7 +168,9 @@ int rm_transformer_space(struct rm_run *r, bool train)
 	if (a.used > s->arena_size) {
 		free(s->arena);
 		s->arena_size = 0;
-		s->arena = rm_calloc_aligned(a.used, sizeof(*s->arena));
+		/* What a longer batch would need costs nothing till then. */
+		a.used += a.used / 4;
+		s->arena = rm_malloc_aligned(a.used, sizeof(*s->arena));
 		if (!s->arena)
 			return -1;
 		s->arena_size = a.used;
