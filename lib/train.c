@@ -269,6 +269,24 @@ static int backward(struct loop *l, double scale, struct rm_loss_sums *sums)
 	return rm_feed_backward(f, l->dscores);
 }
 
+/* Tokens of all texts of a step, where batches count a prompt once. */
+static int count_tokens(const struct loop *l, const size_t *order, size_t n,
+			uint64_t *tokens)
+{
+	size_t some;
+
+	if (l->m->prompt != RM_PROMPT_SHARED)
+		return 0;
+	*tokens = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (rm_subset_tokens(l->feed.subset, order + i, 1,
+				     RM_PROMPT_COPIED, &some) < 0)
+			return -1;
+		*tokens += some;
+	}
+	return 0;
+}
+
 /*
  * Gradients of the mean loss of the step: the mean is over all of it,
  * however it is cut.
@@ -293,6 +311,8 @@ static int accumulate(struct loop *l, const size_t *order, size_t n,
 		if (backward(l, weight > 0 ? 1 / weight : 0, sums) < 0)
 			return -1;
 	}
+	if (got == 0 && count_tokens(l, order, n, tokens) < 0)
+		return -1;
 	if (got == 0 && rm_loss_norms(l->o->loss) > 0)
 		sums->loss += sums->weight *
 			rm_params_add_norms(&l->m->params,

@@ -447,6 +447,24 @@ changed() {
 	done
 }
 
+@test "tokens of the log are those of all texts, however often computed" {
+	toy > toy.rms
+	rm-view toy.rms > toy.json
+	run jq -s 'map(.prompt | length) | add > 0' toy.json
+	assert_output true
+	all=$(jq -s 'map((.responses | length) * (.prompt | length) +
+		(.responses | map(length) | add)) | add' toy.json)
+	for family in bert llama; do
+		for rate in 0 .3; do
+			rm-train -q --force -b "$(stored $family)" --epochs 1 \
+				--dropout $rate --batch 20 --log log \
+				--log-steps 1 -o m toy.rms
+			run jq -s '.[-1].tokens' log
+			assert_output "$all"
+		done
+	done
+}
+
 @test "a frozen transformer has a head trained, or some of its layers" {
 	toy > toy.rms
 	how=(-q --no-history --force -b "$(stored bert)" --epochs 2 --lr 1e-2)
