@@ -31,7 +31,7 @@ struct rm_heads {
 
 struct rm_attention {
 	size_t heads, kv_heads, dim;	/* H, G (a divisor of H), D */
-	rm_real scale;
+	rm_real scale;		/* > 0 */
 	rm_real softcap;	/* s = softcap tanh(s / softcap); 0: none */
 	bool causal;
 	/*

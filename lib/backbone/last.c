@@ -33,6 +33,8 @@
 /* Rows of u that meet a row of h at once; channels whose sums are held. */
 #define HEADS ((size_t)4)
 #define HELD (4 * WIDE)
+/* Rows that ask at once in scoring, so that short texts take no more memory. */
+#define AT_ONCE ((size_t)32)
 
 bool rm_last_fits(const struct rm_transformer *t)
 {
@@ -74,8 +76,8 @@ static size_t find_texts(const struct rm_run *r, struct rm_asking *asking)
 	const struct rm_attention_text *text = r->s->text;
 	size_t all = 0;
 
-	for (size_t k = 0; k < r->n_pick; k++) {
-		while (r->s->pick[k] >= text->row + text->n)
+	for (size_t k = 0; k < r->s->last.n; k++) {
+		while (r->s->pick[r->s->last.first + k] >= text->row + text->n)
 			text++;
 		asking[k] = (struct rm_asking){
 			.row = text->row, .n = text->n, .weights = all
@@ -89,7 +91,7 @@ static int lay_out(const struct rm_run *r)
 {
 	const struct rm_arch *a = &r->p->t->arch;
 	struct rm_last *x = &r->s->last;
-	size_t R = r->n_pick, RH = R * a->heads, C = a->hidden;
+	size_t R = x->n, RH = R * a->heads, C = a->hidden;
 	size_t HD = a->heads * a->head_dim, weights, size;
 	rm_real *at;
 
@@ -124,8 +126,8 @@ static void spread(const struct rm_run *r, rm_real *to, const rm_real *from,
 {
 	size_t H = r->p->t->arch.heads, D = r->p->t->arch.head_dim;
 
-	memset(to, 0, r->n_pick * H * H * D * sizeof(*to));
-	for (size_t k = 0; k < r->n_pick * H; k++)
+	memset(to, 0, r->s->last.n * H * H * D * sizeof(*to));
+	for (size_t k = 0; k < r->s->last.n * H; k++)
 		for (size_t d = 0, at = k % H * D; d < D; d++)
 			to[k * H * D + at + d] = by * from[k * D + d];
 }
@@ -136,7 +138,7 @@ static void collect(const struct rm_run *r, rm_real *to, const rm_real *from,
 {
 	size_t H = r->p->t->arch.heads, D = r->p->t->arch.head_dim;
 
-	for (size_t k = 0; k < r->n_pick * H; k++)
+	for (size_t k = 0; k < r->s->last.n * H; k++)
 		for (size_t d = 0, at = k % H * D; d < D; d++)
 			to[k * D + d] = by * from[k * H * D + at + d];
 }
@@ -317,32 +319,52 @@ static void rows_back(void *arg, size_t k)
 
 /* ---- both ways ---- */
 
-int rm_last_forward(struct rm_run *r, const rm_real *h)
+/* Rows [first, first + n) of those that ask; y[n, H D]. */
+static int forward_some(struct rm_run *r, const rm_real *h, size_t first,
+			size_t n, rm_real *y)
 {
 	const struct rm_arch *a = &r->p->t->arch;
 	const struct rm_layer *l = &r->p->t->layer[a->layers - 1];
 	struct rm_attention how = rm_transformer_attention(r, a->layers - 1);
 	struct rm_last *x = &r->s->last;
-	size_t R = r->n_pick, RH = R * a->heads, HD = a->heads * a->head_dim;
+	size_t RH = n * a->heads, HD = a->heads * a->head_dim;
 	struct meeting m = { .x = x, .h = h, .H = a->heads, .C = a->hidden };
 
+	x->first = first;
+	x->n = n;
 	if (lay_out(r) < 0)
 		return -1;
-	x->n = R;
-	rm_transformer_pick(r, x->h, h, a->hidden);
-	if (rm_gemm_packed(R, x->h, l->query.along, x->q, false) < 0)
+	for (size_t k = 0; k < n; k++)
+		memcpy(x->h + k * a->hidden, h + r->s->pick[first + k] *
+		       a->hidden, a->hidden * sizeof(*h));
+	if (rm_gemm_packed(n, x->h, l->query.along, x->q, false) < 0)
 		return -1;
-	rm_bias_activation_forward(x->q, x->q, l->query.all_bias, NULL, R,
+	rm_bias_activation_forward(x->q, x->q, l->query.all_bias, NULL, n,
 				   HD);
 	spread(r, x->spread, x->q, how.scale);
 	if (rm_gemm_packed(RH, x->spread, l->key.back, x->u, false) < 0)
 		return -1;
-	rm_parallel(R, meet, &m);
+	rm_parallel(n, meet, &m);
 	if (rm_gemm_packed(RH, x->z, l->value.along, x->side, false) < 0)
 		return -1;
-	collect(r, r->s->pa, x->side, 1);
-	rm_bias_activation_forward(r->s->pa, r->s->pa, l->value.all_bias,
-				   NULL, R, HD);
+	collect(r, y, x->side, 1);
+	rm_bias_activation_forward(y, y, l->value.all_bias, NULL, n, HD);
+	return 0;
+}
+
+int rm_last_forward(struct rm_run *r, const rm_real *h)
+{
+	const struct rm_arch *a = &r->p->t->arch;
+	size_t HD = a->heads * a->head_dim, n;
+
+	/* The way back needs what all of them leave. */
+	for (size_t k = 0; k < r->n_pick; k += n) {
+		n = r->n_pick - k;
+		if (!r->s->train)
+			n = RM_MIN(n, AT_ONCE);
+		if (forward_some(r, h, k, n, r->s->pa + k * HD) < 0)
+			return -1;
+	}
 	return 0;
 }
 

@@ -523,8 +523,8 @@ static void ask_little(const struct rm_run *r)
 	}
 }
 
-void rm_transformer_pick(const struct rm_run *r, rm_real *to,
-			 const rm_real *from, size_t width)
+static void pick(const struct rm_run *r, rm_real *to, const rm_real *from,
+		 size_t width)
 {
 	for (size_t k = 0; k < r->n_pick; k++)
 		memcpy(to + k * width, from + r->s->pick[k] * width,
@@ -534,7 +534,7 @@ void rm_transformer_pick(const struct rm_run *r, rm_real *to,
 /* Rows that are asked for go on. */
 static void go_on(struct rm_run *r, const rm_real *x)
 {
-	rm_transformer_pick(r, r->s->px, x, r->p->t->arch.hidden);
+	pick(r, r->s->px, x, r->p->t->arch.hidden);
 	r->rows = r->n_pick;
 	r->row = r->s->pick;
 }
@@ -572,7 +572,7 @@ static int attend(struct rm_run *r, size_t i)
 		r->s->text, r->n_texts) < 0)
 		return -1;
 	if (i + 1 == a->layers && r->n_pick) {
-		rm_transformer_pick(r, r->s->pa, k->a, HD);
+		pick(r, r->s->pa, k->a, HD);
 		go_on(r, k->x);
 	}
 	return 0;

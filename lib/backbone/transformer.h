@@ -72,7 +72,8 @@ struct rm_asking {
 /* What last.c keeps of R rows that ask; [R, H ...] is a row a head. */
 struct rm_last {
 	struct rm_asking *asking;	/* [R] */
-	size_t n, cap_asking, cap_space;
+	size_t first, n;		/* of all that ask: R are n */
+	size_t cap_asking, cap_space;
 	rm_real *space;			/* that holds all that follows */
 	rm_real *h, *q;			/* [R, C], [R, H D] */
 	rm_real *spread;		/* [R, H, H D] scale q */
@@ -241,9 +242,6 @@ struct rm_norm rm_transformer_norm(const struct rm_backbone *b,
 int rm_transformer_run(struct rm_run *r, const rm_real **y);
 /* layers.c: one layer again, from its tape's x. */
 int rm_transformer_layer(struct rm_run *r, size_t i);
-/* layers.c: to[R, width] = rows of from[T, width] that are asked for. */
-void rm_transformer_pick(const struct rm_run *r, rm_real *to,
-			 const rm_real *from, size_t width);
 /* layers.c: attention of layer i. */
 struct rm_attention rm_transformer_attention(const struct rm_run *r,
 					     size_t i);
